@@ -1,0 +1,132 @@
+package raft
+
+// Write is one step of a replica's durable state. Writes are made durable in
+// the order of their IDs: first the truncation, then entries and hard state,
+// all or nothing.
+type Write struct {
+	ID WriteID
+	// HardState is the new hard state, nil when it did not change.
+	HardState *HardState
+	// Truncate says that every entry behind TruncateAfter is to be removed first.
+	Truncate      bool
+	TruncateAfter Index
+	// Entries are contiguous and follow on the log's last index after truncation.
+	Entries []Entry
+	// Sync is false only for a write whose loss is harmless (a commit index alone).
+	Sync bool
+}
+
+// Envelope is a message and where it goes.
+type Envelope struct {
+	To      NodeID
+	Message Message
+}
+
+// GatedEnvelope must not leave before write After is durable: it shows a term, a
+// vote or entries that are in it. A failed write drops it.
+type GatedEnvelope struct {
+	After WriteID
+	Envelope
+}
+
+// ApplyRange is a stretch [First, Last] of committed entries, in order and
+// without gaps from one range to the next. Entries holds them, or is nil when
+// they are no longer in the core's memory and must be read from storage.
+type ApplyRange struct {
+	First, Last Index
+	Entries     []Entry
+}
+
+// Fetch asks for entries [Lo, Hi) from storage, to be sent to Peer; the answer
+// is Core.Fetched. The driver may answer with fewer than asked, from Lo on.
+type Fetch struct {
+	Peer   NodeID
+	Lo, Hi Index
+}
+
+// ReadReady says that a read may be answered once Index has been applied, or
+// that it was refused.
+type ReadReady struct {
+	ID    ReadID
+	Index Index
+	Err   error // ErrNotLeader, ErrLeadershipLost, ErrTooManyReads; nil when ready
+}
+
+// Outcome is what became of a proposal.
+type Outcome uint8
+
+const (
+	// OutcomeCommitted: committed at Index in Term; the result follows from apply.
+	OutcomeCommitted Outcome = iota + 1
+	// OutcomeDropped: certainly not in the log and never will be; safe to retry.
+	OutcomeDropped
+	// OutcomeUnknown: leadership was lost first; it may still commit or be overwritten.
+	OutcomeUnknown
+)
+
+// String returns committed, dropped or unknown.
+func (o Outcome) String() string {
+	names := [...]string{"none", "committed", "dropped", "unknown"}
+	if int(o) < len(names) {
+		return names[o]
+	}
+	return "invalid"
+}
+
+// ProposalResult is the outcome of a proposal. Index and Term are 0 when it
+// never entered the log.
+type ProposalResult struct {
+	ID      ProposalID
+	Outcome Outcome
+	Index   Index
+	Term    Term
+	Err     error // why it was dropped: ErrNotLeader, ErrBackpressure, ...
+}
+
+// ProposalAccepted says where in the leader's log a proposal stands; its
+// ProposalResult follows.
+type ProposalAccepted struct {
+	ID    ProposalID
+	Index Index
+	Term  Term
+}
+
+// Effects is what a core wants done, accumulated over the inputs since the last
+// Drain. The driver performs Writes in order; SendNow and Apply may start at the
+// same time as the writes. Slices are owned by the driver until its next Drain
+// into the same Effects; entry data is shared and immutable.
+type Effects struct {
+	Writes    []Write
+	SendNow   []Envelope
+	SendAfter []GatedEnvelope
+	Apply     []ApplyRange
+	Fetches   []Fetch
+	Reads     []ReadReady
+	Accepted  []ProposalAccepted
+	Results   []ProposalResult
+	Events    []Event
+	// Configuration is the one now in force, when it changed (on append or
+	// truncation) or at the start; nil otherwise.
+	Configuration *ConfigAt
+}
+
+// Reset empties e and keeps its memory.
+func (e *Effects) Reset() {
+	clear(e.Writes)
+	clear(e.SendNow)
+	clear(e.SendAfter)
+	clear(e.Apply)
+	*e = Effects{
+		Writes: e.Writes[:0], SendNow: e.SendNow[:0], SendAfter: e.SendAfter[:0],
+		Apply: e.Apply[:0], Fetches: e.Fetches[:0], Reads: e.Reads[:0],
+		Accepted: e.Accepted[:0], Results: e.Results[:0], Events: e.Events[:0],
+	}
+}
+
+// Empty reports whether there is nothing to do.
+func (e *Effects) Empty() bool {
+	return len(e.Writes) == 0 && len(e.SendNow) == 0 && len(e.SendAfter) == 0 &&
+		len(e.Apply) == 0 && len(e.Fetches) == 0 && len(e.Reads) == 0 &&
+		len(e.Accepted) == 0 && len(e.Results) == 0 && len(e.Events) == 0 &&
+		e.Configuration == nil
+}

@@ -1,0 +1,37 @@
+package raft
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrNotLeader: this replica does not lead. Go to the leader; see NotLeaderError.
+	ErrNotLeader = errors.New("raft: not the leader")
+	// ErrLeadershipLost: the replica stopped leading before the answer was certain. Retry at the new leader.
+	ErrLeadershipLost = errors.New("raft: leadership lost")
+	// ErrBackpressure: a bound on uncommitted bytes or pending proposals is reached. Retry later.
+	ErrBackpressure = errors.New("raft: too much uncommitted data")
+	// ErrTooManyReads: the bound on pending reads is reached. Retry later.
+	ErrTooManyReads = errors.New("raft: too many pending reads")
+	// ErrProposalTooLarge: the proposal alone exceeds the entry limit. Make it smaller.
+	ErrProposalTooLarge = errors.New("raft: proposal too large")
+	// ErrDiskFailed: a write of this replica failed; it is out of service. Call a human.
+	ErrDiskFailed = errors.New("raft: disk failed")
+	// ErrBadMessage: a peer sent what no correct peer sends. Nothing was changed; drop it and count it.
+	ErrBadMessage = errors.New("raft: bad message")
+)
+
+// NotLeaderError is ErrNotLeader with the leader, when it is known.
+type NotLeaderError struct{ Leader NodeID }
+
+// Error says where to go.
+func (e *NotLeaderError) Error() string {
+	if e.Leader == 0 {
+		return "raft: not the leader: no leader is known"
+	}
+	return fmt.Sprintf("raft: not the leader: %v leads", e.Leader)
+}
+
+// Is makes errors.Is(err, ErrNotLeader) true.
+func (e *NotLeaderError) Is(target error) bool { return target == ErrNotLeader }

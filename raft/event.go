@@ -1,0 +1,55 @@
+package raft
+
+// Role is what a replica is to its group right now.
+type Role uint8
+
+const (
+	Follower Role = iota + 1
+	PreCandidate
+	Candidate
+	Leader
+)
+
+// String returns follower, pre-candidate, candidate or leader.
+func (r Role) String() string {
+	names := [...]string{"none", "follower", "pre-candidate", "candidate", "leader"}
+	if int(r) < len(names) {
+		return names[r]
+	}
+	return "invalid"
+}
+
+// Event is something an operator, a metric or a test may want to know. Events
+// are typed; each is one of the structs below.
+type Event interface{ event() }
+
+// RoleChanged: the replica's role, term or known leader changed.
+type RoleChanged struct {
+	Term   Term
+	Role   Role
+	Leader NodeID // 0: not known
+	Cause  string // a constant phrase, e.g. "election timeout", "higher term"
+}
+
+// VoteDecided: a vote or pre-vote request was answered.
+type VoteDecided struct {
+	Candidate NodeID
+	Term      Term
+	Pre       bool
+	Granted   bool
+	Reason    RefusalReason
+}
+
+// LogTruncated: entries behind After conflicted with the leader's and were cut.
+type LogTruncated struct {
+	After Index
+	Last  Index // the last index before the cut
+}
+
+// DiskFailed: a write failed; the replica refuses everything from now on.
+type DiskFailed struct{ Err error }
+
+func (RoleChanged) event()  {}
+func (VoteDecided) event()  {}
+func (LogTruncated) event() {}
+func (DiskFailed) event()   {}

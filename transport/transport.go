@@ -1,0 +1,128 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/wraft/wraft/raft"
+)
+
+// Payload is what a Frame carries: one of the raft message kinds, Forward or
+// ForwardReply.
+type Payload any
+
+// Frame is one thing a node tells another about one group.
+type Frame struct {
+	Group   raft.GroupID
+	Payload Payload
+}
+
+// Forward passes a request on to a node that can serve it, one hop at most. The
+// node layer owns the meaning of Op and Body.
+type Forward struct {
+	ID   uint64 // the sender's; echoed by the reply
+	Op   uint8
+	Body []byte
+}
+
+// ForwardReply answers a Forward.
+type ForwardReply struct {
+	ID   uint64
+	Body []byte
+}
+
+// Class says which frames wait behind which: nothing waits behind a larger class.
+type Class uint8
+
+const (
+	// ClassControl: heartbeats, votes, read rounds. Small; the newest wins.
+	ClassControl Class = iota
+	// ClassAppend: entries and their replies.
+	ClassAppend
+	// ClassForward: requests passed on by another node, and their replies.
+	ClassForward
+	// ClassCount is the number of classes.
+	ClassCount
+)
+
+// String returns control, append or forward.
+func (c Class) String() string {
+	return [...]string{"control", "append", "forward", "invalid"}[min(c, ClassCount)]
+}
+
+// ClassOf returns the class a payload travels in.
+func ClassOf(p Payload) Class {
+	switch p.(type) {
+	case raft.Append, raft.AppendReply:
+		return ClassAppend
+	case Forward, ForwardReply:
+		return ClassForward
+	}
+	return ClassControl
+}
+
+var (
+	// ErrUnknownPeer: the node is not in the peer list. Fix the caller.
+	ErrUnknownPeer = errors.New("transport: unknown peer")
+	// ErrQueueFull: the class's queue to the peer is full, the frame was not taken. Treat the peer as unreachable for now.
+	ErrQueueFull = errors.New("transport: queue full")
+	// ErrNotConnected: no connection to the peer stands. Retry later.
+	ErrNotConnected = errors.New("transport: not connected")
+	// ErrNotFound: the peer does not hold the file that was asked for. Ask another.
+	ErrNotFound = errors.New("transport: not found")
+	// ErrClosed: the network was closed. Stop.
+	ErrClosed = errors.New("transport: closed")
+)
+
+// Peer is a node and where it listens for its peers.
+type Peer struct {
+	ID      raft.NodeID
+	Address string // host:port
+}
+
+// LinkStats is what is known of the path to a peer.
+type LinkStats struct {
+	Peer        raft.NodeID
+	Up          bool
+	RTT         time.Duration // smoothed; 0 when unknown
+	RTTVariance time.Duration
+	SentBytes   uint64
+	RecvBytes   uint64
+	SentPackets uint64
+	LostPackets uint64
+	Dropped     uint64 // frames that were refused or replaced, all classes
+	Reconnects  uint64
+}
+
+// Network is what a node needs of a network. All methods are safe for concurrent
+// use; Send never blocks.
+type Network interface {
+	// Send queues a frame. An error means it certainly will not arrive; nil means
+	// it may.
+	Send(to raft.NodeID, frame Frame) error
+	// OpenFile asks a peer for a file by name, from offset on. The caller closes
+	// the reader. size is that of the whole file.
+	OpenFile(ctx context.Context, from raft.NodeID, name string, offset int64) (r io.ReadCloser, size int64, err error)
+	// SetPeers replaces the list of peers to keep connected. The own node is ignored.
+	SetPeers(peers []Peer)
+	// Links describes the path to each peer, ascending by ID.
+	Links() []LinkStats
+	// Close ends all connections and waits for the network's goroutines.
+	Close() error
+}
+
+// Handler is what a network needs of a node.
+type Handler interface {
+	// Deliver hands over frames that arrived from an authenticated peer. It must
+	// not block for long; it may drop frames when the node is overloaded. The
+	// slice is the network's again after the return, what the frames point to is
+	// the handler's.
+	Deliver(from raft.NodeID, frames []Frame)
+	// PeerUp and PeerDown tell that a connection to the peer stands or fell.
+	PeerUp(peer raft.NodeID)
+	PeerDown(peer raft.NodeID)
+	// ServeFile opens the named file for a peer; ErrNotFound when it is not here.
+	ServeFile(name string) (r io.ReadSeekCloser, size int64, err error)
+}
