@@ -1,0 +1,17 @@
+// Package pki makes and reads the certificates of a cluster: one authority per
+// cluster, one certificate per node and per client.
+//
+// It is no general certificate authority: there is one level, one kind of key
+// (ECDSA on P-256, which every TLS stack and browser can verify), no revocation
+// lists and no network. What a certificate proves is written in its URI SAN and
+// nowhere else: wraft://<cluster>/node/<id> is a node, and
+// wraft://<cluster>/client/<name>?role=<role> a client. Names in the subject are
+// for people only.
+//
+// Mental model: an Authority signs Pairs; a Pair is a certificate and its key in
+// PEM, as it lies on disk; NodeIdentity and ClientIdentity read back what a
+// verified certificate says. Verification of the chain itself is crypto/tls's.
+//
+// Nothing here is shared or started: all functions may be called concurrently,
+// methods of an Authority included. Time always comes from the caller.
+package pki
