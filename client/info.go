@@ -1,0 +1,118 @@
+package client
+
+import "time"
+
+// MachineLimits bound what a machine may use. 0 means the cluster's default.
+type MachineLimits struct {
+	// MemoryBytes is the most linear memory an instance may have.
+	MemoryBytes uint64 `json:"memory_bytes,omitempty"`
+	// CommandBytes is the longest command the machine takes.
+	CommandBytes uint64 `json:"command_bytes,omitempty"`
+}
+
+// DeploySpec says what a machine is to run.
+type DeploySpec struct {
+	// Module is the digest of a module that was uploaded before.
+	Module Digest `json:"module"`
+	// Limits are fixed for the life of the machine.
+	Limits MachineLimits `json:"limits,omitzero"`
+}
+
+// ModuleInfo describes a stored module.
+type ModuleInfo struct {
+	Digest Digest `json:"digest"`
+	Bytes  int64  `json:"bytes"`
+}
+
+// MachineState says whether the answering node's replica of a machine works.
+type MachineState string
+
+// The states of a machine's replica.
+const (
+	// MachineStarting: the replica is fetching its module or replaying its log.
+	MachineStarting MachineState = "starting"
+	// MachineRunning: the replica applies commands and answers queries.
+	MachineRunning MachineState = "running"
+	// MachineHalted: the replica stopped and says why in StateReason.
+	MachineHalted MachineState = "halted"
+)
+
+// MachineInfo describes a machine as the answering node sees it. The term and
+// indexes are that node's own: a follower may trail the leader.
+type MachineInfo struct {
+	Name        string        `json:"name"`
+	Group       GroupID       `json:"group"`
+	Module      Digest        `json:"module"`
+	ModuleBytes int64         `json:"module_bytes,omitempty"`
+	Limits      MachineLimits `json:"limits,omitzero"`
+	// DeployIndex is the index of the meta group's entry that deployed it.
+	DeployIndex uint64       `json:"deploy_index"`
+	State       MachineState `json:"state"`
+	StateReason string       `json:"state_reason,omitempty"`
+	// Leader is 0 while no leader is known; LeaderAPI is its API address.
+	Leader    NodeID `json:"leader"`
+	LeaderAPI string `json:"leader_api,omitempty"`
+	Term      uint64 `json:"term"`
+	Commit    uint64 `json:"commit_index"`
+	Applied   uint64 `json:"applied_index"`
+	// ExportDigest is the SHA-256 of what the machine's snapshot export wrote on
+	// the answering node at ExportIndex. Both are present only when asked for,
+	// because exporting costs time proportional to the machine's state.
+	ExportDigest Digest `json:"export_digest,omitempty"`
+	ExportIndex  uint64 `json:"export_index,omitempty"`
+}
+
+// NodeInfo describes one node as the answering node sees it.
+type NodeInfo struct {
+	ID     NodeID `json:"id"`
+	Name   string `json:"name"`
+	Region string `json:"region,omitempty"`
+	// Peer and API are host:port addresses.
+	Peer string `json:"peer"`
+	API  string `json:"api"`
+	// Role is the node's role in the meta group: leader, follower, candidate,
+	// pre-candidate, or unknown when the answering node cannot tell.
+	Role string `json:"role"`
+	// Up is true for the answering node itself and for a peer it has a live
+	// connection to.
+	Up bool `json:"up"`
+	// RTT is the smoothed round trip of the link to it, 0 when not measured. It
+	// travels as microseconds.
+	RTT time.Duration `json:"-"`
+	// Version is the node's program version, "" when unknown.
+	Version string `json:"version,omitempty"`
+}
+
+// GroupInfo describes a Raft group by the answering node's replica of it.
+type GroupInfo struct {
+	Group GroupID `json:"group"`
+	// Machine is the name of the machine the group drives, "" for the meta group.
+	Machine string `json:"machine,omitempty"`
+	// Leader is 0 while no leader is known.
+	Leader  NodeID `json:"leader"`
+	Role    string `json:"role"`
+	Term    uint64 `json:"term"`
+	Commit  uint64 `json:"commit_index"`
+	Applied uint64 `json:"applied_index"`
+	// State and StateReason are those of the machine; running for the meta group.
+	State       MachineState `json:"state"`
+	StateReason string       `json:"state_reason,omitempty"`
+}
+
+// ClusterInfo is what one node knows about its cluster. Nodes and Groups are
+// sorted by ID.
+type ClusterInfo struct {
+	Cluster  string      `json:"cluster"`
+	ServedBy NodeID      `json:"served_by"`
+	Nodes    []NodeInfo  `json:"nodes"`
+	Groups   []GroupInfo `json:"groups"`
+}
+
+// Check is the verdict of one readiness check of a node.
+type Check struct {
+	// Name is a short path segment such as "meta-leader" or "disk".
+	Name string `json:"name"`
+	OK   bool   `json:"ok"`
+	// Detail says what was found, in words, also when the check passed.
+	Detail string `json:"detail,omitempty"`
+}

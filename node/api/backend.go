@@ -1,0 +1,52 @@
+package api
+
+import (
+	"context"
+	"io"
+
+	"github.com/wraft/wraft/client"
+)
+
+// Commands replicates commands. Byte slices passed in belong to the callee,
+// slices passed back to the caller.
+//
+// All interfaces in this file report failures as *client.Problem; any other
+// error becomes client.CodeInternal, and an ended context becomes a timeout of
+// unknown outcome (of none, for reads).
+type Commands interface {
+	// Command returns once the command is applied or ctx ends. After ctx has
+	// ended it fails with CodeTimeout when nothing was appended, and with
+	// CodeTimeoutUnknown and the index otherwise.
+	Command(ctx context.Context, machine string, c client.Command) (client.CommandResult, error)
+	// OpenSession registers a session in the machine's log.
+	OpenSession(ctx context.Context, machine string) (client.SessionID, error)
+}
+
+// Queries reads machines.
+type Queries interface {
+	// Query answers by the consistency q asks for; Lease never arrives here.
+	Query(ctx context.Context, machine string, q client.Query) (client.QueryResult, error)
+}
+
+// Catalogue lists and changes modules and machines.
+type Catalogue interface {
+	// Machines lists all machines by name.
+	Machines(ctx context.Context) ([]client.MachineInfo, error)
+	// Machine shows one. With export it also fills ExportDigest, ExportIndex.
+	Machine(ctx context.Context, name string, export bool) (client.MachineInfo, error)
+	// PutModule stores a module under its digest, durably on a quorum. size is -1
+	// when the client did not say. The body fails with CodeModuleTooLarge past
+	// the limit; whether the bytes have the digest is the callee's to check.
+	// created is false if the module was there.
+	PutModule(ctx context.Context, digest client.Digest, body io.Reader, size int64) (info client.ModuleInfo, created bool, err error)
+	// Deploy creates a machine. created is false when the same machine was there.
+	Deploy(ctx context.Context, name string, spec client.DeploySpec) (info client.MachineInfo, created bool, err error)
+}
+
+// Cluster tells how the cluster and this node are.
+type Cluster interface {
+	// ClusterInfo is what this node knows; it asks nobody.
+	ClusterInfo(ctx context.Context) (client.ClusterInfo, error)
+	// Checks runs this node's readiness checks; none may block for long.
+	Checks(ctx context.Context) []client.Check
+}
