@@ -1,0 +1,133 @@
+package raft
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Defaults of Config, taken where a field is zero.
+const (
+	defaultHeartbeatInterval   = 100 * time.Millisecond
+	defaultElectionTimeoutMin  = time.Second
+	defaultElectionTimeoutMax  = 2 * time.Second
+	defaultUncommittedBytesMax = 64 << 20
+	defaultEntryBytesMax       = 8 << 20
+	defaultAppendBytesMax      = 1 << 20
+	defaultInflightAppendsMax  = 256
+	defaultInflightBytesMax    = 16 << 20
+	defaultCacheBytesMax       = 32 << 20
+	defaultApplyBytesMax       = 16 << 20
+	defaultPendingReadsMax     = 1 << 16
+	defaultPendingProposalsMax = 1 << 16
+)
+
+// Config is what a core is told once. Zero fields take the default that the
+// comment names; ID and Group have none. Every byte limit counts Entry.Size.
+type Config struct {
+	// ID is this node and Group the log it takes part in; neither may be 0.
+	ID    NodeID
+	Group GroupID
+	// Seed feeds the election timeouts and the numbers of follower reads. It must
+	// differ between nodes and between two starts of one node: equal seeds collide
+	// in elections, and a repeated one could accept a read answer meant for the
+	// previous life.
+	Seed uint64
+
+	// HeartbeatInterval is how often a leader speaks to an idle follower. Default 100 ms.
+	HeartbeatInterval time.Duration
+	// ElectionTimeoutMin and ElectionTimeoutMax bound the random time without a
+	// leader before a voter campaigns. Default 1 s and 2 s. Min is also how long a
+	// voter refuses votes after it heard a leader, and how long a leader goes
+	// without a quorum before it steps down; it must be at least two heartbeats
+	// and the same on all nodes.
+	ElectionTimeoutMin time.Duration
+	ElectionTimeoutMax time.Duration
+
+	// UncommittedBytesMax bounds what a leader accepts beyond its commit index.
+	// Default 64 MiB. One proposal is always let in.
+	UncommittedBytesMax uint64
+	// EntryBytesMax bounds the data of one proposal. Default 8 MiB.
+	EntryBytesMax uint64
+	// AppendBytesMax bounds the entries of one Append. Default 1 MiB; one entry is
+	// always let in.
+	AppendBytesMax uint64
+	// InflightAppendsMax and InflightBytesMax bound what is sent to one follower
+	// and not acknowledged. Default 256 messages, 16 MiB.
+	InflightAppendsMax int
+	InflightBytesMax   uint64
+	// CacheBytesMax is the tail of the log kept in memory. Default 32 MiB. Entries
+	// that are not persisted and applied stay whatever it says.
+	CacheBytesMax uint64
+	// ApplyBytesMax bounds what is handed out for apply and not reported by
+	// Applied. Default 16 MiB; one range is always let out.
+	ApplyBytesMax uint64
+	// PendingReadsMax bounds reads that wait for a round or an answer. Default 65,536.
+	PendingReadsMax int
+	// PendingProposalsMax bounds proposals in the log without an outcome. Default 65,536.
+	PendingProposalsMax int
+}
+
+// withDefaults returns c with every zero field set to its default.
+func (c Config) withDefaults() Config {
+	c.HeartbeatInterval = or(c.HeartbeatInterval, defaultHeartbeatInterval)
+	c.ElectionTimeoutMin = or(c.ElectionTimeoutMin, defaultElectionTimeoutMin)
+	c.ElectionTimeoutMax = or(c.ElectionTimeoutMax, defaultElectionTimeoutMax)
+	c.UncommittedBytesMax = or(c.UncommittedBytesMax, defaultUncommittedBytesMax)
+	c.EntryBytesMax = or(c.EntryBytesMax, defaultEntryBytesMax)
+	c.AppendBytesMax = or(c.AppendBytesMax, defaultAppendBytesMax)
+	c.InflightAppendsMax = or(c.InflightAppendsMax, defaultInflightAppendsMax)
+	c.InflightBytesMax = or(c.InflightBytesMax, defaultInflightBytesMax)
+	c.CacheBytesMax = or(c.CacheBytesMax, defaultCacheBytesMax)
+	c.ApplyBytesMax = or(c.ApplyBytesMax, defaultApplyBytesMax)
+	c.PendingReadsMax = or(c.PendingReadsMax, defaultPendingReadsMax)
+	c.PendingProposalsMax = or(c.PendingProposalsMax, defaultPendingProposalsMax)
+	return c
+}
+
+// Validate reports every field that cannot work, after defaults, and changes
+// nothing.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	var problems []error
+	wrong := func(format string, args ...any) {
+		problems = append(problems, fmt.Errorf("raft: configuration: "+format, args...))
+	}
+	if c.ID == 0 {
+		wrong("ID must not be 0")
+	}
+	if c.Group == 0 {
+		wrong("Group must not be 0")
+	}
+	if c.HeartbeatInterval < 0 {
+		wrong("HeartbeatInterval must be positive: %v", c.HeartbeatInterval)
+	}
+	if c.ElectionTimeoutMin < 2*c.HeartbeatInterval {
+		wrong("ElectionTimeoutMin (%v) must be at least two heartbeats (%v each)", c.ElectionTimeoutMin, c.HeartbeatInterval)
+	}
+	if c.ElectionTimeoutMax <= c.ElectionTimeoutMin {
+		wrong("ElectionTimeoutMax (%v) must be above ElectionTimeoutMin (%v)", c.ElectionTimeoutMax, c.ElectionTimeoutMin)
+	}
+	for _, f := range []struct {
+		name  string
+		value int
+	}{
+		{"InflightAppendsMax", c.InflightAppendsMax},
+		{"PendingReadsMax", c.PendingReadsMax},
+		{"PendingProposalsMax", c.PendingProposalsMax},
+	} {
+		if f.value < 0 {
+			wrong("%s must be positive: %d", f.name, f.value)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// or returns v, or fallback when v is zero.
+func or[T comparable](v, fallback T) T {
+	var zero T
+	if v == zero {
+		return fallback
+	}
+	return v
+}
