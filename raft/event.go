@@ -3,6 +3,7 @@ package raft
 // Role is what a replica is to its group right now.
 type Role uint8
 
+// The roles, in the order a replica walks through them on its way to lead.
 const (
 	Follower Role = iota + 1
 	PreCandidate

@@ -1,0 +1,127 @@
+package archtest
+
+// Module is the import path all packages of this repository start with.
+const Module = "github.com/wraft/wraft"
+
+// Room is a row of the import table: one folder, or with a path that ends in
+// "/..." a folder and all below it that has no row of its own.
+type Room struct {
+	// Path is the folder relative to the root of the repository.
+	Path string
+	// Imports are the rooms of this repository it may import.
+	Imports []string
+	// Modules are the module paths outside the standard library it may import.
+	Modules []string
+	// TestImports are rooms its _test.go files may import besides Imports.
+	TestImports []string
+	// Why says in one line what the arrow is for, or why there is none.
+	Why string
+}
+
+// Module paths of the libraries in use, named once.
+const (
+	modCBOR       = "github.com/fxamacker/cbor/v2"
+	modCobra      = "github.com/spf13/cobra"
+	modPflag      = "github.com/spf13/pflag"
+	modDatadriven = "github.com/cockroachdb/datadriven"
+	modHistogram  = "github.com/HdrHistogram/hdrhistogram-go"
+	modKoanf      = "github.com/knadh/koanf"
+	modPebble     = "github.com/cockroachdb/pebble/v2"
+	modPorcupine  = "github.com/anishathalye/porcupine"
+	modPretty     = "github.com/jedib0t/go-pretty/v6"
+	modPrometheus = "github.com/prometheus/client_golang"
+	modQUIC       = "github.com/quic-go/quic-go"
+	modRapid      = "pgregory.net/rapid"
+	modReedSol    = "github.com/klauspost/reedsolomon"
+	modSync       = "golang.org/x/sync"
+	modTerm       = "golang.org/x/term"
+	modTestscript = "github.com/rogpeppe/go-internal"
+	modTint       = "github.com/lmittmann/tint"
+	modWazero     = "github.com/tetratelabs/wazero"
+	modXXH3       = "github.com/zeebo/xxh3"
+	modYAML       = "go.yaml.in/yaml/v3"
+)
+
+// testModules are libraries any _test.go file may import; production code may
+// not, unless its row says so.
+var testModules = []string{modDatadriven, modPorcupine, modRapid, modTestscript, modHistogram}
+
+// leaves are the internal packages without dependencies that any room outside
+// the Raft core may use.
+var leaves = []string{"internal/clock", "internal/invariants"}
+
+// rooms is the import table of docs/ARCHITECTURE.md. Direct imports count.
+var rooms = []Room{
+	// The deterministic core: arrows lead in, none lead out.
+	{Path: "raft/quorum", Why: "pure arithmetic"},
+	{Path: "raft/tracker", Imports: []string{"raft/quorum"}, Why: "a follower's progress, by NodeID and Index"},
+	{Path: "raft/confchange", Imports: []string{"raft/quorum", "raft/tracker"}, Why: "configurations as pure transitions"},
+	{Path: "raft", Imports: []string{"raft/quorum", "raft/tracker", "raft/confchange"},
+		TestImports: []string{"raft/rafttest"}, Why: "inputs in, effects out; it must run in a simulator byte for byte"},
+	{Path: "raft/rafttest/...", Imports: []string{"raft", "raft/quorum", "raft/tracker", "raft/confchange", "raft/rafttest"},
+		Modules: []string{modDatadriven, modRapid, modPorcupine}, Why: "scripts and the simulator drive the core alone"},
+
+	// The rooms around it: each knows the core's types and nothing of the others.
+	{Path: "storage", Imports: with(leaves, "raft", "raft/quorum", "raft/confchange"),
+		Modules: []string{modPebble, modCBOR, modXXH3}, Why: "keeps raft's types; decides nothing"},
+	{Path: "transport", Imports: []string{"raft"}, Modules: []string{modCBOR}, Why: "carries raft's messages"},
+	{Path: "transport/wire", Imports: []string{"transport", "raft", "raft/quorum", "raft/confchange"},
+		Modules: []string{modCBOR}, Why: "frames of raft's messages"},
+	{Path: "transport/mem", Imports: []string{"transport", "transport/wire", "raft", "raft/quorum"}, Why: "the network in memory"},
+	{Path: "transport/quic", Imports: with(leaves, "transport", "transport/wire", "transport/fec", "raft", "raft/quorum", "internal/pki"),
+		Modules: []string{modQUIC, modCBOR, modSync}, Why: "the network over QUIC; the only room with peer sockets"},
+	{Path: "transport/fec", Modules: []string{modReedSol}, Why: "a net.PacketConn under QUIC that knows nothing above it"},
+	{Path: "plugins/abi", Why: "names and numbers of the guest ABI"},
+	{Path: "plugins/wasm", Imports: []string{"plugins/abi"}, Why: "reads binaries from strangers before an engine may"},
+	{Path: "plugins/instrument", Imports: []string{"plugins/abi", "plugins/wasm"}, Why: "rewrites a binary; the engine never sees it"},
+	{Path: "plugins", Imports: with(leaves, "plugins/abi", "plugins/instrument", "plugins/wasm"), Modules: []string{modWazero, modXXH3},
+		TestImports: []string{"internal/wasmtest"}, Why: "the only room with the WebAssembly engine"},
+
+	// The node puts them together.
+	{Path: "node", Imports: with(leaves, "raft", "raft/quorum", "raft/confchange", "transport", "transport/wire", "storage",
+		"plugins", "plugins/abi"), Modules: []string{modCBOR, modXXH3, modSync, modPrometheus},
+		TestImports: []string{"node/nodetest", "transport/mem", "transport/quic", "internal/pki", "internal/wasmtest"},
+		Why:         "assembles core, storage, transport and plugins; no HTTP, no flags"},
+	{Path: "node/nodetest", Imports: with(leaves, "node", "raft", "raft/quorum", "raft/confchange", "transport", "transport/mem",
+		"transport/quic", "transport/wire", "storage", "plugins", "plugins/abi", "internal/pki", "internal/wasmtest"),
+		Modules: []string{modPebble, modQUIC, modPorcupine, modRapid, modCBOR},
+		Why:     "whole nodes on a simulated network and disk"},
+
+	// What clients see.
+	{Path: "client", Imports: []string{"internal/problem"}, Modules: []string{modCBOR, modQUIC},
+		TestImports: []string{"node/api", "internal/pki"}, Why: "programs import it: nothing of the node may leak in"},
+	{Path: "node/api", Imports: with(leaves, "client", "internal/problem"), Modules: []string{modQUIC, modPrometheus, modSync},
+		TestImports: []string{"internal/pki"}, Why: "declares what it needs of a node, so that it can be tested without one"},
+
+	// Leaves and tools.
+	{Path: "internal/clock", Why: "leaf"},
+	{Path: "internal/invariants", Why: "leaf"},
+	{Path: "internal/problem", Why: "the catalogue of errors; leaf"},
+	{Path: "internal/pki", Imports: []string{"raft/quorum"}, Why: "certificates name NodeIDs"},
+	{Path: "internal/wasmtest/...", Imports: []string{"plugins/abi", "sdk/go", "internal/wasmtest"},
+		Why: "builds guests for tests; its guests are modules of their own"},
+	{Path: "internal/archtest", Why: "reads source; imports none of it"},
+	{Path: "internal/bench", Imports: []string{"client", "internal/clock"}, Modules: []string{modHistogram, modCBOR, modSync},
+		TestImports: []string{"node/api"}, Why: "a load generator is a client"},
+	{Path: "internal/server", Imports: with(leaves, "client", "node", "node/api", "raft", "raft/quorum", "raft/confchange", "storage",
+		"plugins", "plugins/abi", "transport", "transport/quic", "transport/fec", "internal/pki", "internal/problem"),
+		Modules:     []string{modPrometheus, modPebble, modSync, modCBOR},
+		TestImports: []string{"internal/wasmtest", "transport/mem"},
+		Why:         "assembles one wraftd process from all rooms"},
+	{Path: "internal/cli", Imports: with(leaves, "client", "internal/server", "internal/bench", "internal/pki", "internal/problem"),
+		Modules:     []string{modCobra, modPflag, modKoanf, modPretty, modTint, modTerm, modYAML, modCBOR},
+		TestImports: []string{"node/api", "internal/wasmtest"},
+		Why:         "commands; a node is started through internal/server only"},
+	{Path: "cmd/wraftd", Imports: []string{"internal/cli"}, Why: "main"},
+
+	// What stands outside: black-box suites, guest libraries, examples.
+	{Path: "conformance/...", Imports: []string{"client", "raft", "raft/rafttest", "transport", "transport/wire", "plugins/abi", "conformance/e2e", "conformance/cluster"},
+		Modules: []string{modPorcupine, modCBOR, modHistogram}, Why: "black box: what a user could run against a cluster"},
+	{Path: "sdk/go/...", Imports: []string{"sdk/go"}, Why: "a guest library without dependencies"},
+	{Path: "examples/...", Imports: []string{"sdk/go"}, Modules: []string{modCBOR}, Why: "guests know the SDK and nothing of the host"},
+}
+
+// with returns base and more in a slice of its own.
+func with(base []string, more ...string) []string {
+	return append(append([]string(nil), base...), more...)
+}
