@@ -1,0 +1,58 @@
+# What there is to run. Each target needs Go and nothing else; lint uses
+# golangci-lint besides when it is installed, race needs a C compiler.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := build
+MAKEFLAGS += --no-print-directory
+
+# Modules of their own: a guest library and guests have no business with the
+# host's dependencies. Every folder with a go.mod below these counts.
+GUESTS = $(patsubst %/go.mod,%,$(wildcard sdk/go/go.mod examples/*/go.mod))
+# Packages with goroutines, which the race detector is for.
+CONCURRENT = $(wildcard client node plugins storage transport internal/bench internal/cli internal/pki internal/server)
+
+FUZZTIME ?= 20s
+SEEDS ?= 200
+ROUNDS ?= 20
+BENCHTIME ?= 1s
+
+.PHONY: build modules demo test guests race sim fuzz lint conformance bench ci clean
+
+build: ## bin/wraftd
+	go build -trimpath -o bin/wraftd ./cmd/wraftd
+
+modules: ## build/*.wasm from examples/, by the Go toolchain alone
+	examples/build.sh build
+
+demo: build modules ## three processes, 1,000 increments, the leader killed in the middle
+	go run ./conformance/demo -wraftd bin/wraftd -module build/counter.wasm
+
+test: lint guests ## everything that fits into ten minutes on two cores
+	go test -timeout 9m ./...
+
+guests: ## the native tests of the guest library and the example machines
+	for dir in $(GUESTS); do echo "go test $$dir/..."; (cd $$dir && go vet ./... && go test ./...); done
+
+race: ## the packages with goroutines under the race detector
+	CGO_ENABLED=1 go test -race -short -timeout 15m $(addprefix ./,$(addsuffix /...,$(CONCURRENT)))
+
+sim: ## the simulators with SEEDS seeds
+	WRAFT_SIM_SEEDS=$(SEEDS) go test -count=1 -timeout 20m ./raft/rafttest/... ./node/nodetest/...
+
+fuzz: ## each fuzz target for FUZZTIME
+	.ci/fuzz $(FUZZTIME)
+
+lint: ## formatting, vet, the rules of the house
+	.ci/lint
+
+conformance: ## the black-box suites, long: ROUNDS rounds of kill -9
+	WRAFT_E2E_ROUNDS=$(ROUNDS) go test -count=1 -timeout 20m ./conformance/...
+
+bench: ## micro-benchmarks of all packages
+	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+ci: race sim fuzz conformance demo ## the long suites; .ci/run calls test first
+
+clean: ## what the other targets wrote
+	rm -rf bin build
