@@ -1,7 +1,10 @@
 package archtest
 
 import (
+	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -57,5 +60,32 @@ func TestEveryRowHasAReason(t *testing.T) {
 			t.Errorf("%s has two rows", r.Path)
 		}
 		seen[r.Path] = true
+	}
+}
+
+// TestEveryDependencyHasALine keeps docs/RATIONALE.md in step with go.mod: a
+// direct dependency without a line there has no reason.
+func TestEveryDependencyHasALine(t *testing.T) {
+	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile(filepath.Join(root, "docs", "RATIONALE.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile(`(?m)^(?:require )?\t?((?:github\.com|golang\.org|pgregory\.net|go\.yaml\.in)/\S+) (v\S+)$`)
+	direct := line.FindAllStringSubmatch(string(mod), -1)
+	if len(direct) == 0 {
+		t.Fatal("no direct dependency found in go.mod: the expression is wrong")
+	}
+	for _, d := range direct {
+		name := d[1]
+		if owned, ok := strings.CutPrefix(name, "github.com/"); ok {
+			name = strings.Join(strings.SplitN(owned, "/", 3)[:2], "/")
+		}
+		if !strings.Contains(string(doc), "\n| "+name) {
+			t.Errorf("docs/RATIONALE.md has no row for %s %s: what for, why not the standard library, how well kept", d[1], d[2])
+		}
 	}
 }
