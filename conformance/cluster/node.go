@@ -1,0 +1,123 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"github.com/wraft/wraft/client"
+)
+
+// Node is one member of the cluster: a folder, its addresses and, between Start
+// and Kill or Stop, a process.
+type Node struct {
+	ID client.NodeID
+	// API (TCP) and Peer (UDP) are the loopback addresses it serves.
+	API, Peer string
+	// Dir holds its configuration, its certificate, its data and its log.
+	Dir string
+
+	cluster *Cluster
+
+	// mu guards process, nil before the first start.
+	mu      sync.Mutex
+	process *process
+}
+
+// URL is the base of the node's HTTPS paths.
+func (n *Node) URL() string { return "https://" + n.API }
+
+// LogFile is where everything the node's processes print is appended.
+func (n *Node) LogFile() string { return filepath.Join(n.Dir, "wraftd.log") }
+
+// ConfigFile is the node's configuration, written by wraftd init.
+func (n *Node) ConfigFile() string { return filepath.Join(n.Dir, "wraft.yaml") }
+
+// Start runs `wraftd run` for the node. A node that runs is an error.
+func (n *Node) Start() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.process != nil && n.process.running() {
+		return fmt.Errorf("cluster: node %d runs already", n.ID)
+	}
+	p, err := startProcess(n.LogFile(), n.cluster.wraftd, n.cluster.plainEnv(), "run", "--config", n.ConfigFile())
+	if err != nil {
+		return err
+	}
+	n.process = p
+	return nil
+}
+
+// Kill ends the process as kill -9 does and waits until it is gone. A node that
+// does not run is left alone.
+func (n *Node) Kill() error {
+	p := n.current()
+	if p == nil {
+		return nil
+	}
+	if err := p.signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	<-p.done // SIGKILL cannot be refused
+	return nil
+}
+
+// Stop asks the process to end with SIGTERM and returns its exit code. When ctx
+// ends first, the process is killed and the error says so.
+func (n *Node) Stop(ctx context.Context) (int, error) {
+	p := n.current()
+	if p == nil {
+		return 0, nil
+	}
+	if err := p.signal(syscall.SIGTERM); err != nil {
+		return 0, err
+	}
+	code, err := p.wait(ctx)
+	if err != nil {
+		p.signal(syscall.SIGKILL) // best effort: the error below says what matters
+		<-p.done
+	}
+	return code, err
+}
+
+// Running reports whether the node has a living process.
+func (n *Node) Running() bool {
+	p := n.current()
+	return p != nil && p.running()
+}
+
+// Wait returns the exit code once the node's process has ended by itself, -1 when
+// a signal ended it.
+func (n *Node) Wait(ctx context.Context) (int, error) {
+	p := n.current()
+	if p == nil {
+		return 0, fmt.Errorf("cluster: node %d was never started", n.ID)
+	}
+	return p.wait(ctx)
+}
+
+// PID is the process ID of the node's last process, 0 before the first.
+func (n *Node) PID() int {
+	if p := n.current(); p != nil {
+		return p.cmd.Process.Pid
+	}
+	return 0
+}
+
+// LogTail is the end of the node's log, at most bytesMax long.
+func (n *Node) LogTail(bytesMax int) string {
+	text, err := os.ReadFile(n.LogFile())
+	if err != nil {
+		return err.Error()
+	}
+	return string(text[max(0, len(text)-bytesMax):])
+}
+
+func (n *Node) current() *process {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.process
+}
