@@ -1,0 +1,96 @@
+package storage
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/wraft/wraft/raft"
+)
+
+// Entries returns the entries [lo, hi) of a group, each checked like Restore
+// does; fewer when the log ends before hi or when more than bytesMax (by
+// Entry.Size) would come together, but at least one. The data is the caller's.
+// ErrCompacted and ErrOutOfRange say that lo lies before or behind the log.
+//
+// Entries of a Commit that has not returned yet may be among them.
+func (s *Store) Entries(id raft.GroupID, lo, hi raft.Index, bytesMax uint64) ([]raft.Entry, error) {
+	if err := s.usable(); err != nil {
+		return nil, err
+	}
+	if lo >= hi {
+		return nil, fmt.Errorf("%w: no entries in [%d, %d)", ErrInvalid, lo, hi)
+	}
+	g, err := s.group(id)
+	if err != nil {
+		return nil, err
+	}
+	if lo <= g.base.snapshot.Index {
+		return nil, fmt.Errorf("%w: group %d: %d is not behind %d", ErrCompacted, id, lo, g.base.snapshot.Index)
+	}
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: entryKey(id, lo-1), UpperBound: entryKey(id, hi)})
+	if err != nil {
+		return nil, readError(id, lo, err)
+	}
+	defer it.Close()
+	prev, err := g.seek(it, lo)
+	if err != nil {
+		return nil, err
+	}
+	return readEntries(id, prev, it, bytesMax)
+}
+
+// seek puts the iterator on entry lo and returns what lies before it.
+func (g *group) seek(it *pebble.Iterator, lo raft.Index) (tail, error) {
+	found := it.First()
+	prev := g.base.tail()
+	if lo-1 > prev.last {
+		if !found {
+			return tail{}, endError(g.id, lo, it)
+		}
+		if index, ok := entryKeyIndex(it.Key()); !ok || index != lo-1 {
+			return tail{}, &DamagedError{Group: g.id, Index: lo - 1, Why: "the entry is missing"}
+		}
+		stored, err := decodeEntry(it.Value())
+		if err != nil {
+			return tail{}, &DamagedError{Group: g.id, Index: lo - 1, Why: "entry", Err: err}
+		}
+		prev = tail{last: lo - 1, term: stored.entry.Term, chain: stored.chain}
+		found = it.Next()
+	}
+	if !found {
+		return tail{}, endError(g.id, lo, it)
+	}
+	return prev, nil
+}
+
+// endError says why the iterator has nothing more.
+func endError(id raft.GroupID, lo raft.Index, it *pebble.Iterator) error {
+	if err := it.Error(); err != nil {
+		return readError(id, lo, err)
+	}
+	return fmt.Errorf("%w: group %d has no entry %d", ErrOutOfRange, id, lo)
+}
+
+// readEntries copies out what follows on prev, from the iterator's place on.
+func readEntries(id raft.GroupID, prev tail, it *pebble.Iterator, bytesMax uint64) ([]raft.Entry, error) {
+	var out []raft.Entry
+	var size uint64
+	for ok := true; ok; ok = it.Next() {
+		stored, err := nextEntry(id, prev, it)
+		if err != nil {
+			return nil, err
+		}
+		e := stored.entry
+		if size += e.Size(); size > bytesMax && len(out) > 0 {
+			return out, nil
+		}
+		e.Data = bytes.Clone(e.Data)
+		out = append(out, e)
+		prev = tail{last: e.Index, term: e.Term, chain: stored.chain}
+	}
+	if err := it.Error(); err != nil {
+		return nil, readError(id, prev.last+1, err)
+	}
+	return out, nil
+}

@@ -1,0 +1,61 @@
+package storage
+
+import (
+	"log/slog"
+	"os"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/wraft/wraft/internal/clock"
+)
+
+// Options says how a Store is opened. The zero value is useful.
+type Options struct {
+	// FS holds every file of the store. Default: the operating system's.
+	FS vfs.FS
+	// Logger takes what Pebble and the store have to say. Default: nothing is logged.
+	Logger *slog.Logger
+	// Fatal is called once, with the first write or sync that failed: what the disk
+	// holds is unknown from then on. It may be called from any goroutine and must
+	// not call the store. Default: log the error and end the process with code 1.
+	Fatal func(error)
+	// Clock times the syncs for Metrics. Default: clock.System().
+	Clock clock.Clock
+	// MemTableBytes is how much Pebble gathers in memory before it writes a table;
+	// up to two such amounts are held. Default 16 MiB, at least 64 KiB.
+	MemTableBytes uint64
+	// CacheBytes bounds the cache of table blocks. Default 16 MiB.
+	CacheBytes int64
+}
+
+const (
+	memTableBytesDefault = 16 << 20
+	memTableBytesMin     = 64 << 10
+	cacheBytesDefault    = 16 << 20
+)
+
+func (o Options) withDefaults() Options {
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Fatal == nil {
+		logger := o.Logger
+		o.Fatal = func(err error) {
+			logger.Error("the disk failed, ending the process", "err", err)
+			os.Exit(1)
+		}
+	}
+	if o.Clock == nil {
+		o.Clock = clock.System()
+	}
+	if o.MemTableBytes == 0 {
+		o.MemTableBytes = memTableBytesDefault
+	}
+	o.MemTableBytes = max(o.MemTableBytes, memTableBytesMin)
+	if o.CacheBytes == 0 {
+		o.CacheBytes = cacheBytesDefault
+	}
+	return o
+}

@@ -1,0 +1,151 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// pebbleFormat is the newest format of Pebble this version writes. From
+// FormatWALSyncChunks on, replay tells a torn end of the log from rot in what was
+// synced before it.
+const pebbleFormat = pebble.FormatNewest
+
+// openPebble opens the store's Pebble. fail hears of every write that failed.
+//
+// Why twice on a fresh store: Pebble creates its first log before the newest
+// format is in force, and in that log bit-rot is taken for the end. The second
+// opening begins a log in the newest format before anything is stored.
+func openPebble(d directory, o Options, fail func(error)) (*pebble.DB, error) {
+	path := d.join(pebbleName)
+	fresh, err := isFreshPebble(d, path)
+	if err != nil {
+		return nil, err
+	}
+	options := pebbleOptions(d, o, fail)
+	if fresh {
+		db, err := pebble.Open(path, options)
+		if err != nil {
+			return nil, openError(err)
+		}
+		if err := db.Close(); err != nil {
+			return nil, openError(err)
+		}
+	}
+	db, err := pebble.Open(path, options)
+	if err != nil {
+		return nil, openError(err)
+	}
+	return db, nil
+}
+
+// isFreshPebble reports whether path holds no Pebble yet, or one whose opening
+// was cut off before the newest format was in force.
+func isFreshPebble(d directory, path string) (bool, error) {
+	if !d.exists(pebbleName) {
+		return true, nil
+	}
+	desc, err := pebble.Peek(path, d.fs)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return true, nil
+		}
+		return false, openError(err)
+	}
+	return !desc.Exists || desc.FormatMajorVersion < pebbleFormat, nil
+}
+
+// openError tells damage from what an operator can mend.
+func openError(err error) error {
+	if pebble.IsCorruptionError(err) {
+		return &DamagedError{Why: "Pebble cannot be opened", Err: err}
+	}
+	return fmt.Errorf("storage: open pebble: %w", err)
+}
+
+// pebbleOptions tunes Pebble for logs: written once, read seldom, deleted from
+// the front.
+func pebbleOptions(d directory, o Options, fail func(error)) *pebble.Options {
+	logger := pebbleLogger{logger: o.Logger, fail: fail}
+	options := &pebble.Options{
+		FS:                          d.fs,
+		FormatMajorVersion:          pebbleFormat,
+		Logger:                      logger,
+		CacheSize:                   o.CacheBytes,
+		MemTableSize:                o.MemTableBytes,
+		MemTableStopWritesThreshold: 4,
+		L0StopWritesThreshold:       24,
+		WALBytesPerSync:             512 << 10,
+		MaxOpenFiles:                500,
+		EventListener:               logger.events(),
+	}
+	// Why: commands are opaque and often compressed by their authors; what the
+	// processor would spend here is worth more to the machines.
+	options.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
+	return options
+}
+
+// pebbleLogger takes what Pebble says. Its steady chatter is for debugging.
+type pebbleLogger struct {
+	logger *slog.Logger
+	fail   func(error)
+}
+
+// Infof implements pebble.Logger.
+func (l pebbleLogger) Infof(format string, args ...any) {
+	l.logger.Debug("pebble", "says", lazyText{format, args})
+}
+
+// Errorf implements pebble.Logger.
+func (l pebbleLogger) Errorf(format string, args ...any) {
+	l.logger.Warn("pebble complains", "says", lazyText{format, args})
+}
+
+// Fatalf implements pebble.Logger: Pebble cannot go on.
+func (l pebbleLogger) Fatalf(format string, args ...any) {
+	l.fail(fmt.Errorf("storage: pebble: %s", fmt.Sprintf(format, args...)))
+}
+
+// emptyFlush is how Pebble reports a flush that had nothing to write. It is no
+// failure, and Pebble gives it no name to compare with.
+const emptyFlush = "pebble: empty table"
+
+// events hears of what fails in the background. A table that cannot be written is
+// as final as a failed sync; one that cannot be read is damage, which the reads
+// that need it will report.
+func (l pebbleLogger) events() *pebble.EventListener {
+	background := func(what string, err error) {
+		if err == nil || errors.Is(err, pebble.ErrCancelledCompaction) || errors.Is(err, pebble.ErrClosed) {
+			return
+		}
+		if pebble.IsCorruptionError(err) {
+			l.logger.Error("a file of the store is damaged", "during", what, "err", err)
+			return
+		}
+		l.fail(fmt.Errorf("storage: %s: %w", what, err))
+	}
+	return &pebble.EventListener{
+		FlushEnd: func(i pebble.FlushInfo) {
+			if i.Err == nil || i.Err.Error() != emptyFlush {
+				background("flush", i.Err)
+			}
+		},
+		CompactionEnd: func(i pebble.CompactionInfo) { background("compaction", i.Err) },
+		DataCorruption: func(i pebble.DataCorruptionInfo) {
+			l.logger.Error("a file of the store is damaged", "says", lazyText{"%s", []any{i}})
+		},
+		BackgroundError: func(err error) { l.logger.Warn("pebble background error", "err", err) },
+	}
+}
+
+// lazyText formats only when the record is kept.
+type lazyText struct {
+	format string
+	args   []any
+}
+
+// LogValue implements slog.LogValuer.
+func (t lazyText) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf(t.format, t.args...)) }
