@@ -1,0 +1,73 @@
+package counter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Report is what a load that has ended saw.
+type Report struct {
+	// Acknowledged increments; Replayed of them were answered from the session's
+	// stored answers, because an earlier attempt had been applied.
+	Acknowledged, Replayed int
+	// answers is how often each count was answered.
+	answers map[uint64]int
+}
+
+// Stop lets the increments under way be answered, then ends the load. The error
+// joins what went wrong in workers; ctx bounds the wait.
+func (l *Load) Stop(ctx context.Context) (Report, error) {
+	l.mu.Lock()
+	l.stopping = true
+	l.mu.Unlock()
+	return l.Wait(ctx)
+}
+
+// Wait returns once a load with Config.Increments has ended by itself.
+func (l *Load) Wait(ctx context.Context) (Report, error) {
+	var late error
+	select {
+	case <-l.done:
+	case <-ctx.Done():
+		late = fmt.Errorf("counter: the workers don't end: %w", ctx.Err())
+	}
+	l.cancel()
+	<-l.done
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Report{Acknowledged: l.acknowledged(), Replayed: l.replayed, answers: l.answers}, errors.Join(append(l.errs, late)...)
+}
+
+// Check holds the answers against the count the machine has now. Given that all
+// increments came from this load, began at 0 and were answered, they must be
+// exactly 1 to count, each once. The error names lost and doubled ones.
+func (r Report) Check(count uint64) error {
+	var problems []error
+	var doubled, beyond []uint64
+	for value, times := range r.answers {
+		if times > 1 {
+			doubled = append(doubled, value)
+		}
+		if value == 0 || value > count {
+			beyond = append(beyond, value)
+		}
+	}
+	if len(doubled) > 0 {
+		problems = append(problems, fmt.Errorf("counter: %d counts were answered to more than one increment: %v", len(doubled), few(doubled)))
+	}
+	if len(beyond) > 0 {
+		problems = append(problems, fmt.Errorf("counter: %d acknowledged increments are lost, the count is %d: %v", len(beyond), count, few(beyond)))
+	}
+	if uint64(r.Acknowledged) != count {
+		problems = append(problems, fmt.Errorf("counter: %d increments were acknowledged, the count is %d", r.Acknowledged, count))
+	}
+	return errors.Join(problems...)
+}
+
+// few is enough of a list to look into.
+func few(values []uint64) []uint64 {
+	slices.Sort(values)
+	return values[:min(len(values), 10)]
+}
