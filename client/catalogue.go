@@ -17,7 +17,7 @@ const (
 	CodeMediaType        Code = "WRAFT-1006"
 	CodeBadName          Code = "WRAFT-1007"
 	CodeDigestMismatch   Code = "WRAFT-1008"
-	CodeForbidden        Code = "WRAFT-1009"
+	CodeNoCertificate    Code = "WRAFT-1009"
 
 	CodeUnknownMachine Code = "WRAFT-2001"
 	CodeUnknownPath    Code = "WRAFT-2002"

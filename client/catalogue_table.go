@@ -29,9 +29,9 @@ var catalogue = []Kind{
 	{CodeDigestMismatch, "Digest mismatch", http.StatusUnprocessableEntity, false, NotApplied, ExitRefused,
 		"Upload the module again; the bytes that arrived are not those the path names.",
 		"The SHA-256 of the uploaded bytes differs from the digest in the path."},
-	{CodeForbidden, "Not authorised", http.StatusForbidden, false, NotApplied, ExitTLS,
-		"Use a client certificate that the cluster's authority issued for this purpose.",
-		"The client certificate does not allow the request."},
+	{CodeNoCertificate, "Client certificate required", http.StatusForbidden, false, NotApplied, ExitTLS,
+		"Show a certificate of the cluster's authority: --cert and --key, or WRAFT_CERT and WRAFT_KEY.",
+		"The cluster answers only clients that show a certificate of its authority."},
 
 	{CodeUnknownMachine, "Unknown machine", http.StatusNotFound, false, NotApplied, ExitNotFound,
 		"List what is deployed with: wraftd machines list",

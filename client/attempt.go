@@ -1,0 +1,178 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+// Bounds on what a client reads from a server.
+const (
+	answerBytesMax  = 256 << 20
+	problemBytesMax = 64 << 10
+	// answerTimeShare is the part of an attempt's time the server is given, so
+	// that its own "timed out", which knows the index, arrives before ours.
+	answerTimeShare = 0.95
+)
+
+// call is one request in a form that can be sent again.
+type call struct {
+	method string
+	path   string
+	query  string
+	header http.Header
+	// body opens the body once per attempt; nil is an empty one.
+	body func() (io.ReadCloser, error)
+	size int64
+	// machine lets the call go to that machine's leader; "" does not.
+	machine string
+	// repeatable calls may be sent again when their outcome is unknown.
+	repeatable bool
+	// patient calls go on through rounds in which no server was reached.
+	patient bool
+	// whole calls get all the time there is for one attempt: uploads, deploys.
+	whole bool
+}
+
+// bytesBody opens data again for every attempt.
+func bytesBody(data []byte) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+}
+
+// answer is a successful answer, read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// attempt sends k once. On failure the problem's outcome is what this one attempt
+// can have done.
+func (c *Client) attempt(ctx context.Context, host string, k *call) (answer, *Problem) {
+	var sent atomic.Bool
+	trace := &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }}
+	req, p := newRequest(httptrace.WithClientTrace(ctx, trace), host, k)
+	if p != nil {
+		return answer{}, p
+	}
+	res, err := c.transport.RoundTrip(req)
+	if err != nil {
+		return answer{}, transportProblem(err, host, sent.Load())
+	}
+	defer res.Body.Close()
+	if res.StatusCode >= 200 && res.StatusCode < 300 {
+		data, err := readAnswer(res)
+		if err != nil {
+			return answer{}, transportProblem(err, host, true)
+		}
+		return answer{res.StatusCode, res.Header, data}, nil
+	}
+	return answer{}, readProblem(res, host)
+}
+
+func newRequest(ctx context.Context, host string, k *call) (*http.Request, *Problem) {
+	req := &http.Request{
+		Method: k.method,
+		URL:    &url.URL{Scheme: "https", Host: host, Path: k.path, RawQuery: k.query},
+		Header: k.header.Clone(),
+		Host:   host,
+		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}
+	if req.Header == nil {
+		req.Header = make(http.Header, 2)
+	}
+	if k.body != nil {
+		b, err := k.body()
+		if err != nil {
+			return nil, NewProblem(CodeLocalFile, "%v", err).WithCause(err)
+		}
+		req.Body, req.ContentLength = b, k.size
+		if k.size == 0 {
+			req.Body = http.NoBody
+		}
+	}
+	if end, ok := ctx.Deadline(); ok {
+		left := time.Duration(float64(time.Until(end)) * answerTimeShare)
+		req.Header.Set(HeaderTimeout, max(left, time.Millisecond).Round(time.Millisecond).String())
+	}
+	return req.WithContext(ctx), nil
+}
+
+// readAnswer reads the body of a success, at once when its size is known.
+func readAnswer(res *http.Response) ([]byte, error) {
+	if res.ContentLength > answerBytesMax {
+		return nil, fmt.Errorf("client: the answer has %d bytes, the limit is %d", res.ContentLength, answerBytesMax)
+	}
+	if res.ContentLength >= 0 {
+		data := make([]byte, res.ContentLength)
+		_, err := io.ReadFull(res.Body, data)
+		return data, err
+	}
+	data, err := io.ReadAll(io.LimitReader(res.Body, answerBytesMax+1))
+	if err == nil && len(data) > answerBytesMax {
+		err = fmt.Errorf("client: the answer has more than %d bytes", answerBytesMax)
+	}
+	return data, err
+}
+
+// readProblem reads the answer of a failure.
+func readProblem(res *http.Response, host string) *Problem {
+	data, err := io.ReadAll(io.LimitReader(res.Body, problemBytesMax))
+	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	var p Problem
+	if err == nil && kind == ProblemMediaType {
+		err = json.Unmarshal(data, &p)
+	}
+	if err != nil || p.Code == "" {
+		return NewProblem(CodeBadAnswer, "%s answers %s without a problem this API describes", host, res.Status)
+	}
+	if p.Index == 0 {
+		p.Index, _ = strconv.ParseUint(res.Header.Get(HeaderIndex), 10, 64)
+	}
+	if s, err := strconv.ParseUint(res.Header.Get("Retry-After"), 10, 16); err == nil {
+		p.RetryAfter = time.Duration(s) * time.Second
+	}
+	return &p
+}
+
+// transportProblem words a failure below HTTP. sent says whether any of the
+// request may have reached the server.
+func transportProblem(err error, host string, sent bool) *Problem {
+	var local *Problem
+	switch {
+	case errors.As(err, &local):
+		return local
+	case isTLS(err):
+		return NewProblem(CodeTLS, "%s: %v", host, err).WithCause(err)
+	case !sent && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)):
+		return NewProblem(CodeTimeout, "%s: %v before the request was sent", host, err).WithCause(err)
+	case !sent:
+		return NewProblem(CodeUnreachable, "%s: %v", host, err).WithCause(err)
+	default:
+		return NewProblem(CodeConnectionLost, "%s: %v", host, err).WithCause(err)
+	}
+}
+
+// isTLS reports a failed handshake, or its failure as the server saw it: with TLS
+// 1.3 a refused client certificate shows only at the first read.
+func isTLS(err error) bool {
+	var (
+		verify *tls.CertificateVerificationError
+		header tls.RecordHeaderError
+		alert  tls.AlertError
+		host   x509.HostnameError
+	)
+	return errors.As(err, &verify) || errors.As(err, &header) || errors.As(err, &alert) || errors.As(err, &host)
+}

@@ -1,0 +1,199 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// Times of calls that take longer than commands, when their context has no deadline.
+const (
+	deployTimeoutDefault = time.Minute
+	uploadTimeoutDefault = 5 * time.Minute
+)
+
+// Command applies one command at most once: when its outcome is unknown the error
+// says so and nothing is repeated. Use a Session for exactly once.
+func (c *Client) Command(ctx context.Context, machine string, data []byte) (CommandResult, error) {
+	ctx, cancel := c.bound(ctx, c.config.Timeout)
+	defer cancel()
+	return c.command(ctx, machine, &call{body: bytesBody(data), size: int64(len(data))})
+}
+
+// command completes k and reads its answer.
+func (c *Client) command(ctx context.Context, machine string, k *call) (CommandResult, error) {
+	if err := CheckMachineName(machine); err != nil {
+		return CommandResult{}, err
+	}
+	k.method, k.path, k.machine = http.MethodPost, machinePath(machine)+"/commands", machine
+	a, err := c.do(ctx, k)
+	if err != nil {
+		return CommandResult{}, err
+	}
+	return CommandResult{
+		Data:     a.body,
+		Index:    headerUint(a, HeaderIndex),
+		Term:     headerUint(a, HeaderTerm),
+		Replayed: a.header.Get(HeaderReplayed) == "true",
+		Leader:   a.header.Get(HeaderLeader),
+	}, nil
+}
+
+// Query reads a machine. Of q, Forward is ignored: a client always lets nodes
+// forward. A Stale query goes to the endpoints in turn and not to the leader.
+func (c *Client) Query(ctx context.Context, machine string, q Query) (QueryResult, error) {
+	if err := CheckMachineName(machine); err != nil {
+		return QueryResult{}, err
+	}
+	ctx, cancel := c.bound(ctx, c.config.Timeout+q.Wait)
+	defer cancel()
+	k := &call{
+		method: http.MethodPost, path: machinePath(machine) + "/queries", query: queryParams(q),
+		body: bytesBody(q.Data), size: int64(len(q.Data)), repeatable: true,
+	}
+	if q.Consistency != Stale {
+		k.machine = machine
+	}
+	a, err := c.do(ctx, k)
+	if err != nil {
+		return QueryResult{}, asRead(err)
+	}
+	res := QueryResult{Data: a.body, AppliedIndex: headerUint(a, HeaderAppliedIndex), Leader: a.header.Get(HeaderLeader), Staleness: -1}
+	if text := a.header.Get(HeaderStaleness); text != "" {
+		res.Staleness = time.Duration(headerUint(a, HeaderStaleness)) * time.Millisecond
+	}
+	return res, nil
+}
+
+func queryParams(q Query) string {
+	if q.Consistency == "" && q.MinIndex == 0 && q.Wait == 0 {
+		return ""
+	}
+	v := make(url.Values, 3)
+	if q.Consistency != "" {
+		v.Set("consistency", string(q.Consistency))
+	}
+	if q.MinIndex != 0 {
+		v.Set("min-index", strconv.FormatUint(q.MinIndex, 10))
+	}
+	if q.Wait != 0 {
+		v.Set("wait", q.Wait.String())
+	}
+	return v.Encode()
+}
+
+// Machines lists all machines by name.
+func (c *Client) Machines(ctx context.Context) ([]MachineInfo, error) {
+	var list struct {
+		Machines []MachineInfo `json:"machines"`
+	}
+	err := c.get(ctx, &call{path: "/v1/machines"}, &list)
+	return list.Machines, err
+}
+
+// Machine shows one machine as the node that answers sees it. With export the
+// node also runs the machine's snapshot export and adds its digest.
+func (c *Client) Machine(ctx context.Context, name string, export bool) (MachineInfo, error) {
+	var info MachineInfo
+	if err := CheckMachineName(name); err != nil {
+		return info, err
+	}
+	k := &call{path: machinePath(name), whole: export}
+	if export {
+		k.query = "export=true"
+	}
+	err := c.get(ctx, k, &info)
+	return info, err
+}
+
+// Cluster tells what the node that answers knows of its cluster.
+func (c *Client) Cluster(ctx context.Context) (ClusterInfo, error) {
+	var info ClusterInfo
+	err := c.get(ctx, &call{path: "/v1/cluster"}, &info)
+	return info, err
+}
+
+// get reads JSON.
+func (c *Client) get(ctx context.Context, k *call, into any) error {
+	ctx, cancel := c.bound(ctx, c.config.Timeout)
+	defer cancel()
+	k.method, k.repeatable = http.MethodGet, true
+	a, err := c.do(ctx, k)
+	if err != nil {
+		return asRead(err)
+	}
+	return decode(a, into)
+}
+
+// PutModule uploads a module of size bytes. open is called once per attempt and
+// gives the bytes from the beginning. created is false when the cluster had it.
+func (c *Client) PutModule(ctx context.Context, digest Digest, size int64, open func() (io.ReadCloser, error)) (info ModuleInfo, created bool, err error) {
+	if _, err := ParseDigest(string(digest)); err != nil {
+		return info, false, NewProblem(CodeBadRequest, "%v", err).WithCause(err)
+	}
+	ctx, cancel := c.bound(ctx, uploadTimeoutDefault)
+	defer cancel()
+	a, err := c.do(ctx, &call{
+		method: http.MethodPut, path: "/v1/modules/" + string(digest),
+		// Why: a refusal by size must arrive before 65 MiB are sent in vain.
+		header: http.Header{"Expect": {"100-continue"}, "Content-Type": {"application/wasm"}},
+		body:   open, size: size, repeatable: true, whole: true,
+	})
+	if err != nil {
+		return info, false, err
+	}
+	return info, a.status == http.StatusCreated, decode(a, &info)
+}
+
+// Deploy creates a machine that runs an uploaded module. created is false when
+// the very same machine was there already.
+func (c *Client) Deploy(ctx context.Context, name string, spec DeploySpec) (info MachineInfo, created bool, err error) {
+	if err := CheckMachineName(name); err != nil {
+		return info, false, err
+	}
+	ctx, cancel := c.bound(ctx, deployTimeoutDefault)
+	defer cancel()
+	data, err := json.Marshal(spec)
+	if err != nil {
+		return info, false, NewProblem(CodeBadRequest, "%v", err).WithCause(err)
+	}
+	a, err := c.do(ctx, &call{
+		method: http.MethodPut, path: machinePath(name), header: http.Header{"Content-Type": {"application/json"}},
+		body: bytesBody(data), size: int64(len(data)), repeatable: true, whole: true,
+	})
+	if err != nil {
+		return info, false, err
+	}
+	return info, a.status == http.StatusCreated, decode(a, &info)
+}
+
+// machinePath is the path of a machine, whose name the caller has checked: a name
+// with a slash would be another path.
+func machinePath(name string) string { return "/v1/machines/" + name }
+
+// decode reads the JSON of a success.
+func decode(a answer, into any) error {
+	if err := json.Unmarshal(a.body, into); err != nil {
+		return NewProblem(CodeBadAnswer, "the answer is not the JSON this call expects: %v", err).WithCause(err)
+	}
+	return nil
+}
+
+// asRead says of a failed read what is always true of it: nothing was applied.
+func asRead(err error) error {
+	if p, ok := err.(*Problem); ok && p.Outcome == Unknown {
+		p.Outcome = NotApplied
+		p.Retryable = true
+	}
+	return err
+}
+
+// headerUint is a numeric header of an answer, 0 when it is absent.
+func headerUint(a answer, name string) uint64 {
+	n, _ := strconv.ParseUint(a.header.Get(name), 10, 64)
+	return n
+}

@@ -1,0 +1,91 @@
+package client
+
+import (
+	"context"
+	"time"
+)
+
+// unreachableRoundsMax is how often an impatient call goes through all endpoints
+// before it says that no server is reached.
+const unreachableRoundsMax = 2
+
+// do sends k until it is answered for good, cannot be repeated safely, or runs
+// out of time or attempts. The error is a *Problem whose outcome covers all
+// attempts together.
+func (c *Client) do(ctx context.Context, k *call) (answer, error) {
+	it := c.endpoints.itinerary(k.machine)
+	doubt := false
+	pause := c.config.BackoffMin
+	for n := 1; ; n++ {
+		host := it.next()
+		a, p := c.attemptInTime(ctx, host, k)
+		if p == nil {
+			c.endpoints.worked(host)
+			if leader := a.header.Get(HeaderLeader); leader != "" {
+				c.endpoints.learn(k.machine, leader)
+			}
+			return a, nil
+		}
+		doubt = doubt || p.Outcome == Unknown
+		again := it.fail(p)
+		if n >= c.config.AttemptsMax || ctx.Err() != nil || !k.mayRepeat(p, it.rounds()) {
+			return answer{}, conclude(p, doubt)
+		}
+		if again {
+			continue
+		}
+		if !c.wait(ctx, max(pause, p.RetryAfter)) {
+			return answer{}, conclude(p, doubt)
+		}
+		it.paused()
+		pause = min(2*pause, c.config.BackoffMax)
+	}
+}
+
+// attemptInTime bounds an attempt whose repetition is safe.
+func (c *Client) attemptInTime(ctx context.Context, host string, k *call) (answer, *Problem) {
+	if !k.repeatable || k.whole {
+		return c.attempt(ctx, host, k)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.config.AttemptTimeout)
+	defer cancel()
+	return c.attempt(ctx, host, k)
+}
+
+// wait pauses for d with jitter, and reports whether there is time left.
+func (c *Client) wait(ctx context.Context, d time.Duration) bool {
+	// Why from half upwards: callers that failed together should not return
+	// together, and none should return at once.
+	t := time.NewTimer(d/2 + time.Duration(c.config.Jitter()*float64(d/2)))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// mayRepeat says whether sending k again is safe and may help.
+func (k *call) mayRepeat(p *Problem, rounds int) bool {
+	switch {
+	case p.Code == CodeUnreachable || p.Code == CodeTLS:
+		return rounds < unreachableRoundsMax || (k.patient && p.Code == CodeUnreachable)
+	case p.Code == CodeTimeoutUnknown || p.Code == CodeConnectionLost:
+		return k.repeatable
+	case p.Code == CodeMinIndex:
+		return false // The caller said how long to wait, and it was waited.
+	default:
+		return p.Retryable && p.Outcome == NotApplied
+	}
+}
+
+// conclude is the last attempt's problem with the outcome of all of them: one
+// attempt whose outcome is unknown makes "not applied" a thing nobody can say.
+func conclude(p *Problem, doubt bool) error {
+	if doubt && p.Outcome == NotApplied {
+		p.Outcome = Unknown
+		p.Retryable = false
+	}
+	return p
+}

@@ -1,0 +1,129 @@
+package apitest
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/pki"
+	"github.com/wraft/wraft/node/api"
+)
+
+const (
+	clusterName     = "test"
+	certValidity    = time.Hour
+	shutdownTimeout = 10 * time.Second
+)
+
+// Options change what Start serves; the zero value is a server with the usual
+// limits that asks for client certificates.
+type Options struct {
+	CommandBytesMax int64
+	ModuleBytesMax  int64
+	NoClientAuth    bool
+}
+
+// Server is a backend on loopback.
+type Server struct {
+	// Address is host:port.
+	Address string
+	// Dir holds ca.crt, admin.crt and admin.key.
+	Dir       string
+	API       *api.Server
+	authority *pki.Authority
+	admin     pki.Pair
+}
+
+// Start serves b until the test ends.
+func Start(tb testing.TB, b *Backend, o Options) *Server {
+	tb.Helper()
+	now := time.Now()
+	authority := must(pki.NewAuthority(clusterName, now))(tb)
+	node := must(authority.IssueNode(1, []string{"127.0.0.1"}, now, certValidity))(tb)
+	admin := must(authority.IssueClient("admin", pki.RoleAdmin, now, certValidity))(tb)
+	s := &Server{Dir: tb.TempDir(), authority: authority, admin: admin}
+	if err := authority.Save(s.Dir); err != nil {
+		tb.Fatal(err)
+	}
+	if err := admin.Save(s.Dir, "admin"); err != nil {
+		tb.Fatal(err)
+	}
+	s.API = must(api.New(api.Config{
+		Node: b.node, TLS: api.ServerTLS(must(node.TLS())(tb), authority.Pool()), ClientAuth: !o.NoClientAuth,
+		CommandBytesMax: o.CommandBytesMax, ModuleBytesMax: o.ModuleBytesMax,
+		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
+	}, b.API()))(tb)
+	l := must(net.Listen("tcp", "127.0.0.1:0"))(tb)
+	s.Address = l.Addr().String()
+	served := make(chan error, 1)
+	go func() { served <- s.API.Serve(l) }()
+	tb.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+		defer cancel()
+		if err := s.API.Shutdown(ctx); err != nil {
+			tb.Errorf("shut down: %v", err)
+		}
+		if err := <-served; err != nil {
+			tb.Errorf("serve: %v", err)
+		}
+	})
+	return s
+}
+
+// ClientTLS trusts the server and shows the admin's certificate.
+func (s *Server) ClientTLS(tb testing.TB) *tls.Config {
+	tb.Helper()
+	c := s.AnonymousTLS()
+	c.Certificates = []tls.Certificate{must(s.admin.TLS())(tb)}
+	return c
+}
+
+// AnonymousTLS trusts the server and shows no certificate.
+func (s *Server) AnonymousTLS() *tls.Config {
+	return &tls.Config{RootCAs: s.authority.Pool(), MinVersion: tls.VersionTLS13}
+}
+
+// StrangerTLS trusts the server and shows a certificate of another authority that
+// pretends to be an acceptable one.
+func (s *Server) StrangerTLS(tb testing.TB) *tls.Config {
+	tb.Helper()
+	other := must(pki.NewAuthority(clusterName, time.Now()))(tb)
+	pair := must(other.IssueClient("admin", pki.RoleAdmin, time.Now(), certValidity))(tb)
+	cert := must(pair.TLS())(tb)
+	c := s.AnonymousTLS()
+	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &cert, nil }
+	return c
+}
+
+// Pool is the authority clients trust.
+func (s *Server) Pool() *x509.CertPool { return s.authority.Pool() }
+
+// Client is a Go client of the server, closed when the test ends.
+func (s *Server) Client(tb testing.TB) *client.Client {
+	tb.Helper()
+	c := must(client.New(client.Config{Endpoints: []string{s.Address}, TLS: s.ClientTLS(tb)}))(tb)
+	tb.Cleanup(c.Close)
+	return c
+}
+
+// File is the path of a file in Dir.
+func (s *Server) File(name string) string { return filepath.Join(s.Dir, name) }
+
+// must makes a value of a value and an error.
+func must[T any](value T, err error) func(testing.TB) T {
+	return func(tb testing.TB) T {
+		tb.Helper()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return value
+	}
+}

@@ -1,0 +1,86 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/wraft/wraft/client"
+)
+
+// writeProblem answers with err as problem+json. It logs only what is our fault.
+func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
+	p := problemOf(err, r.Context())
+	if p.Code == client.CodeInternal {
+		s.config.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+	}
+	h := w.Header()
+	if p.Leader != nil && p.Leader.API != "" {
+		h.Set(client.HeaderLeader, p.Leader.API)
+		if p.Code == client.CodeNotLeader {
+			h.Set("Location", "https://"+p.Leader.API+r.URL.RequestURI())
+			p.Status = http.StatusTemporaryRedirect
+		}
+	}
+	if p.Index != 0 {
+		h.Set(client.HeaderIndex, strconv.FormatUint(p.Index, 10))
+	}
+	if wait := retryAfter(p); wait != "" {
+		h.Set("Retry-After", wait)
+	}
+	h.Set("Content-Type", client.ProblemMediaType)
+	h.Set("Cache-Control", "no-store")
+	if p.Status == 0 {
+		p.Status = http.StatusInternalServerError
+	}
+	w.WriteHeader(p.Status)
+	// Why the error is dropped: the client is gone, there is nobody to tell.
+	_ = json.NewEncoder(w).Encode(p)
+}
+
+// problemOf is err as a problem that the caller may change.
+func problemOf(err error, ctx context.Context) client.Problem {
+	var p *client.Problem
+	if errors.As(err, &p) {
+		return *p
+	}
+	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return *client.NewProblem(client.CodeTimeoutUnknown, "%v", err)
+	}
+	return *client.NewProblem(client.CodeInternal, "%v", err)
+}
+
+// readProblem is the error of a request that changes nothing: an ended context
+// then leaves no doubt about the outcome.
+func readProblem(err error) error {
+	var p *client.Problem
+	if err == nil || errors.As(err, &p) {
+		return err
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return client.NewProblem(client.CodeTimeout, "%v", err)
+	}
+	return err
+}
+
+// retryAfter is the header's value in whole seconds, "" for none. 429 always has one.
+func retryAfter(p client.Problem) string {
+	if p.RetryAfter <= 0 && p.Status != http.StatusTooManyRequests {
+		return ""
+	}
+	wait := max(p.RetryAfter, time.Second)
+	return strconv.Itoa(int(math.Ceil(wait.Seconds())))
+}
+
+// writeJSON answers with a value.
+func writeJSON(w http.ResponseWriter, status int, value any) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(value)
+}

@@ -1,0 +1,153 @@
+package api
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wraft/wraft/client"
+)
+
+// Config is what a Server needs besides its backend.
+type Config struct {
+	// Node is this node's ID; every answer carries it. Required.
+	Node client.NodeID
+	// TLS is made by ServerTLS. Required.
+	TLS *tls.Config
+	// ClientAuth refuses requests without a verified client certificate, except
+	// to the probes. TLS must then ask for one.
+	ClientAuth bool
+	// CommandBytesMax is the longest command or query; default 1 MiB.
+	CommandBytesMax int64
+	// ModuleBytesMax is the largest module; default 64 MiB.
+	ModuleBytesMax int64
+	// Metrics is served at /metrics and gets the server's own metrics. Required.
+	Metrics *prometheus.Registry
+	// Log hears of answers that say "internal error". Required.
+	Log *slog.Logger
+}
+
+const (
+	commandBytesDefault = 1 << 20
+	moduleBytesDefault  = 64 << 20
+
+	headerBytesMax    = 64 << 10
+	headerReadTimeout = 10 * time.Second
+	idleTimeout       = 2 * time.Minute
+	// Why so many: one client connection may carry all its goroutines' requests,
+	// and each waits a replication's time.
+	streamsPerConnMax = 1024
+)
+
+func (c Config) withDefaults() Config {
+	if c.CommandBytesMax == 0 {
+		c.CommandBytesMax = commandBytesDefault
+	}
+	if c.ModuleBytesMax == 0 {
+		c.ModuleBytesMax = moduleBytesDefault
+	}
+	return c
+}
+
+// Validate joins all problems of the configuration.
+func (c Config) Validate() error {
+	var problems []error
+	if c.Node == 0 {
+		problems = append(problems, errors.New("Node is missing"))
+	}
+	if c.TLS == nil {
+		problems = append(problems, errors.New("TLS is missing"))
+	} else if c.ClientAuth && c.TLS.ClientAuth < tls.VerifyClientCertIfGiven {
+		problems = append(problems, errors.New("ClientAuth needs a TLS configuration that verifies client certificates"))
+	}
+	if c.CommandBytesMax < 0 || c.ModuleBytesMax < 0 {
+		problems = append(problems, errors.New("limits must not be negative"))
+	}
+	if c.Metrics == nil || c.Log == nil {
+		problems = append(problems, errors.New("Metrics and Log are required"))
+	}
+	return errors.Join(problems...)
+}
+
+// ServerTLS is the TLS configuration of an API server: TLS 1.3 only, HTTP/2 before
+// HTTP/1.1. A client certificate is verified when one is shown; whether one has to
+// be shown is Config.ClientAuth, since a refusal in HTTP can say what to do.
+func ServerTLS(cert tls.Certificate, authority *x509.CertPool) *tls.Config {
+	return &tls.Config{
+		MinVersion:   tls.VersionTLS13,
+		Certificates: []tls.Certificate{cert},
+		ClientCAs:    authority,
+		ClientAuth:   tls.VerifyClientCertIfGiven,
+		NextProtos:   []string{"h2", "http/1.1"},
+	}
+}
+
+// Backend is the node a Server speaks for.
+type Backend struct {
+	Commands
+	Queries
+	Catalogue
+	Cluster
+}
+
+// Server answers the API of one node.
+type Server struct {
+	config  Config
+	backend Backend
+	http    *http.Server
+	metrics *metrics
+}
+
+// New makes a server that does not listen yet.
+func New(config Config, backend Backend) (*Server, error) {
+	if err := config.Validate(); err != nil {
+		return nil, fmt.Errorf("api: configuration: %w", err)
+	}
+	s := &Server{config: config.withDefaults(), backend: backend}
+	m, err := newMetrics(config.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	s.metrics = m
+	s.http = &http.Server{
+		Handler:           s.handler(),
+		TLSConfig:         config.TLS,
+		ReadHeaderTimeout: headerReadTimeout,
+		ReadTimeout:       timeoutMax,
+		WriteTimeout:      timeoutMax + headerReadTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    headerBytesMax,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: streamsPerConnMax},
+		// Why debug: what net/http reports here are strangers' failed handshakes.
+		ErrorLog: slog.NewLogLogger(config.Log.Handler(), slog.LevelDebug),
+	}
+	return s, nil
+}
+
+// Handler is the whole API as a handler, for tests and other listeners.
+func (s *Server) Handler() http.Handler { return s.http.Handler }
+
+// Serve answers connections of l until Shutdown, and then returns nil. It closes l.
+func (s *Server) Serve(l net.Listener) error {
+	if err := s.http.ServeTLS(l, "", ""); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("api: serve %v: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+// Shutdown stops listening and waits for running requests. When ctx ends first it
+// cuts their connections and returns ctx's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	if err := s.http.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("api: shut down: %w", err), s.http.Close())
+	}
+	return nil
+}
