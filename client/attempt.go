@@ -10,10 +10,12 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -165,14 +167,20 @@ func transportProblem(err error, host string, sent bool) *Problem {
 	}
 }
 
-// isTLS reports a failed handshake, or its failure as the server saw it: with TLS
-// 1.3 a refused client certificate shows only at the first read.
+// isTLS reports a failed handshake, as this side or the server saw it. With TLS
+// 1.3 a refused client certificate shows only at the first read, as an alert; no
+// request was answered before it, since the server's handshake never ended.
 func isTLS(err error) bool {
 	var (
 		verify *tls.CertificateVerificationError
 		header tls.RecordHeaderError
-		alert  tls.AlertError
 		host   x509.HostnameError
+		op     *net.OpError
 	)
-	return errors.As(err, &verify) || errors.As(err, &header) || errors.As(err, &alert) || errors.As(err, &host)
+	if errors.As(err, &verify) || errors.As(err, &header) || errors.As(err, &host) {
+		return true
+	}
+	// Why by text: crypto/tls keeps the type of an alert to itself, and other
+	// alerts may end a connection that has carried requests.
+	return errors.As(err, &op) && op.Op == "remote error" && strings.Contains(op.Err.Error(), "certificate")
 }

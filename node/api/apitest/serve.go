@@ -103,8 +103,11 @@ func (s *Server) StrangerTLS(tb testing.TB) *tls.Config {
 	return c
 }
 
-// Pool is the authority clients trust.
+// Pool is a fresh pool with the authority clients trust.
 func (s *Server) Pool() *x509.CertPool { return s.authority.Pool() }
+
+// Authority is the certificate of that authority.
+func (s *Server) Authority() *x509.Certificate { return s.authority.Certificate() }
 
 // Client is a Go client of the server, closed when the test ends.
 func (s *Server) Client(tb testing.TB) *client.Client {
