@@ -89,9 +89,12 @@ var rooms = []Room{
 
 	// What clients see.
 	{Path: "client", Imports: []string{"internal/problem"}, Modules: []string{modCBOR, modQUIC},
-		TestImports: []string{"node/api", "internal/pki"}, Why: "programs import it: nothing of the node may leak in"},
+		TestImports: []string{"node/api", "node/api/apitest", "internal/pki"}, Why: "programs import it: nothing of the node may leak in"},
 	{Path: "node/api", Imports: with(leaves, "client", "internal/problem"), Modules: []string{modQUIC, modPrometheus, modSync},
-		TestImports: []string{"internal/pki"}, Why: "declares what it needs of a node, so that it can be tested without one"},
+		TestImports: []string{"node/api/apitest", "internal/pki"}, Why: "declares what it needs of a node, so that it can be tested without one"},
+
+	{Path: "node/api/apitest", Imports: []string{"client", "node/api", "internal/pki"}, Modules: []string{modPrometheus},
+		Why: "a node in memory behind the real API, for tests of what talks to one"},
 
 	// Leaves and tools.
 	{Path: "internal/clock", Why: "leaf"},
@@ -102,7 +105,7 @@ var rooms = []Room{
 		Why: "builds guests for tests; its guests are modules of their own"},
 	{Path: "internal/archtest", Why: "reads source; imports none of it"},
 	{Path: "internal/bench", Imports: []string{"client", "internal/clock"}, Modules: []string{modHistogram, modCBOR, modSync},
-		TestImports: []string{"node/api"}, Why: "a load generator is a client"},
+		TestImports: []string{"node/api", "node/api/apitest"}, Why: "a load generator is a client"},
 	{Path: "internal/server", Imports: with(leaves, "client", "node", "node/api", "raft", "raft/quorum", "raft/confchange", "storage",
 		"plugins", "plugins/abi", "transport", "transport/quic", "transport/fec", "internal/pki", "internal/problem"),
 		Modules:     []string{modPrometheus, modPebble, modSync, modCBOR},
@@ -110,7 +113,7 @@ var rooms = []Room{
 		Why:         "assembles one wraftd process from all rooms"},
 	{Path: "internal/cli", Imports: with(leaves, "client", "internal/server", "internal/bench", "internal/pki", "internal/problem"),
 		Modules:     []string{modCobra, modPflag, modKoanf, modPretty, modTint, modTerm, modYAML, modCBOR},
-		TestImports: []string{"node/api", "internal/wasmtest"},
+		TestImports: []string{"node/api", "node/api/apitest", "internal/wasmtest"},
 		Why:         "commands; a node is started through internal/server only"},
 	{Path: "cmd/wraftd", Imports: []string{"internal/cli"}, Why: "main"},
 
