@@ -1,6 +1,9 @@
 package raft
 
-import "github.com/wraft/wraft/raft/confchange"
+import (
+	"github.com/wraft/wraft/raft/confchange"
+	"github.com/wraft/wraft/raft/quorum"
+)
 
 // Configuration says who votes and who only listens.
 type Configuration = confchange.Configuration
@@ -10,3 +13,57 @@ type Member = confchange.Member
 
 // Incarnation counts a node's lives with a fresh disk.
 type Incarnation = confchange.Incarnation
+
+// configChanged makes the last of c.configs the one in force.
+func (c *Core) configChanged() {
+	at := c.configs[len(c.configs)-1]
+	c.voters = quorum.Joint{
+		Incoming: nodesOf(at.Configuration.Voters),
+		Outgoing: nodesOf(at.Configuration.Outgoing),
+	}
+	c.fx.Configuration = &at
+	c.dirty = true
+}
+
+// addConfig puts the configuration of an entry in force; check has decoded it
+// before, so it is sound.
+func (c *Core) addConfig(e Entry) {
+	configuration, err := confchange.Decode(e.Data)
+	if err != nil {
+		panic("raft: a configuration entry was appended unchecked: " + err.Error())
+	}
+	c.configs = append(c.configs, ConfigAt{Index: e.Index, Configuration: configuration})
+	c.configChanged()
+}
+
+// dropConfigs takes back the configurations of entries behind after.
+func (c *Core) dropConfigs(after Index) {
+	n := len(c.configs)
+	for n > 1 && c.configs[n-1].Index > after {
+		n--
+	}
+	if n < len(c.configs) {
+		c.configs = c.configs[:n]
+		c.configChanged()
+	}
+}
+
+// config is the configuration in force.
+func (c *Core) config() Configuration { return c.configs[len(c.configs)-1].Configuration }
+
+// mayCampaign reports whether this node votes at all.
+func (c *Core) mayCampaign() bool { return c.config().IsVoter(c.cfg.ID) }
+
+// soleVoter reports whether this node alone is a quorum, in both halves of a
+// joint configuration.
+func (c *Core) soleVoter() bool {
+	return c.voters.Reached(func(id NodeID) bool { return id == c.cfg.ID }) && c.mayCampaign()
+}
+
+func nodesOf(members []Member) quorum.Majority {
+	ids := make(quorum.Majority, 0, len(members))
+	for _, m := range members {
+		ids = append(ids, m.Node)
+	}
+	return ids
+}

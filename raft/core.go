@@ -1,70 +1,232 @@
 package raft
 
-import "time"
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
 
-// Proposal asks for an entry to be appended to the log.
-type Proposal struct {
-	ID   ProposalID
-	Type EntryType // EntryCommand
-	Data []byte    // the core keeps it; it must not change any more
-}
+	"github.com/wraft/wraft/raft/quorum"
+	"github.com/wraft/wraft/raft/tracker"
+)
 
-// Core is one replica of a group as a pure state machine.
+// Core is one replica of a group as a pure state machine: see the package
+// comment. One goroutine at a time may use it.
 type Core struct {
 	cfg Config
+	rng *rand.Rand
 	now time.Duration
-	fx  Effects
+
+	// What the replica must not forget, as it is in memory: w knows how much of
+	// it is on disk.
+	term Term
+	vote NodeID
+	log  replicaLog
+	w    writes
+
+	// configs are the snapshot's configuration and those of later entries,
+	// ascending; the last one is in force and voters are its majorities.
+	configs []ConfigAt
+	voters  quorum.Joint
+
+	commit   Index
+	handed   Index // given out for apply
+	applied  Index // reported by Applied
+	applying fifo[appliedRange]
+	applyOut uint64 // bytes of applying
+
+	role       Role
+	leader     NodeID // 0: not known
+	termLeader NodeID // who led the current term, even if it is not heard any more
+	announced  RoleChanged
+
+	// A follower's view of the term's leader: its log and ours agree up to
+	// verified, and it said that everything up to leaderCommit is committed.
+	verified     Index
+	leaderCommit Index
+	heard        time.Duration // when the leader was last heard
+	ack          owedAck
+
+	refuseUntil   time.Duration // no votes before, after a restart
+	electionAt    time.Duration // campaign, unless a leader is heard
+	resendAt      time.Duration // repeat unanswered vote requests
+	commitFlushAt time.Duration // write a commit index that nothing took along; 0: none
+
+	votes map[NodeID]quorum.Vote // of the current campaign
+
+	// A leader's state.
+	followers   []*tracker.Progress // ascending
+	limits      tracker.Limits
+	noop        Index // the first entry of the term; nothing is read before it commits
+	heartbeatAt time.Duration
+	beatWanted  bool // speak to every follower with the next Drain
+	proposals   fifo[pendingProposal]
+	uncommitted uint64 // bytes of proposals
+
+	reads reads
+
+	failed error // the disk failed; nothing is done any more
+	fx     Effects
+	dirty  bool // Drain has something to look at
 }
 
-// New validates cfg and r and returns a core that starts from them at now.
-func New(cfg Config, r Restored, now time.Duration) (*Core, error) {
-	if err := cfg.Validate(); err != nil {
-		return nil, err
+const (
+	// termMax and indexMax bound what a message may claim: beyond them sums could
+	// overflow, and no log gets there.
+	termMax  = Term(1) << 62
+	indexMax = Index(1) << 62
+	// never is a deadline that does not come.
+	never = time.Duration(math.MaxInt64)
+)
+
+// Tick moves time to now and does what is due. Time that goes backwards is
+// ignored.
+func (c *Core) Tick(now time.Duration) {
+	c.now = max(c.now, now)
+	if c.failed != nil {
+		return
 	}
-	return &Core{cfg: cfg.withDefaults(), now: now}, nil
+	if c.commitFlushAt != 0 && c.now >= c.commitFlushAt {
+		c.w.commitDue, c.dirty = true, true
+	}
+	if c.role == Leader {
+		c.tickLeader()
+		return
+	}
+	switch {
+	case c.now >= c.electionAt:
+		c.campaign("election timeout")
+	case c.role != Follower && c.now >= c.resendAt:
+		c.requestVotes()
+	}
 }
 
-// Tick moves time to now, in monotonic nanoseconds.
-func (c *Core) Tick(now time.Duration) { c.now = max(c.now, now) }
+// NextDeadline returns when Tick matters next; far in the future when only a
+// message can change anything. A driver may tick earlier and later, too.
+func (c *Core) NextDeadline() time.Duration {
+	if c.failed != nil {
+		return never
+	}
+	at := never
+	switch {
+	case c.role == Leader:
+		at = c.heartbeatAt
+	case c.role != Follower:
+		at = min(c.resendAt, c.electionAt)
+	case c.mayCampaign():
+		at = c.electionAt
+	}
+	if c.commitFlushAt != 0 {
+		at = min(at, c.commitFlushAt)
+	}
+	return at
+}
 
-// NextDeadline returns when Tick matters next.
-func (c *Core) NextDeadline() time.Duration { return c.now + c.cfg.HeartbeatInterval }
+// Receive takes in a message of a peer, whose identity the caller vouches for.
+// ErrBadMessage: no correct peer sends that, and nothing was changed.
+// ErrDiskFailed: the replica is out of service.
+func (c *Core) Receive(from NodeID, m Message) error {
+	if c.failed != nil {
+		return ErrDiskFailed
+	}
+	if err := c.check(from, m); err != nil {
+		return fmt.Errorf("%w: %T from %v: %w", ErrBadMessage, m, from, err)
+	}
+	switch m := m.(type) {
+	case Vote:
+		c.onVote(from, m)
+		return nil
+	case PreVote:
+		c.onPreVote(from, m)
+		return nil
+	case PreVoteReply:
+		c.onPreVoteReply(from, m)
+		return nil
+	}
+	switch term := m.MessageTerm(); {
+	case term < c.term:
+		c.onStale(from, m)
+		return nil
+	case term > c.term:
+		c.becomeFollower(term, 0, "higher term")
+	}
+	c.dispatch(from, m)
+	return nil
+}
 
-// Receive takes a message of a peer in. ErrBadMessage: nothing was changed.
-func (c *Core) Receive(from NodeID, m Message) error { return nil }
+// dispatch handles a message of the current term.
+func (c *Core) dispatch(from NodeID, m Message) {
+	switch m := m.(type) {
+	case Append:
+		c.onAppend(from, m)
+	case Heartbeat:
+		c.onHeartbeat(from, m)
+	case TimeoutNow:
+		c.onTimeoutNow(from)
+	case AppendReply:
+		c.onAppendReply(from, m)
+	case HeartbeatReply:
+		c.onHeartbeatReply(from, m)
+	case VoteReply:
+		c.onVoteReply(from, m)
+	case ReadIndex:
+		c.onReadIndex(from, m)
+	case ReadIndexReply:
+		c.onReadIndexReply(from, m)
+	}
+}
 
-// Propose asks for entries; answers come as Effects.Accepted and Effects.Results.
-func (c *Core) Propose(ps ...Proposal) {}
+// onStale answers what a sender of an older term has to know: that there is a
+// newer one. Late replies need no answer.
+func (c *Core) onStale(from NodeID, m Message) {
+	switch m := m.(type) {
+	case Append:
+		c.send(from, AppendReply{
+			Term: c.term, Rejected: true, PrevIndex: m.PrevIndex,
+			HintIndex: c.log.last, HintTerm: c.log.lastTerm(),
+		})
+	case Heartbeat:
+		c.send(from, HeartbeatReply{Term: c.term})
+	case ReadIndex:
+		c.send(from, ReadIndexReply{Term: c.term, ID: m.ID, Refused: true})
+	}
+}
 
-// Read asks for an index from which a linearizable read may be answered.
-func (c *Core) Read(id ReadID) {}
+// Drain drops the old content of e and moves everything accumulated into it.
+// The driver owns e's slices until it drains into e again.
+func (c *Core) Drain(e *Effects) {
+	if c.dirty && c.failed == nil {
+		if c.role == Leader {
+			c.replicate()
+		} else {
+			c.ask()
+		}
+		c.drainWrite()
+		c.drainAck()
+		c.releaseGated()
+	}
+	if c.dirty {
+		c.drainApply()
+	}
+	c.dirty = false
+	e.Reset()
+	*e, c.fx = c.fx, *e
+}
 
-// CancelRead forgets a read that nobody waits for any more.
-func (c *Core) CancelRead(id ReadID) {}
+// releaseGated moves messages whose write became durable before the Drain.
+func (c *Core) releaseGated() {
+	kept := c.fx.SendAfter[:0]
+	for _, g := range c.fx.SendAfter {
+		if g.After <= c.w.persisted {
+			c.fx.SendNow = append(c.fx.SendNow, g.Envelope)
+		} else {
+			kept = append(kept, g)
+		}
+	}
+	clear(c.fx.SendAfter[len(kept):])
+	c.fx.SendAfter = kept
+}
 
-// Persisted says that write id and all before it are durable.
-func (c *Core) Persisted(id WriteID) {}
-
-// PersistFailed says that a write failed; the core refuses everything from then on.
-func (c *Core) PersistFailed(id WriteID, err error) {}
-
-// Applied says that all entries up to index ran through the machine.
-func (c *Core) Applied(index Index) {}
-
-// Fetched answers Effects.Fetches with entries from lo on.
-func (c *Core) Fetched(peer NodeID, lo Index, entries []Entry) {}
-
-// Unreachable says that frames to peer were refused or lost.
-func (c *Core) Unreachable(peer NodeID) {}
-
-// Campaign makes a voter ask for votes now.
-func (c *Core) Campaign() {}
-
-// Drain moves everything accumulated into e, whose old content is dropped.
-func (c *Core) Drain(e *Effects) { e.Reset(); *e, c.fx = c.fx, *e }
-
-// Pending reports whether Drain would yield anything.
-func (c *Core) Pending() bool { return !c.fx.Empty() }
-
-// Status describes the core as it is now.
-func (c *Core) Status() Status { return Status{ID: c.cfg.ID, Group: c.cfg.Group} }
+// Pending reports whether Drain may yield something; false means that it
+// certainly yields nothing.
+func (c *Core) Pending() bool { return c.dirty || !c.fx.Empty() }

@@ -16,6 +16,8 @@ var (
 	ErrTooManyReads = errors.New("raft: too many pending reads")
 	// ErrProposalTooLarge: the proposal alone exceeds the entry limit. Make it smaller.
 	ErrProposalTooLarge = errors.New("raft: proposal too large")
+	// ErrBadProposal: only commands may be proposed. Fix the caller.
+	ErrBadProposal = errors.New("raft: only commands may be proposed")
 	// ErrDiskFailed: a write of this replica failed; it is out of service. Call a human.
 	ErrDiskFailed = errors.New("raft: disk failed")
 	// ErrBadMessage: a peer sent what no correct peer sends. Nothing was changed; drop it and count it.

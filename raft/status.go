@@ -41,3 +41,25 @@ type FollowerStatus struct {
 	InflightBytes   uint64
 	Heard           time.Duration // when it last answered, on the driver's clock
 }
+
+// Status describes the core as it is now.
+func (c *Core) Status() Status {
+	s := Status{
+		ID: c.cfg.ID, Group: c.cfg.Group,
+		Role: c.role, Term: c.term, Vote: c.vote, Leader: c.leader,
+		SnapshotIndex: c.log.base, LastIndex: c.log.last, LastTerm: c.log.lastTerm(),
+		Commit: c.commit, Persisted: c.w.durable, Handed: c.handed, Applied: c.applied,
+		Configuration:    c.configs[len(c.configs)-1],
+		PendingProposals: c.proposals.len(), PendingReads: c.reads.count,
+		UncommittedBytes: c.uncommitted, CacheBytes: c.log.bytes,
+		DiskFailed: c.failed != nil,
+	}
+	for _, p := range c.followers {
+		appends, bytes := p.Inflight()
+		s.Followers = append(s.Followers, FollowerStatus{
+			ID: p.ID, State: p.State.String(), Match: p.Match, Next: p.Next,
+			InflightAppends: appends, InflightBytes: bytes, Heard: p.Heard,
+		})
+	}
+	return s
+}

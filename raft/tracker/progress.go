@@ -115,10 +115,13 @@ func (p *Progress) BackTo(agree quorum.Index) {
 	p.inflight.Reset()
 }
 
-// Lost notes that what was on its way is gone: probing restarts behind Match at
-// the next Beat, not before, so that a dead link causes no busy loop.
+// Lost notes that what was on its way is gone: it is probed for from where the
+// logs are known to agree, and a probe is repeated where it was, at the next
+// Beat and not before, so that a dead link causes no busy loop.
 func (p *Progress) Lost() {
-	p.BackTo(p.Match)
+	if p.State == Replicate {
+		p.BackTo(p.Match)
+	}
 	p.paused = true
 }
 

@@ -1,0 +1,185 @@
+package raft
+
+import (
+	"time"
+
+	"github.com/wraft/wraft/raft/quorum"
+)
+
+// Campaign makes a voter ask for votes now, as if its election timeout had
+// passed. It does nothing at a leader or at a node that does not vote.
+func (c *Core) Campaign() {
+	if c.failed == nil && c.role != Leader {
+		c.campaign("asked to")
+	}
+}
+
+// campaign asks the others whether a vote would be granted, before the term
+// rises (Raft thesis §9.6).
+func (c *Core) campaign(cause string) {
+	c.resetElection()
+	if !c.mayCampaign() {
+		return
+	}
+	c.enter(PreCandidate, c.term, 0, cause)
+	clear(c.votes)
+	c.votes[c.cfg.ID] = quorum.VoteGranted
+	c.requestVotes()
+	c.countVotes()
+}
+
+// becomeCandidate campaigns in the next term. The own vote counts once it is
+// durable, and no request leaves before.
+func (c *Core) becomeCandidate(transfer bool, cause string) {
+	c.enter(Candidate, c.term+1, 0, cause)
+	c.setState(c.term, c.cfg.ID)
+	clear(c.votes)
+	c.resetElection()
+	c.resendAt = c.now + c.cfg.HeartbeatInterval
+	c.eachUndecided(func(to NodeID) {
+		c.send(to, Vote{Term: c.term, LastIndex: c.log.last, LastTerm: c.log.lastTerm(), Transfer: transfer})
+	})
+}
+
+// requestVotes asks everybody who has not answered the current campaign yet.
+func (c *Core) requestVotes() {
+	c.resendAt = c.now + c.cfg.HeartbeatInterval
+	var m Message
+	switch c.role {
+	case PreCandidate:
+		m = PreVote{Term: c.term + 1, LastIndex: c.log.last, LastTerm: c.log.lastTerm()}
+	case Candidate:
+		m = Vote{Term: c.term, LastIndex: c.log.last, LastTerm: c.log.lastTerm()}
+	default:
+		return
+	}
+	c.eachUndecided(func(to NodeID) { c.send(to, m) })
+}
+
+// eachUndecided calls f for every other voter without an answer, ascending.
+func (c *Core) eachUndecided(f func(NodeID)) {
+	for _, id := range c.config().Nodes() {
+		if id != c.cfg.ID && c.votes[id] == quorum.VotePending && c.config().IsVoter(id) {
+			f(id)
+		}
+	}
+}
+
+// countVotes ends the campaign when it is decided.
+func (c *Core) countVotes() {
+	if c.role == Candidate && c.w.stateIn <= c.w.persisted {
+		c.votes[c.cfg.ID] = quorum.VoteGranted
+	}
+	result := c.voters.VoteResult(func(id NodeID) quorum.Vote { return c.votes[id] })
+	switch {
+	case result == quorum.ResultLost:
+		c.becomeFollower(c.term, 0, "election lost")
+	case result != quorum.ResultWon:
+	case c.role == PreCandidate:
+		c.becomeCandidate(false, "pre-vote won")
+	case c.role == Candidate:
+		c.becomeLeader()
+	}
+}
+
+// tally notes the answer of a voter. The first answer of a campaign stays: a
+// duplicate counts once.
+func (c *Core) tally(from NodeID, granted bool) {
+	if c.votes[from] != quorum.VotePending {
+		return
+	}
+	c.votes[from] = quorum.VoteRefused
+	if granted {
+		c.votes[from] = quorum.VoteGranted
+	}
+	c.countVotes()
+}
+
+// onVoteReply counts an answer to the current campaign.
+func (c *Core) onVoteReply(from NodeID, m VoteReply) {
+	if c.role == Candidate {
+		c.tally(from, m.Granted)
+	}
+}
+
+// onPreVoteReply counts an answer to the current pre-campaign. A refusal may
+// teach a newer term; a grant names the term asked about and teaches nothing.
+func (c *Core) onPreVoteReply(from NodeID, m PreVoteReply) {
+	switch {
+	case !m.Granted && m.Term > c.term:
+		c.becomeFollower(m.Term, 0, "higher term")
+	case c.role != PreCandidate:
+	case !m.Granted:
+		c.tally(from, false)
+	case m.Term == c.term+1:
+		c.tally(from, true)
+	}
+}
+
+// onTimeoutNow campaigns at once on the leader's behalf, without a pre-vote
+// (Raft thesis §3.10).
+func (c *Core) onTimeoutNow(from NodeID) {
+	if c.mayCampaign() && from == c.termLeader {
+		c.becomeCandidate(true, "transfer")
+	}
+}
+
+// becomeFollower follows leader, 0 when it is not known, in term.
+func (c *Core) becomeFollower(term Term, leader NodeID, cause string) {
+	c.enter(Follower, term, leader, cause)
+}
+
+// enter ends whatever this node was, and takes on a role in term, which is the
+// current one or newer, under leader, 0 when it is not known.
+func (c *Core) enter(role Role, term Term, leader NodeID, cause string) {
+	if c.role == Leader {
+		c.stopLeading()
+	}
+	if term > c.term {
+		c.setState(term, 0)
+		c.verified, c.leaderCommit, c.termLeader = 0, 0, 0
+		c.ack = owedAck{}
+	}
+	if c.leader != leader {
+		c.refuseAsked()
+	}
+	c.role, c.leader = role, leader
+	c.announce(cause)
+}
+
+// hearLeader notes a sign of life of the current term's leader.
+func (c *Core) hearLeader(from NodeID) {
+	if c.role != Follower || c.leader != from {
+		c.becomeFollower(c.term, from, "leader heard")
+	}
+	c.termLeader = from
+	c.heard = c.now
+	c.resetElection()
+}
+
+// hearsLeader reports whether a leader stands as far as this node knows: then it
+// grants no votes (Raft thesis §4.2.3).
+func (c *Core) hearsLeader() bool {
+	if c.role == Leader || c.now < c.refuseUntil {
+		return true
+	}
+	return c.leader != 0 && c.now < c.heard+c.cfg.ElectionTimeoutMin
+}
+
+// resetElection draws a new election timeout.
+func (c *Core) resetElection() {
+	spread := c.cfg.ElectionTimeoutMax - c.cfg.ElectionTimeoutMin
+	c.electionAt = c.now + c.cfg.ElectionTimeoutMin + time.Duration(c.rng.Int64N(int64(spread)))
+}
+
+// announce emits a RoleChanged when role, term or leader changed.
+func (c *Core) announce(cause string) {
+	is := RoleChanged{Term: c.term, Role: c.role, Leader: c.leader}
+	if is == c.announced {
+		return
+	}
+	c.announced = is
+	is.Cause = cause
+	c.fx.Events = append(c.fx.Events, is)
+	c.dirty = true
+}

@@ -1,0 +1,260 @@
+package rafttest
+
+import (
+	"fmt"
+
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/raft/quorum"
+)
+
+// Checker states Raft's promises over a whole cluster. Its methods return the
+// first promise broken.
+type Checker struct {
+	voters    quorum.Majority
+	leaders   map[raft.Term]raft.NodeID
+	logs      map[place]uint64 // the log up to an entry of a term, by chain value
+	committed []uint64         // chain values from index 1 on
+	grants    map[ballot]raft.NodeID
+	seen      map[raft.NodeID]*seen
+}
+
+type place struct {
+	index raft.Index
+	term  raft.Term
+}
+
+type ballot struct {
+	voter raft.NodeID
+	term  raft.Term
+}
+
+// seen is how far a node was looked at.
+type seen struct {
+	core    *raft.Core
+	status  raft.Status
+	applied int
+	logged  raft.Index // of the memory image, matched up to here
+	chain   uint64     // at logged
+}
+
+// NewChecker returns a checker for a group of these voters.
+func NewChecker(voters quorum.Majority) *Checker {
+	return &Checker{
+		voters:  voters,
+		leaders: map[raft.Term]raft.NodeID{},
+		logs:    map[place]uint64{},
+		grants:  map[ballot]raft.NodeID{},
+		seen:    map[raft.NodeID]*seen{},
+	}
+}
+
+// Committed returns the highest index any node ever knew to be committed.
+func (k *Checker) Committed() raft.Index { return raft.Index(len(k.committed)) }
+
+// Sent checks a message at the moment it leaves: whatever it shows must be
+// durable at its sender.
+func (k *Checker) Sent(from *Node, e raft.Envelope) error {
+	disk := &from.Disk.synced
+	shown := e.Message.MessageTerm()
+	switch m := e.Message.(type) {
+	case raft.PreVote:
+		shown--
+	case raft.PreVoteReply:
+		if m.Granted {
+			shown = 0
+		}
+	case raft.Vote:
+		if disk.state.Term == m.Term && disk.state.Vote != from.ID {
+			return fmt.Errorf("%v asks for votes in term %d, its own is not durable", from.ID, m.Term)
+		}
+	case raft.VoteReply:
+		if err := k.granted(from, e.To, m); err != nil {
+			return err
+		}
+	case raft.AppendReply:
+		if !m.Rejected && disk.state.Term == m.Term && disk.last() < m.Match {
+			return fmt.Errorf("%v acknowledges %d, only %d is durable", from.ID, m.Match, disk.last())
+		}
+	}
+	if shown > disk.state.Term {
+		return fmt.Errorf("%v shows term %d, only %d is durable: %T", from.ID, shown, disk.state.Term, e.Message)
+	}
+	return nil
+}
+
+// granted checks that a vote is durable and was given to nobody else.
+func (k *Checker) granted(from *Node, to raft.NodeID, m raft.VoteReply) error {
+	if !m.Granted {
+		return nil
+	}
+	state := from.Disk.synced.state
+	if state.Term == m.Term && state.Vote != to {
+		return fmt.Errorf("%v votes for %v in term %d, durable is a vote for %v", from.ID, to, m.Term, state.Vote)
+	}
+	b := ballot{from.ID, m.Term}
+	if other, voted := k.grants[b]; voted && other != to {
+		return fmt.Errorf("%v votes for %v in term %d, it voted for %v before", from.ID, to, m.Term, other)
+	}
+	k.grants[b] = to
+	return nil
+}
+
+// Check looks at one node after it did something. all are the nodes of the
+// cluster, ascending.
+func (k *Checker) Check(n *Node, all []*Node) error {
+	if n.Core == nil {
+		delete(k.seen, n.ID)
+		return nil
+	}
+	s := k.seen[n.ID]
+	if s == nil || s.core != n.Core {
+		s = &seen{core: n.Core}
+		k.seen[n.ID] = s
+	}
+	is := n.Core.Status()
+	for _, check := range []func() error{
+		func() error { return k.checkSteps(n, s, is) },
+		func() error { return k.checkLog(n, s) },
+		func() error { return k.checkCommit(n, s, is, all) },
+		func() error { return k.checkLeader(n, s, is, all) },
+		func() error { return k.checkApplied(n, s) },
+	} {
+		if err := check(); err != nil {
+			return fmt.Errorf("%w\n%+v", err, is)
+		}
+	}
+	s.status = is
+	return nil
+}
+
+// checkSteps: nothing goes back, and every cursor is behind the one before it.
+func (k *Checker) checkSteps(n *Node, s *seen, is raft.Status) error {
+	was := s.status
+	if is.Term < was.Term || is.Commit < was.Commit || is.Applied < was.Applied {
+		return fmt.Errorf("%v went back: from %+v", n.ID, was)
+	}
+	if is.Term == was.Term && was.Vote != 0 && is.Vote != was.Vote {
+		return fmt.Errorf("%v changed its vote in term %d from %v to %v", n.ID, is.Term, was.Vote, is.Vote)
+	}
+	if is.Term < n.Disk.synced.state.Term || is.Persisted > is.LastIndex || is.Commit > is.LastIndex ||
+		is.Handed > min(is.Commit, is.Persisted) || is.Applied > is.Handed {
+		return fmt.Errorf("%v has its cursors out of order", n.ID)
+	}
+	return nil
+}
+
+// checkLog: two logs with an entry of the same index and term are equal up to it.
+func (k *Checker) checkLog(n *Node, s *seen) error {
+	m := &n.Disk.memory
+	if chain, ok := m.at(s.logged); !ok || chain != s.chain {
+		s.logged = 0 // it was truncated: match it again
+	}
+	for _, e := range m.entries[s.logged:] {
+		at := place{e.Index, e.Term}
+		chain, _ := m.at(e.Index)
+		if other, known := k.logs[at]; known && other != chain {
+			return fmt.Errorf("%v has another log up to entry %d of term %d", n.ID, e.Index, e.Term)
+		}
+		k.logs[at] = chain
+	}
+	s.logged = m.last()
+	s.chain, _ = m.at(s.logged)
+	return nil
+}
+
+// checkCommit: what is committed never changes and is durable on a quorum.
+func (k *Checker) checkCommit(n *Node, s *seen, is raft.Status, all []*Node) error {
+	for i := s.status.Commit + 1; i <= is.Commit; i++ {
+		chain, ok := n.Disk.memory.at(i)
+		if !ok {
+			return fmt.Errorf("%v commits %d, which it does not have", n.ID, i)
+		}
+		if i <= k.Committed() {
+			if k.committed[i-1] != chain {
+				return fmt.Errorf("%v commits another entry at %d", n.ID, i)
+			}
+			continue
+		}
+		if !k.durable(i, chain, all) {
+			return fmt.Errorf("%v commits %d, which no quorum has durably", n.ID, i)
+		}
+		k.committed = append(k.committed, chain)
+	}
+	return nil
+}
+
+// durable reports whether a quorum of disks holds the log up to index.
+func (k *Checker) durable(index raft.Index, chain uint64, all []*Node) bool {
+	return k.voters.Reached(func(id raft.NodeID) bool {
+		for _, n := range all {
+			if n.ID == id {
+				have, ok := n.Disk.synced.at(index)
+				return ok && have == chain
+			}
+		}
+		return false
+	})
+}
+
+// checkLeader: one leader per term, it has everything committed before, and
+// believes of no follower more than its disk holds.
+func (k *Checker) checkLeader(n *Node, s *seen, is raft.Status, all []*Node) error {
+	if is.Role != raft.Leader {
+		return nil
+	}
+	if other, known := k.leaders[is.Term]; known && other != n.ID {
+		return fmt.Errorf("%v and %v both lead term %d", other, n.ID, is.Term)
+	}
+	k.leaders[is.Term] = n.ID
+	if s.status.Role != raft.Leader || s.status.Term != is.Term {
+		if err := k.checkComplete(n, is); err != nil {
+			return err
+		}
+	}
+	for _, f := range is.Followers {
+		for _, other := range all {
+			if other.ID != f.ID || other.Disk.synced.state.Term != is.Term {
+				continue
+			}
+			have, ok := other.Disk.synced.at(f.Match)
+			want, _ := n.Disk.memory.at(f.Match)
+			if !ok || have != want {
+				return fmt.Errorf("%v believes that %v has %d, its disk does not", n.ID, f.ID, f.Match)
+			}
+		}
+	}
+	return nil
+}
+
+// checkComplete: a new leader has every entry that was committed, as long as no
+// later term was led meanwhile.
+func (k *Checker) checkComplete(n *Node, is raft.Status) error {
+	for term := range k.leaders {
+		if term > is.Term {
+			return nil
+		}
+	}
+	last := k.Committed()
+	if last == 0 {
+		return nil
+	}
+	if have, ok := n.Disk.memory.at(last); !ok || have != k.committed[last-1] {
+		return fmt.Errorf("%v leads term %d without what is committed up to %d", n.ID, is.Term, last)
+	}
+	return nil
+}
+
+// checkApplied: machines see what is committed, in order.
+func (k *Checker) checkApplied(n *Node, s *seen) error {
+	for ; s.applied < len(n.Applied); s.applied++ {
+		e := n.Applied[s.applied]
+		before := uint64(0)
+		if s.applied > 0 {
+			before = k.committed[s.applied-1]
+		}
+		if s.applied >= len(k.committed) || k.committed[s.applied] != chainOn(before, e) {
+			return fmt.Errorf("%v applied something else than what is committed at %d", n.ID, e.Index)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package rafttest
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/wraft/wraft/raft"
+)
+
+// Describe writes a message the way scripts show it; log positions are written
+// index:term.
+func Describe(m raft.Message) string {
+	switch m := m.(type) {
+	case raft.Append:
+		return fmt.Sprintf("Append t%d after %d:t%d commit=%d%s", m.Term, m.PrevIndex, m.PrevTerm, m.Commit, DescribeEntries(m.Entries))
+	case raft.AppendReply:
+		if m.Rejected {
+			return fmt.Sprintf("AppendReply t%d rejected %d, try %d:t%d", m.Term, m.PrevIndex, m.HintIndex, m.HintTerm)
+		}
+		return fmt.Sprintf("AppendReply t%d match=%d", m.Term, m.Match)
+	case raft.Heartbeat:
+		return fmt.Sprintf("Heartbeat t%d commit=%d round=%d", m.Term, m.Commit, m.Round)
+	case raft.HeartbeatReply:
+		return fmt.Sprintf("HeartbeatReply t%d round=%d", m.Term, m.Round)
+	case raft.Vote:
+		return fmt.Sprintf("Vote t%d last=%d:t%d%s", m.Term, m.LastIndex, m.LastTerm, note(m.Transfer, " transfer"))
+	case raft.PreVote:
+		return fmt.Sprintf("PreVote t%d last=%d:t%d", m.Term, m.LastIndex, m.LastTerm)
+	case raft.VoteReply:
+		return fmt.Sprintf("VoteReply t%d %s", m.Term, verdict(m.Granted, m.Reason))
+	case raft.PreVoteReply:
+		return fmt.Sprintf("PreVoteReply t%d %s", m.Term, verdict(m.Granted, m.Reason))
+	case raft.TimeoutNow:
+		return fmt.Sprintf("TimeoutNow t%d", m.Term)
+	case raft.ReadIndex:
+		return fmt.Sprintf("ReadIndex t%d", m.Term)
+	case raft.ReadIndexReply:
+		return fmt.Sprintf("ReadIndexReply t%d index=%d%s", m.Term, m.Index, note(m.Refused, " refused"))
+	}
+	return fmt.Sprintf("%T", m)
+}
+
+// DescribeEntries lists entries: [3:t2 noop] [4:t2 "x"]. Many are cut short.
+func DescribeEntries(entries []raft.Entry) string {
+	const shown = 6
+	var b strings.Builder
+	for i, e := range entries {
+		if i == shown && len(entries) > shown+1 {
+			last := entries[len(entries)-1]
+			fmt.Fprintf(&b, " .. [%d:t%d]", last.Index, last.Term)
+			break
+		}
+		switch {
+		case e.Type == raft.EntryCommand && len(e.Data) > 16:
+			fmt.Fprintf(&b, " [%d:t%d %d bytes]", e.Index, e.Term, len(e.Data))
+		case e.Type == raft.EntryCommand:
+			fmt.Fprintf(&b, " [%d:t%d %q]", e.Index, e.Term, e.Data)
+		default:
+			fmt.Fprintf(&b, " [%d:t%d %v]", e.Index, e.Term, e.Type)
+		}
+	}
+	return b.String()
+}
+
+// DescribeEvent writes an event the way scripts show it.
+func DescribeEvent(e raft.Event) string {
+	switch e := e.(type) {
+	case raft.RoleChanged:
+		s := fmt.Sprintf("%v t%d", e.Role, e.Term)
+		if e.Leader != 0 && e.Role != raft.Leader {
+			s += fmt.Sprintf(" of %v", e.Leader)
+		}
+		return s + ": " + e.Cause
+	case raft.VoteDecided:
+		kind := "vote"
+		if e.Pre {
+			kind = "pre-vote"
+		}
+		return fmt.Sprintf("%s for %v in t%d: %s", kind, e.Candidate, e.Term, verdict(e.Granted, e.Reason))
+	case raft.LogTruncated:
+		return fmt.Sprintf("log cut behind %d, it ended at %d", e.After, e.Last)
+	case raft.DiskFailed:
+		return fmt.Sprintf("disk failed: %v", e.Err)
+	}
+	return fmt.Sprintf("%T", e)
+}
+
+func verdict(granted bool, reason raft.RefusalReason) string {
+	if granted {
+		return "granted"
+	}
+	return "refused: " + reason.String()
+}
+
+func note(is bool, text string) string {
+	if is {
+		return text
+	}
+	return ""
+}

@@ -1,0 +1,66 @@
+package raft
+
+// onVote answers a request for a vote, whatever the role of either side: only
+// terms, logs and promises decide (Raft paper §5.2, §5.4.1; thesis §4.2.3).
+func (c *Core) onVote(from NodeID, m Vote) {
+	reason := c.judgeVote(from, m)
+	if reason == RefusedNone {
+		c.setState(c.term, from)
+		c.resetElection()
+	}
+	c.fx.Events = append(c.fx.Events, VoteDecided{
+		Candidate: from, Term: m.Term, Granted: reason == RefusedNone, Reason: reason,
+	})
+	c.send(from, VoteReply{Term: c.term, Granted: reason == RefusedNone, Reason: reason})
+}
+
+// judgeVote decides and takes on the term of a request that may be granted. A
+// request that is refused because a leader stands changes nothing, not even the
+// term: otherwise a node that was cut off would depose a working leader.
+func (c *Core) judgeVote(from NodeID, m Vote) RefusalReason {
+	switch {
+	case m.Term < c.term:
+		return RefusedTerm
+	case m.Term == c.term && c.vote == from:
+		return RefusedNone // asked again: the same answer
+	case c.hearsLeader() && !m.Transfer:
+		return RefusedLeader
+	case m.Term > c.term:
+		c.becomeFollower(m.Term, 0, "higher term")
+	}
+	switch {
+	case c.vote != 0:
+		return RefusedVoted
+	case c.behind(m.LastIndex, m.LastTerm):
+		return RefusedLog
+	}
+	return RefusedNone
+}
+
+// onPreVote answers whether a vote would be granted, and changes nothing.
+func (c *Core) onPreVote(from NodeID, m PreVote) {
+	reason := RefusedNone
+	switch {
+	case m.Term <= c.term:
+		reason = RefusedTerm
+	case c.hearsLeader():
+		reason = RefusedLeader
+	case c.behind(m.LastIndex, m.LastTerm):
+		reason = RefusedLog
+	}
+	reply := PreVoteReply{Term: m.Term, Granted: true}
+	if reason != RefusedNone {
+		reply = PreVoteReply{Term: c.term, Reason: reason}
+	}
+	c.fx.Events = append(c.fx.Events, VoteDecided{
+		Candidate: from, Term: m.Term, Pre: true, Granted: reply.Granted, Reason: reason,
+	})
+	c.send(from, reply)
+}
+
+// behind reports whether a log that ends at (index, term) lacks something ours
+// has (Raft paper §5.4.1).
+func (c *Core) behind(index Index, term Term) bool {
+	ours := c.log.lastTerm()
+	return term < ours || term == ours && index < c.log.last
+}
