@@ -16,6 +16,11 @@ type Config struct {
 	// Endpoints are addresses of nodes, "host:port" or "https://host:port". One is
 	// enough to begin with; more let the client go on when one is down. Required.
 	Endpoints []string
+	// EndpointsOnly keeps calls away from every address but Endpoints: leaders are
+	// not asked directly, the nodes forward. It is for programs that reach the
+	// cluster through addresses the nodes don't know of, such as a tunnel, and
+	// costs a hop.
+	EndpointsOnly bool
 	// TLS holds the cluster's authority and, where the cluster asks for one, the
 	// client's certificate. nil trusts the system's authorities and shows nothing.
 	TLS *tls.Config
@@ -101,6 +106,7 @@ func New(config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	eps.only = config.EndpointsOnly
 	return &Client{config: config, endpoints: eps, transport: newTransport(config.TLS)}, nil
 }
 

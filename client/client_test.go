@@ -262,8 +262,8 @@ func TestStrangeServer(t *testing.T) {
 }
 
 func TestSilentServerLeavesACommandInDoubtAndAQueryNot(t *testing.T) {
-	arrived, release := make(chan struct{}), make(chan struct{})
-	b := apitest.New(func(_ *string, command []byte) ([]byte, error) {
+	arrived, release := make(chan struct{}, 2), make(chan struct{})
+	b := apitest.New(func(*string, []byte) ([]byte, error) {
 		arrived <- struct{}{}
 		<-release
 		return nil, nil

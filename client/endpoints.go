@@ -15,6 +15,8 @@ const leadersMax = 4096
 // endpoints are the nodes a client knows: those it was given, and who leads what.
 type endpoints struct {
 	given []string // host:port, never changed
+	// only keeps the walk to given: leaders are neither learned nor followed.
+	only bool
 	// preferred is the index in given that answered last.
 	preferred atomic.Int64
 
@@ -61,7 +63,7 @@ func (e *endpoints) leader(machine string) string {
 
 // learn remembers who leads a machine; "" forgets.
 func (e *endpoints) learn(machine, leader string) {
-	if machine == "" || e.leader(machine) == leader {
+	if e.only || machine == "" || e.leader(machine) == leader {
 		return
 	}
 	e.mu.Lock()
@@ -129,7 +131,7 @@ func (it *itinerary) fail(p *Problem) bool {
 	if it.machine != "" {
 		it.all.learn(it.machine, "")
 	}
-	if p.Leader != nil && p.Leader.API != "" && p.Leader.API != it.last && it.detours <= len(it.all.given) {
+	if !it.all.only && p.Leader != nil && p.Leader.API != "" && p.Leader.API != it.last && it.detours <= len(it.all.given) {
 		it.detours++
 		it.hint = p.Leader.API
 		it.all.learn(it.machine, it.hint)
