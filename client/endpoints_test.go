@@ -114,3 +114,21 @@ func TestSessionTellsTheLowestSequenceItWaitsFor(t *testing.T) {
 	s.end(5)
 	begin(6, 6)
 }
+
+func TestEndpointsOnlyLearnsAndFollowsNoLeader(t *testing.T) {
+	e := newTestEndpoints(t)
+	e.only = true
+	e.learn("kv", "l:1")
+	it := e.itinerary("kv")
+	got := walk(it, 4, func(string) *Problem {
+		return NewProblem(CodeNotLeader, "").WithLeader(NodeRef{ID: 9, API: "l:1"})
+	})
+	for _, host := range got {
+		if host == "l:1" {
+			t.Fatalf("the walk left the endpoints: %v", got)
+		}
+	}
+	if len(e.leaders) != 0 {
+		t.Fatalf("leaders were learned: %v", e.leaders)
+	}
+}
