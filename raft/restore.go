@@ -38,6 +38,12 @@ func New(cfg Config, r Restored, now time.Duration) (*Core, error) {
 	c.w = writes{next: 1, saved: r.HardState, unwritten: r.LastIndex + 1, durable: r.LastIndex}
 	c.commit = max(r.HardState.Commit, r.Snapshot.Index)
 	c.handed, c.applied = r.Snapshot.Index, r.Snapshot.Index
+	// Why: an entry of the current term came from its only leader, and brought
+	// everything before it (log matching). Without this a follower that restarts
+	// with the whole log would not learn the commit index from heartbeats.
+	if c.log.lastTerm() == c.term {
+		c.verified = r.LastIndex
+	}
 	c.configs = append([]ConfigAt{{Index: r.Snapshot.Index, Configuration: r.Snapshot.Configuration}}, r.Configs...)
 	c.configChanged()
 	c.reads.init(c.rng.Uint64())

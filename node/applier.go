@@ -1,0 +1,210 @@
+package node
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"github.com/wraft/wraft/plugins"
+	"github.com/wraft/wraft/raft"
+)
+
+// Ticket is a caller's handle on a command or query: opaque to the step
+// machines, given back with the answer.
+type Ticket any
+
+// applyReadBytesMax bounds what an applier reads from storage at a time.
+const applyReadBytesMax = 4 << 20
+
+// ApplyWork is a committed range and who waits for which of its entries.
+type ApplyWork struct {
+	Range   raft.ApplyRange
+	Waiting map[raft.Index][]Ticket // by index, in the order of the entry's commands
+}
+
+// Applied is the answer to one waiting command.
+type Applied struct {
+	Ticket   Ticket
+	Answer   Answer
+	Replayed bool
+}
+
+// Applier runs the committed entries of one group through its machine and keeps
+// the replicated state around it: sessions, log time, applied index. It is a step
+// machine: one goroutine calls it, it starts none.
+type Applier struct {
+	group    raft.GroupID
+	machine  Machine
+	entries  EntryReader
+	sessions *Sessions
+
+	applied  raft.Index
+	term     raft.Term // of the last batch, on which log time rests
+	termBase int64     // log time when that term's first batch was applied
+	logTime  int64     // ns, never goes back
+	commands uint64    // executed by the machine, for metrics
+	scratch  [][]byte
+}
+
+// NewApplier returns an applier at index 0.
+func NewApplier(g raft.GroupID, m Machine, entries EntryReader) *Applier {
+	return &Applier{group: g, machine: m, entries: entries, sessions: NewSessions()}
+}
+
+// Applied is the index of the last entry that ran through the machine.
+func (a *Applier) Applied() raft.Index { return a.applied }
+
+// Commands is how many commands the machine executed.
+func (a *Applier) Commands() uint64 { return a.commands }
+
+// Apply runs a range and returns the answers of those who wait. An error is final
+// for this replica: the range may have been applied in part.
+func (a *Applier) Apply(ctx context.Context, w ApplyWork) ([]Applied, error) {
+	if w.Range.First != a.applied+1 {
+		return nil, fmt.Errorf("node: apply of group %d: range starts at %d, applied is %d", a.group, w.Range.First, a.applied)
+	}
+	var out []Applied
+	for a.applied < w.Range.Last {
+		entries := w.Range.Entries
+		if entries == nil {
+			var err error
+			if entries, err = a.entries.Entries(a.group, a.applied+1, w.Range.Last+1, applyReadBytesMax); err != nil {
+				return out, fmt.Errorf("node: apply of group %d: read entries: %w", a.group, err)
+			}
+		}
+		for _, e := range entries {
+			if e.Index != a.applied+1 {
+				return out, fmt.Errorf("node: apply of group %d: got entry %d, applied is %d", a.group, e.Index, a.applied)
+			}
+			answers, err := a.applyEntry(ctx, e)
+			if err != nil {
+				return out, err
+			}
+			a.applied = e.Index
+			for i, t := range w.Waiting[e.Index] {
+				out = append(out, Applied{Ticket: t, Answer: answers[i].Answer, Replayed: answers[i].Replayed})
+			}
+		}
+	}
+	return out, nil
+}
+
+// Query runs a read-only call on the state at the applied index.
+func (a *Applier) Query(ctx context.Context, query []byte) (plugins.Result, error) {
+	return a.machine.Query(ctx, query)
+}
+
+// Digest is the SHA-256 of the machine's exported state, with the index it stands for.
+func (a *Applier) Digest(ctx context.Context) ([32]byte, raft.Index, error) {
+	h := sha256.New()
+	if err := a.machine.Export(ctx, h); err != nil {
+		return [32]byte{}, 0, err
+	}
+	return [32]byte(h.Sum(nil)), a.applied, nil
+}
+
+// Export writes the machine's state through its own export.
+func (a *Applier) Export(ctx context.Context, w io.Writer) error { return a.machine.Export(ctx, w) }
+
+// Close ends the machine.
+func (a *Applier) Close(ctx context.Context) error { return a.machine.Close(ctx) }
+
+func (a *Applier) applyEntry(ctx context.Context, e raft.Entry) ([]Applied, error) {
+	if e.Type != raft.EntryCommand {
+		return nil, nil
+	}
+	b, err := DecodeBatch(e.Data)
+	if err != nil {
+		return nil, fmt.Errorf("node: apply of group %d, index %d: %w", a.group, e.Index, err)
+	}
+	a.advance(e.Term, b.Elapsed)
+	at := plugins.Moment{Index: uint64(e.Index), Time: a.logTime, WallTime: b.Wall}
+	return a.applyBatch(ctx, e, at, b.Commands)
+}
+
+// advance moves log time by the leader's elapsed time since it began to lead: a
+// wall clock that jumps cannot move it, and it never goes back.
+func (a *Applier) advance(t raft.Term, elapsed int64) {
+	if t != a.term {
+		a.term, a.termBase = t, a.logTime
+	}
+	a.logTime = max(a.logTime, a.termBase+max(elapsed, 0))
+}
+
+// repeatOf says that a command repeats the one at this position of the entry.
+type repeatOf int
+
+// applyBatch takes repeats and session commands out in log order, hands the rest
+// to the machine in one call, and puts the answers together.
+func (a *Applier) applyBatch(ctx context.Context, e raft.Entry, at plugins.Moment, commands []Command) ([]Applied, error) {
+	answers := make([]Applied, len(commands))
+	run := a.scratch[:0]
+	var runAt []int // position of each command in run
+	repeats := map[int]repeatOf{}
+	inEntry := map[[2]uint64]int{}
+	for i, c := range commands {
+		verdict, stored := VerdictExecute, Answer{}
+		switch {
+		case c.Kind == CommandOpenSession:
+			answers[i].Answer = a.openSession(e)
+			continue
+		case c.Kind != CommandCall:
+			answers[i].Answer = Answer{Index: e.Index, Term: e.Term, Status: plugins.StatusMalformed, Data: []byte("unknown kind of command")}
+			continue
+		case c.Session != 0:
+			key := [2]uint64{uint64(c.Session), c.Sequence}
+			verdict, stored = a.sessions.Judge(c.Session, c.Sequence, c.AckBelow)
+			if first, ok := inEntry[key]; ok && verdict == VerdictExecute {
+				repeats[i] = repeatOf(first)
+				continue
+			}
+			inEntry[key] = i
+		}
+		switch verdict {
+		case VerdictExecute:
+			run, runAt = append(run, c.Data), append(runAt, i)
+		case VerdictReplay:
+			answers[i] = Applied{Answer: stored, Replayed: true}
+		default:
+			answers[i].Answer = Answer{Index: e.Index, Term: e.Term, Status: statusOf(verdict)}
+		}
+	}
+	if err := a.execute(ctx, e, at, run, runAt, answers); err != nil {
+		return nil, err
+	}
+	for i, c := range commands {
+		if first, ok := repeats[i]; ok {
+			answers[i] = Applied{Answer: answers[first].Answer, Replayed: true}
+		} else if c.Session != 0 && c.Kind == CommandCall && !answers[i].Replayed && Executed(answers[i].Answer.Status) {
+			a.sessions.Store(c.Session, c.Sequence, answers[i].Answer)
+		}
+	}
+	clear(run)
+	a.scratch = run[:0]
+	return answers, nil
+}
+
+func (a *Applier) openSession(e raft.Entry) Answer {
+	id := a.sessions.Open()
+	return Answer{Index: e.Index, Term: e.Term, Data: binary.BigEndian.AppendUint64(nil, uint64(id))}
+}
+
+func (a *Applier) execute(ctx context.Context, e raft.Entry, at plugins.Moment, run [][]byte, runAt []int, answers []Applied) error {
+	if len(run) == 0 {
+		return nil
+	}
+	results, err := a.machine.Apply(ctx, at, run)
+	if err != nil {
+		return fmt.Errorf("node: apply of group %d, index %d: %w", a.group, e.Index, err)
+	}
+	if len(results) != len(run) {
+		return fmt.Errorf("node: apply of group %d, index %d: %d results for %d commands", a.group, e.Index, len(results), len(run))
+	}
+	a.commands += uint64(len(run))
+	for k, r := range results {
+		answers[runAt[k]].Answer = Answer{Index: e.Index, Term: e.Term, Status: r.Status, Data: r.Data}
+	}
+	return nil
+}

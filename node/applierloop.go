@@ -1,0 +1,203 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"github.com/wraft/wraft/raft"
+)
+
+const (
+	// applierInboxMax bounds the queries that wait for a machine.
+	applierInboxMax = 1 << 14
+	// waitingQueriesMax bounds the queries that wait for an index to be applied.
+	waitingQueriesMax = 1 << 14
+)
+
+// applierLoop drives the applier of one group on a goroutine of its own, so that
+// a machine that takes long holds up nobody else. Before the machine is open,
+// work waits; its bytes are bounded by the core's apply budget.
+type applierLoop struct {
+	node  *Node
+	group raft.GroupID
+	shard *shardLoop
+	in    *mailbox[func(*applierLoop)]
+
+	applied atomic.Uint64 // published for others
+	// The rest belongs to the goroutine.
+	applier *Applier
+	backlog []ApplyWork
+	queries []indexedQuery
+	halted  error
+}
+
+type indexedQuery struct {
+	call  *queryCall
+	index raft.Index
+}
+
+func newApplierLoop(n *Node, g raft.GroupID, s *shardLoop) *applierLoop {
+	return &applierLoop{node: n, group: g, shard: s, in: newMailbox[func(*applierLoop)](applierInboxMax)}
+}
+
+// submit queues committed work.
+func (l *applierLoop) submit(w ApplyWork) {
+	l.in.force(func(l *applierLoop) { l.apply(w) })
+}
+
+// open gives the loop its machine; the backlog runs.
+func (l *applierLoop) open(a *Applier) {
+	if !l.in.force(func(l *applierLoop) { l.start(a) }) {
+		_ = a.Close(context.Background()) // the node is stopping
+	}
+}
+
+// query queues a read that may run once index is applied.
+func (l *applierLoop) query(q *queryCall, index raft.Index) {
+	if !l.in.put(func(l *applierLoop) { l.ask(indexedQuery{call: q, index: index}) }) {
+		q.resolve(reply{err: ErrBusy})
+	}
+}
+
+// digest asks for the digest of the exported state.
+func (l *applierLoop) digest(answer func([32]byte, raft.Index, error)) {
+	ok := l.in.put(func(l *applierLoop) {
+		if l.applier == nil || l.halted != nil {
+			answer([32]byte{}, 0, errors.Join(ErrMachineNotRunning, l.halted))
+			return
+		}
+		answer(l.applier.Digest(l.node.ctx))
+	})
+	if !ok {
+		answer([32]byte{}, 0, ErrBusy)
+	}
+}
+
+// run is the applier's goroutine. It closes the machine at its end.
+func (l *applierLoop) run() {
+	var inputs []func(*applierLoop)
+	for {
+		select {
+		case <-l.node.stop:
+			l.finish()
+			return
+		case <-l.in.wake:
+		}
+		inputs = l.in.take(inputs)
+		for _, in := range inputs {
+			in(l)
+		}
+	}
+}
+
+func (l *applierLoop) start(a *Applier) {
+	l.applier = a
+	backlog := l.backlog
+	l.backlog = nil
+	for _, w := range backlog {
+		l.apply(w)
+	}
+	l.serveWaiting()
+}
+
+func (l *applierLoop) apply(w ApplyWork) {
+	if l.halted != nil {
+		l.abandon(w)
+		return
+	}
+	if l.applier == nil {
+		l.backlog = append(l.backlog, w)
+		return
+	}
+	answers, err := l.applier.Apply(l.node.ctx, w)
+	for _, a := range answers {
+		a.Ticket.(waiter).resolve(reply{answer: a.Answer, replayed: a.Replayed})
+	}
+	if err != nil {
+		l.halt(err, w)
+		return
+	}
+	index := l.applier.Applied()
+	l.applied.Store(uint64(index))
+	l.shard.in.force(func(s *Shard) { s.Applied(l.group, index) })
+	l.serveWaiting()
+}
+
+// halt stops this replica's machine for good; consensus goes on without it.
+func (l *applierLoop) halt(err error, w ApplyWork) {
+	if l.node.ctx.Err() == nil {
+		l.halted = err
+		l.node.machineStopped(l.group, err)
+	} else {
+		l.halted = ErrStopping
+	}
+	l.abandon(w)
+	for _, q := range l.queries {
+		q.call.resolve(reply{err: &MachineHaltedError{Cause: l.halted}})
+	}
+	l.queries = nil
+}
+
+// abandon tells those who wait for committed work that no answer will come from here.
+func (l *applierLoop) abandon(w ApplyWork) {
+	for index, tickets := range w.Waiting {
+		for _, t := range tickets {
+			t.(waiter).resolve(reply{err: &UnknownOutcomeError{Index: index, Cause: &MachineHaltedError{Cause: l.halted}}})
+		}
+	}
+}
+
+func (l *applierLoop) ask(q indexedQuery) {
+	switch {
+	case l.halted != nil:
+		q.call.resolve(reply{err: &MachineHaltedError{Cause: l.halted}})
+	case l.applier != nil && l.applier.Applied() >= q.index:
+		l.serve(q.call)
+	case len(l.queries) >= waitingQueriesMax:
+		q.call.resolve(reply{err: ErrBusy})
+	default:
+		l.queries = append(l.queries, q)
+	}
+}
+
+func (l *applierLoop) serveWaiting() {
+	kept := l.queries[:0]
+	for _, q := range l.queries {
+		if l.applier.Applied() >= q.index {
+			l.serve(q.call)
+		} else {
+			kept = append(kept, q)
+		}
+	}
+	clear(l.queries[len(kept):])
+	l.queries = kept
+}
+
+func (l *applierLoop) serve(q *queryCall) {
+	applied := l.applier.Applied()
+	if q.only {
+		q.resolve(reply{applied: applied})
+		return
+	}
+	result, err := l.applier.Query(l.node.ctx, q.data)
+	q.resolve(queryReply(result, applied, err))
+}
+
+func (l *applierLoop) finish() {
+	l.in.close()
+	for _, in := range l.in.take(nil) {
+		l.halted = ErrStopping
+		in(l)
+	}
+	for _, q := range l.queries {
+		q.call.resolve(reply{err: ErrStopping})
+	}
+	for _, w := range l.backlog {
+		l.halted = ErrStopping
+		l.abandon(w)
+	}
+	if l.applier != nil {
+		_ = l.applier.Close(context.Background()) // nothing can be done about it at the end
+	}
+}

@@ -1,0 +1,100 @@
+package node
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/wraft/wraft/raft"
+)
+
+// MetaGroup is the group whose machine is the catalogue. It runs on every voter.
+const MetaGroup raft.GroupID = 1
+
+// Digest is the SHA-256 of a module's binary.
+type Digest [32]byte
+
+// String returns sha256:<hex>.
+func (d Digest) String() string { return fmt.Sprintf("sha256:%x", d[:]) }
+
+func digestOf(binary []byte) Digest { return sha256.Sum256(binary) }
+
+// ParseDigest reads what String wrote.
+func ParseDigest(text string) (Digest, error) {
+	var d Digest
+	digits, ok := strings.CutPrefix(text, "sha256:")
+	if raw, err := hex.DecodeString(digits); !ok || err != nil || copy(d[:], raw) != len(d) || len(raw) != len(d) {
+		return Digest{}, fmt.Errorf("node: %q is no digest, expected sha256: and 64 hex digits", text)
+	}
+	return d, nil
+}
+
+// NodeRecord is what the cluster knows of a node.
+type NodeRecord struct {
+	_           struct{} `cbor:",toarray"`
+	ID          raft.NodeID
+	Incarnation raft.Incarnation
+	Region      string
+	PeerAddress string // host:port, UDP
+	APIAddress  string // host:port, TCP
+}
+
+// MachineLimits bound one machine. In a deploy 0 means the cluster's default; a
+// machine's record has them in full.
+type MachineLimits struct {
+	_            struct{} `cbor:",toarray"`
+	MemoryBytes  uint64
+	CommandBytes uint64
+}
+
+// MachineRecord is a deployed machine.
+type MachineRecord struct {
+	_       struct{} `cbor:",toarray"`
+	Name    string
+	Group   raft.GroupID
+	Module  Digest
+	Limits  MachineLimits
+	Voters  []raft.NodeID // of the group's bootstrap configuration, ascending
+	Created raft.Index    // in the meta group's log
+}
+
+// Catalogue is the meta group's state at an index: an immutable value that the
+// meta machine publishes after each change.
+type Catalogue struct {
+	Index     raft.Index
+	Cluster   string
+	Nodes     []NodeRecord    // ascending by ID
+	Machines  []MachineRecord // ascending by name
+	NextGroup raft.GroupID
+}
+
+// Machine finds a machine by name.
+func (c *Catalogue) Machine(name string) (MachineRecord, bool) {
+	i, ok := slices.BinarySearchFunc(c.Machines, name, compareName)
+	if !ok {
+		return MachineRecord{}, false
+	}
+	return c.Machines[i], true
+}
+
+// Node finds a node by ID.
+func (c *Catalogue) Node(id raft.NodeID) (NodeRecord, bool) {
+	for _, n := range c.Nodes {
+		if n.ID == id {
+			return n, true
+		}
+	}
+	return NodeRecord{}, false
+}
+
+func compareName(m MachineRecord, name string) int {
+	switch {
+	case m.Name < name:
+		return -1
+	case m.Name > name:
+		return 1
+	}
+	return 0
+}

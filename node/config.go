@@ -1,0 +1,136 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/wraft/wraft/internal/clock"
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/storage"
+	"github.com/wraft/wraft/transport"
+)
+
+// Config describes a node. The zero value of each optional field means its default.
+type Config struct {
+	Cluster string       // required
+	Self    raft.NodeID  // required; one of Nodes
+	Nodes   []NodeRecord // the initial nodes, alike on all of them; required
+	Seed    uint64       // of all chance in this node; from the system's entropy in production
+
+	Heartbeat       time.Duration // default 100 ms
+	ElectionTimeout time.Duration // default 1 s, randomised up to twice that
+	RequestTimeout  time.Duration // longest a request waits when its context has no end; default 30 s
+	LeaderWait      time.Duration // longest a request waits for a leader to appear; default 3 s
+
+	Shards           int    // event loops; default GOMAXPROCS, at most 4
+	CommandBytesMax  uint64 // default 1 MiB
+	ModuleBytesMax   uint64 // default 64 MiB
+	MachineMemoryMax uint64 // bytes of linear memory, default 256 MiB
+}
+
+// LogStore is what a node needs of its log storage. All methods are safe for
+// concurrent use.
+type LogStore interface {
+	EntryReader
+	// Groups lists the groups that exist.
+	Groups() ([]raft.GroupID, error)
+	// CreateGroup makes a group durable; creating the same one again is fine.
+	CreateGroup(g raft.GroupID, base raft.SnapshotMeta) error
+	// Restore reads what a core starts from.
+	Restore(g raft.GroupID) (raft.Restored, error)
+	// Commit makes writes durable with one sync. An error is final.
+	Commit(writes []storage.GroupWrite) error
+}
+
+// ModuleStore keeps module binaries by digest.
+type ModuleStore interface {
+	// Put stores a binary durably; storing the same again is fine.
+	Put(d Digest, binary []byte) error
+	// Get returns a binary, or ErrNoModule.
+	Get(d Digest) ([]byte, error)
+	// Has reports whether a binary is here.
+	Has(d Digest) bool
+}
+
+// MachineOpener turns module binaries into machines.
+type MachineOpener interface {
+	// Check refuses a module that could not be opened; see plugins.RefusedError.
+	Check(ctx context.Context, binary []byte) error
+	// Open starts an instance.
+	Open(ctx context.Context, binary []byte, o OpenConfig) (Machine, error)
+}
+
+// OpenConfig is what an instance is opened with.
+type OpenConfig struct {
+	Name   string
+	Limits MachineLimits // in full
+	Seed   [32]byte      // of all chance in the machine, alike on all replicas
+	Logger *slog.Logger
+}
+
+// Parts are the rooms a node is assembled from.
+type Parts struct {
+	Store   LogStore
+	Modules ModuleStore
+	Opener  MachineOpener
+	// Network opens the network that delivers to h.
+	Network func(h transport.Handler) (transport.Network, error)
+	Clock   clock.Clock
+	Logger  *slog.Logger
+}
+
+// NetworkFile is how a peer names a module in Network.OpenFile.
+func NetworkFile(d Digest) string { return "module/" + d.String() }
+
+var _ io.Closer = (*Node)(nil)
+
+func (c Config) withDefaults() Config {
+	setDefault(&c.Heartbeat, 100*time.Millisecond)
+	setDefault(&c.ElectionTimeout, time.Second)
+	setDefault(&c.RequestTimeout, 30*time.Second)
+	setDefault(&c.LeaderWait, 3*time.Second)
+	setDefault(&c.Shards, min(runtime.GOMAXPROCS(0), 4))
+	setDefault(&c.CommandBytesMax, 1<<20)
+	setDefault(&c.ModuleBytesMax, 64<<20)
+	setDefault(&c.MachineMemoryMax, 256<<20)
+	return c
+}
+
+// Validate joins everything that is wrong with c.
+func (c Config) Validate() error {
+	var problems []error
+	add := func(format string, args ...any) { problems = append(problems, fmt.Errorf("node: "+format, args...)) }
+	if c.Cluster == "" {
+		add("a cluster name is required")
+	}
+	if len(c.Nodes) == 0 {
+		add("the list of initial nodes is empty")
+	}
+	seen, self := map[raft.NodeID]bool{}, false
+	for _, n := range c.Nodes {
+		if n.ID == 0 || seen[n.ID] {
+			add("node ID %d is zero or repeated", uint64(n.ID))
+		}
+		seen[n.ID] = true
+		self = self || n.ID == c.Self
+	}
+	if !self {
+		add("node %v is not in the list of initial nodes", c.Self)
+	}
+	if c.Shards < 0 || c.Shards > 64 {
+		add("shards must be between 1 and 64, not %d", c.Shards)
+	}
+	return errors.Join(problems...)
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

@@ -1,0 +1,221 @@
+package node
+
+import (
+	"slices"
+	"time"
+
+	"github.com/wraft/wraft/raft"
+)
+
+// Deployer brings this node's replicas in line with the catalogue: a group for
+// each machine, its module fetched from whoever has it, its instance opened. It is
+// a step machine; Next says what to do, the other methods say what came of it.
+type Deployer struct {
+	self     raft.NodeID
+	machines map[raft.GroupID]*deployment
+	fetching map[Digest]bool
+	have     map[Digest]bool
+	now      time.Duration
+	changes  uint64 // of any phase
+}
+
+// DeployPhase is how far a machine is on this node.
+type DeployPhase uint8
+
+const (
+	// PhaseGroup: the group's replica is to be created.
+	PhaseGroup DeployPhase = iota + 1
+	// PhaseModule: the module is not here yet.
+	PhaseModule
+	// PhaseOpen: the instance is being opened.
+	PhaseOpen
+	// PhaseRunning: commands are applied.
+	PhaseRunning
+	// PhaseFailed: this replica cannot run the machine; see the cause.
+	PhaseFailed
+)
+
+// String names the phase for status.
+func (p DeployPhase) String() string {
+	names := [...]string{"unknown", "creating", "fetching", "opening", "running", "failed"}
+	if int(p) < len(names) {
+		return names[p]
+	}
+	return "invalid"
+}
+
+type deployment struct {
+	record  MachineRecord
+	phase   DeployPhase
+	busy    bool // an action for it is under way
+	cause   error
+	retryAt time.Duration
+	tries   int
+}
+
+// DeployAction is one thing to do; exactly one field is set.
+type DeployAction struct {
+	CreateGroup *MachineRecord
+	FetchModule *FetchModule
+	OpenMachine *MachineRecord
+}
+
+// FetchModule asks for a module by digest; Peers is whom to ask, in order.
+type FetchModule struct {
+	Module Digest
+	Peers  []raft.NodeID
+}
+
+const (
+	// fetchRetryMin and fetchRetryMax bound the pause between tries to get a module.
+	fetchRetryMin = 100 * time.Millisecond
+	fetchRetryMax = 5 * time.Second
+)
+
+// NewDeployer returns a deployer for the node self, at time now.
+func NewDeployer(self raft.NodeID, now time.Duration) *Deployer {
+	return &Deployer{self: self, now: now, machines: map[raft.GroupID]*deployment{}, fetching: map[Digest]bool{}, have: map[Digest]bool{}}
+}
+
+// Observe takes in a newer catalogue.
+func (d *Deployer) Observe(c *Catalogue) {
+	for _, m := range c.Machines {
+		if _, ok := d.machines[m.Group]; !ok {
+			d.machines[m.Group] = &deployment{record: m, phase: PhaseGroup}
+			d.changes++
+		}
+	}
+}
+
+// Tick moves time, for retries.
+func (d *Deployer) Tick(now time.Duration) { d.now = max(d.now, now) }
+
+// NextDeadline is when Tick next matters.
+func (d *Deployer) NextDeadline() (at time.Duration, ok bool) {
+	for _, m := range d.machines {
+		if m.retryAt > 0 && (!ok || m.retryAt < at) {
+			at, ok = m.retryAt, true
+		}
+	}
+	return at, ok
+}
+
+// GroupCreated says what came of CreateGroup.
+func (d *Deployer) GroupCreated(g raft.GroupID, err error) {
+	d.advance(g, PhaseModule, err)
+}
+
+// ModuleStored says that a module is here now, from whatever source.
+func (d *Deployer) ModuleStored(module Digest) {
+	d.have[module] = true
+	delete(d.fetching, module)
+}
+
+// FetchFailed says that nobody asked had the module; it is tried again later.
+func (d *Deployer) FetchFailed(module Digest, err error) {
+	delete(d.fetching, module)
+	for _, m := range d.machines {
+		if m.record.Module == module && m.phase == PhaseModule {
+			m.cause = err
+			m.tries++
+			d.changes++
+			m.retryAt = d.now + min(fetchRetryMin<<min(m.tries, 10), fetchRetryMax)
+		}
+	}
+}
+
+// MachineOpened says what came of OpenMachine.
+func (d *Deployer) MachineOpened(g raft.GroupID, err error) {
+	d.advance(g, PhaseRunning, err)
+}
+
+// Stopped says that a running machine ended on this node.
+func (d *Deployer) Stopped(g raft.GroupID, err error) {
+	if m := d.machines[g]; m != nil {
+		m.phase, m.cause, m.busy = PhaseFailed, err, false
+		d.changes++
+	}
+}
+
+// DeployState is how far a machine is on this node, and why it is not further.
+type DeployState struct {
+	Phase DeployPhase
+	Cause error
+}
+
+// Changes counts the changes of any state: equal counts, equal states.
+func (d *Deployer) Changes() uint64 { return d.changes }
+
+// States is a copy of how far each machine is.
+func (d *Deployer) States() map[raft.GroupID]DeployState {
+	out := make(map[raft.GroupID]DeployState, len(d.machines))
+	for g, m := range d.machines {
+		out[g] = DeployState{Phase: m.phase, Cause: m.cause}
+	}
+	return out
+}
+
+// Next returns what to do now, ascending by group.
+func (d *Deployer) Next() []DeployAction {
+	groups := make([]raft.GroupID, 0, len(d.machines))
+	for g, m := range d.machines {
+		if !m.busy && m.phase < PhaseRunning && m.retryAt <= d.now {
+			groups = append(groups, g)
+		}
+	}
+	slices.Sort(groups)
+	var out []DeployAction
+	for _, g := range groups {
+		if a, ok := d.next(d.machines[g]); ok {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func (d *Deployer) next(m *deployment) (DeployAction, bool) {
+	m.retryAt = 0
+	record := m.record
+	switch m.phase {
+	case PhaseGroup:
+		m.busy = true
+		return DeployAction{CreateGroup: &record}, true
+	case PhaseModule:
+		if d.have[record.Module] {
+			m.phase, m.busy, m.cause = PhaseOpen, true, nil
+			d.changes++
+			return DeployAction{OpenMachine: &record}, true
+		}
+		if d.fetching[record.Module] {
+			return DeployAction{}, false
+		}
+		d.fetching[record.Module] = true
+		return DeployAction{FetchModule: &FetchModule{Module: record.Module, Peers: d.peers(record)}}, true
+	}
+	return DeployAction{}, false
+}
+
+// peers are the other voters, starting at a place that differs from node to node,
+// so that not all ask the same one.
+func (d *Deployer) peers(m MachineRecord) []raft.NodeID {
+	var out []raft.NodeID
+	at := slices.Index(m.Voters, d.self)
+	for i := 1; i <= len(m.Voters); i++ {
+		if id := m.Voters[(at+i+len(m.Voters))%len(m.Voters)]; id != d.self {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+func (d *Deployer) advance(g raft.GroupID, next DeployPhase, err error) {
+	m := d.machines[g]
+	if m == nil {
+		return
+	}
+	d.changes++
+	m.busy, m.phase, m.cause = false, next, nil
+	if err != nil {
+		m.phase, m.cause = PhaseFailed, err
+	}
+}

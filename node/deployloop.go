@@ -1,0 +1,311 @@
+package node
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/wraft/wraft/raft"
+)
+
+const (
+	// pullsMax bounds the modules that are being fetched for peers at a time.
+	pullsMax = 8
+	// campaignTries and campaignPause say how long the node that created a group
+	// asks for its leadership before the ordinary election timeout takes over.
+	campaignTries = 20
+	campaignPause = 50 * time.Millisecond
+)
+
+// deployLoop drives the Deployer: it creates groups, fetches modules and opens
+// machines, each slow thing on a goroutine of its own.
+type deployLoop struct {
+	node     *Node
+	deployer *Deployer
+	in       *mailbox[func(*Deployer)]
+	pulls    chan struct{} // a token per fetch for a peer
+	opening  chan struct{} // one token: compiling takes a core and much memory
+
+	published uint64                                       // Deployer.Changes of states
+	states    atomic.Pointer[map[raft.GroupID]DeployState] // never changed once stored
+}
+
+func newDeployLoop(n *Node) *deployLoop {
+	l := &deployLoop{
+		node: n, deployer: NewDeployer(n.cfg.Self, n.clock.Now()),
+		in:    newMailbox[func(*Deployer)](1 << 16),
+		pulls: make(chan struct{}, pullsMax), opening: make(chan struct{}, 1),
+	}
+	l.states.Store(&map[raft.GroupID]DeployState{})
+	return l
+}
+
+// run is the deploy goroutine.
+func (l *deployLoop) run() {
+	var inputs []func(*Deployer)
+	timer := l.node.clock.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-l.node.stop:
+			return
+		case <-l.in.wake:
+		case <-timer.C():
+		}
+		l.deployer.Tick(l.node.clock.Now())
+		inputs = l.in.take(inputs)
+		for _, in := range inputs {
+			in(l.deployer)
+		}
+		for _, a := range l.deployer.Next() {
+			l.do(a)
+		}
+		l.publish()
+		if at, ok := l.deployer.NextDeadline(); ok {
+			timer.Reset(at - l.node.clock.Now())
+		}
+	}
+}
+
+func (l *deployLoop) do(a DeployAction) {
+	switch {
+	case a.CreateGroup != nil:
+		err := l.createGroup(*a.CreateGroup)
+		l.in.force(func(d *Deployer) { d.GroupCreated(a.CreateGroup.Group, err) })
+	case a.FetchModule != nil:
+		f := *a.FetchModule
+		l.node.spawn(func() {
+			if err := l.node.fetchModule(l.node.ctx, f.Module, f.Peers); err != nil {
+				l.in.force(func(d *Deployer) { d.FetchFailed(f.Module, err) })
+			}
+		})
+	case a.OpenMachine != nil:
+		m := *a.OpenMachine
+		l.node.spawn(func() {
+			err := l.openMachine(m)
+			if err != nil && l.node.ctx.Err() == nil {
+				l.node.log.Error("machine could not be opened", "machine", m.Name, "group", m.Group, "err", err)
+			}
+			l.in.force(func(d *Deployer) { d.MachineOpened(m.Group, err) })
+		})
+	}
+}
+
+func (l *deployLoop) createGroup(m MachineRecord) error {
+	n := l.node
+	var nodes []NodeRecord
+	for _, id := range m.Voters {
+		nodes = append(nodes, NodeRecord{ID: id})
+	}
+	if err := n.store.CreateGroup(m.Group, raft.SnapshotMeta{Configuration: initialConfiguration(nodes)}); err != nil {
+		return fmt.Errorf("node: create group %d: %w", m.Group, err)
+	}
+	if err := n.addGroup(m.Group); err != nil {
+		return err
+	}
+	if n.group(MetaGroup).status.Load().Role == raft.Leader {
+		n.spawn(func() { l.campaign(n.group(m.Group)) })
+	}
+	return nil
+}
+
+// campaign asks for the leadership of a new group, so that a deploy need not wait
+// for an election timeout. The others may not have created the group yet.
+func (l *deployLoop) campaign(g *group) {
+	for range campaignTries {
+		if g.status.Load().Leader != 0 {
+			return
+		}
+		g.shard.in.put(func(s *Shard) { s.Campaign(g.id) })
+		select {
+		case <-l.node.stop:
+			return
+		case <-l.node.clock.NewTimer(campaignPause).C():
+		}
+	}
+}
+
+func (l *deployLoop) openMachine(m MachineRecord) error {
+	n := l.node
+	select {
+	case l.opening <- struct{}{}:
+		defer func() { <-l.opening }()
+	case <-n.stop:
+		return ErrStopping
+	}
+	binary, err := n.modules.Get(m.Module)
+	if err != nil {
+		return fmt.Errorf("node: open machine %q: %w", m.Name, err)
+	}
+	machine, err := n.opener.Open(n.ctx, binary, OpenConfig{
+		Name: m.Name, Limits: m.Limits, Seed: machineSeed(n.cfg.Cluster, m.Group), Logger: n.log.With("machine", m.Name),
+	})
+	if err != nil {
+		return fmt.Errorf("node: open machine %q: %w", m.Name, err)
+	}
+	n.group(m.Group).applier.open(NewApplier(m.Group, machine, n.store))
+	n.log.Info("machine opened", "machine", m.Name, "group", m.Group, "module", m.Module.String())
+	return nil
+}
+
+// machineSeed is a machine's share of chance: the same on every replica, another in
+// every cluster and group.
+func machineSeed(cluster string, g raft.GroupID) [32]byte {
+	text := append([]byte("wraft machine seed v1\x00"+cluster+"\x00"), 0, 0, 0, 0, 0, 0, 0, 0)
+	binary.BigEndian.PutUint64(text[len(text)-8:], uint64(g))
+	return sha256.Sum256(text)
+}
+
+// pull fetches a module because a peer asked for it, and answers when it is durable.
+func (l *deployLoop) pull(d Digest, from raft.NodeID, w waiter) {
+	select {
+	case l.pulls <- struct{}{}:
+	default:
+		w.resolve(reply{err: ErrBusy})
+		return
+	}
+	l.node.spawn(func() {
+		defer func() { <-l.pulls }()
+		ctx, cancel := l.node.bound(l.node.ctx)
+		defer cancel()
+		w.resolve(reply{err: l.node.fetchModule(ctx, d, []raft.NodeID{from})})
+	})
+}
+
+// publish lets others see the deployer's states and wakes who waits for them.
+func (l *deployLoop) publish() {
+	if l.deployer.Changes() == l.published {
+		return
+	}
+	l.published = l.deployer.Changes()
+	states := l.deployer.States()
+	l.states.Store(&states)
+	l.node.changed.notify()
+}
+
+// phase is how far a machine is on this node.
+func (n *Node) phase(g raft.GroupID) (DeployPhase, error) {
+	s := (*n.deploys.states.Load())[g]
+	return s.Phase, s.Cause
+}
+
+// Deploy creates a machine from a stored module and returns once it runs on this
+// node and has a leader. created is false when the same machine was there.
+func (n *Node) Deploy(ctx context.Context, name string, module Digest, limits MachineLimits) (m MachineRecord, created bool, err error) {
+	ctx, cancel := n.bound(ctx)
+	defer cancel()
+	if !n.modules.Has(module) {
+		if err := n.fetchModule(ctx, module, n.others()); err != nil {
+			return MachineRecord{}, false, fmt.Errorf("%w: %v: %w", ErrNoModule, module, err)
+		}
+	}
+	if err := n.spreadModule(ctx, module); err != nil {
+		return MachineRecord{}, false, err
+	}
+	limits, err = n.fillLimits(limits)
+	if err != nil {
+		return MachineRecord{}, false, err
+	}
+	data, err := DeployCommand(name, module, limits)
+	if err != nil {
+		return MachineRecord{}, false, err
+	}
+	r, err := n.replicate(ctx, MetaGroup, Command{Kind: CommandCall, Data: data}, true)
+	if err != nil {
+		return MachineRecord{}, false, err
+	}
+	switch r.answer.Status {
+	case metaOK, metaExists:
+	case metaConflict:
+		return MachineRecord{}, false, &ConflictError{Name: name, Module: string(r.answer.Data)}
+	case metaFull:
+		return MachineRecord{}, false, fmt.Errorf("%w: the cluster has %d machines, the most there may be", ErrBusy, MachinesMax)
+	default:
+		return MachineRecord{}, false, fmt.Errorf("node: deploy %q: status %d: %s", name, r.answer.Status, r.answer.Data)
+	}
+	m, err = n.awaitRunning(ctx, name)
+	return m, r.answer.Status == metaOK, err
+}
+
+// fillLimits puts this node's defaults where none are given. Why before the
+// command is replicated: replicas under different limits would compute different
+// results, so the machine's record says them in full.
+func (n *Node) fillLimits(l MachineLimits) (MachineLimits, error) {
+	setDefault(&l.MemoryBytes, n.cfg.MachineMemoryMax)
+	setDefault(&l.CommandBytes, n.cfg.CommandBytesMax)
+	if l.MemoryBytes > n.cfg.MachineMemoryMax || l.CommandBytes > n.cfg.CommandBytesMax {
+		return l, fmt.Errorf("%w: memory %d and command %d bytes; this cluster allows %d and %d",
+			ErrLimits, l.MemoryBytes, l.CommandBytes, n.cfg.MachineMemoryMax, n.cfg.CommandBytesMax)
+	}
+	return l, nil
+}
+
+// awaitRunning waits until a machine that is in the log runs here under a leader.
+func (n *Node) awaitRunning(ctx context.Context, name string) (MachineRecord, error) {
+	for {
+		changed := n.changed.next()
+		m, ok := n.catalogue.Load().Machine(name)
+		var led <-chan struct{}
+		if ok {
+			phase, cause := n.phase(m.Group)
+			if phase == PhaseFailed {
+				return m, &MachineHaltedError{Cause: cause}
+			}
+			if g := n.group(m.Group); g != nil && phase == PhaseRunning {
+				led = g.changed.next()
+				if g.status.Load().Leader != 0 {
+					return m, nil
+				}
+			}
+		}
+		select {
+		case <-changed:
+		case <-led:
+		case <-ctx.Done():
+			return m, fmt.Errorf("%w: %q is deployed and does not run here yet", ErrTimeout, name)
+		case <-n.stop:
+			return m, ErrStopping
+		}
+	}
+}
+
+// bootstrapCatalogue writes the initial nodes into the catalogue of a new cluster.
+// Whichever node leads first does it; the meta machine takes only one.
+func (n *Node) bootstrapCatalogue() {
+	g := n.group(MetaGroup)
+	data, err := BootstrapCommand(n.cfg.Cluster, n.cfg.Nodes)
+	if err != nil {
+		n.fail(err)
+		return
+	}
+	for n.catalogue.Load().Cluster == "" {
+		changed, catalogue := g.changed.next(), n.changed.next()
+		if g.status.Load().Role == raft.Leader && n.Barrier(n.ctx) == nil && n.catalogue.Load().Cluster == "" {
+			_, err := n.replicate(n.ctx, MetaGroup, Command{Kind: CommandCall, Data: data}, false)
+			if err != nil && !errors.Is(err, raft.ErrNotLeader) {
+				n.log.Debug("the catalogue is not bootstrapped yet", "err", err)
+			}
+			continue
+		}
+		select {
+		case <-changed:
+		case <-catalogue:
+		case <-n.stop:
+			return
+		}
+	}
+}
+
+func (n *Node) others() []raft.NodeID {
+	var out []raft.NodeID
+	for _, r := range n.cfg.Nodes {
+		if r.ID != n.cfg.Self {
+			out = append(out, r.ID)
+		}
+	}
+	return out
+}

@@ -1,0 +1,81 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/wraft/wraft/raft"
+)
+
+var (
+	// ErrBusy: a bound of this node is reached; nothing was applied. Try later.
+	ErrBusy = errors.New("node: too much is waiting")
+	// ErrNoMachine: no machine of that name. Fix the name, or deploy it.
+	ErrNoMachine = errors.New("node: no such machine")
+	// ErrNoModule: no module of that digest. Upload it first.
+	ErrNoModule = errors.New("node: no such module")
+	// ErrNoLeader: no leader was found in time; nothing was applied. Try later.
+	ErrNoLeader = errors.New("node: no leader")
+	// ErrTimeout: the caller's time was over; nothing was applied. Try later.
+	ErrTimeout = errors.New("node: timed out")
+	// ErrStopping: the node is shutting down. Try another node.
+	ErrStopping = errors.New("node: shutting down")
+	// ErrMachineNotRunning: the machine is being fetched, opened or replayed here. Try later or elsewhere.
+	ErrMachineNotRunning = errors.New("node: machine is not running here")
+	// ErrLimits: a machine asks for more than the cluster allows. Ask for less.
+	ErrLimits = errors.New("node: limits beyond the cluster's")
+	// ErrIndexNotReached: the replica did not reach the wanted index in time. Wait longer or ask another.
+	ErrIndexNotReached = errors.New("node: index not reached")
+	// ErrDigestMismatch: the bytes do not have the digest they were sent under. Send them again.
+	ErrDigestMismatch = errors.New("node: digest mismatch")
+	// ErrTooLarge: a command exceeds its limit. Make it smaller.
+	ErrTooLarge = errors.New("node: command too large")
+	// ErrModuleTooLarge: a module exceeds its limit. Make it smaller.
+	ErrModuleTooLarge = errors.New("node: module too large")
+	// ErrNoQuorum: not enough nodes answered to make a module safe. Try when they are back.
+	ErrNoQuorum = errors.New("node: no quorum")
+	// ErrForeignStore: the data directory belongs to another node or cluster. Use the right one.
+	ErrForeignStore = errors.New("node: data of another cluster")
+)
+
+// UnknownOutcomeError: the command may or may not be applied, now or later. Only
+// a session makes it safe to send it again.
+type UnknownOutcomeError struct {
+	Index raft.Index // where it stood in a leader's log; 0 when not known
+	Term  raft.Term
+	Cause error
+}
+
+// Error says what is known.
+func (e *UnknownOutcomeError) Error() string {
+	if e.Index == 0 {
+		return fmt.Sprintf("node: outcome unknown: %v", e.Cause)
+	}
+	return fmt.Sprintf("node: outcome unknown: index %d, term %d: %v", e.Index, e.Term, e.Cause)
+}
+
+// Unwrap returns the cause.
+func (e *UnknownOutcomeError) Unwrap() error { return e.Cause }
+
+// MachineHaltedError: this node's replica of the machine stopped. Ask another node.
+type MachineHaltedError struct{ Cause error }
+
+// Error says why.
+func (e *MachineHaltedError) Error() string {
+	return fmt.Sprintf("node: machine halted on this node: %v", e.Cause)
+}
+
+// Unwrap returns the cause.
+func (e *MachineHaltedError) Unwrap() error { return e.Cause }
+
+// ConflictError: a machine of that name exists with another module or limits.
+// Choose another name.
+type ConflictError struct {
+	Name   string
+	Module string // the one it runs
+}
+
+// Error names both.
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("node: machine %q exists and runs %s", e.Name, e.Module)
+}

@@ -1,0 +1,226 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/transport"
+)
+
+// Operations of transport.Forward.
+const (
+	forwardCommand uint8 = 1 // body: forwardedCommand
+	forwardPull    uint8 = 2 // body: forwardedPull; the receiver fetches the module from the sender
+)
+
+// forwardedCommand is a command passed on to the leader.
+type forwardedCommand struct {
+	_       struct{} `cbor:",toarray"`
+	Command Command
+}
+
+// forwardedPull asks a node to fetch and keep a module.
+type forwardedPull struct {
+	_      struct{} `cbor:",toarray"`
+	Module Digest
+}
+
+// forwardedReply answers both.
+type forwardedReply struct {
+	_        struct{} `cbor:",toarray"`
+	Code     forwardCode
+	Text     string
+	Leader   raft.NodeID
+	Index    raft.Index
+	Term     raft.Term
+	Status   int32
+	Replayed bool
+	Data     []byte
+}
+
+// forwardCode says how a forwarded request ended.
+type forwardCode uint8
+
+const (
+	forwardedOK        forwardCode = 0
+	forwardedNotLeader forwardCode = 1 // certainly not applied; Leader is a hint
+	forwardedBusy      forwardCode = 2 // certainly not applied
+	forwardedUnknown   forwardCode = 3
+	forwardedFailed    forwardCode = 4 // certainly not applied
+)
+
+// pendingForwardsMax bounds the requests passed on and not answered.
+const pendingForwardsMax = 1 << 16
+
+// forwards remembers who waits for which request that was passed on.
+type forwards struct {
+	mu      sync.Mutex // guards the fields below
+	last    uint64
+	pending map[uint64]pendingForward
+}
+
+type pendingForward struct {
+	peer raft.NodeID
+	to   waiter
+}
+
+func newForwards() *forwards { return &forwards{pending: map[uint64]pendingForward{}} }
+
+func (f *forwards) add(peer raft.NodeID, w waiter) (uint64, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.pending) >= pendingForwardsMax {
+		return 0, false
+	}
+	f.last++
+	f.pending[f.last] = pendingForward{peer: peer, to: w}
+	return f.last, true
+}
+
+func (f *forwards) remove(id uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.pending, id)
+}
+
+// reply takes an answer in. Only the peer that was asked may give it.
+func (f *forwards) reply(from raft.NodeID, r transport.ForwardReply) {
+	f.mu.Lock()
+	p, ok := f.pending[r.ID]
+	ok = ok && p.peer == from
+	if ok {
+		delete(f.pending, r.ID)
+	}
+	f.mu.Unlock()
+	if ok {
+		p.to.resolve(decodeForwardReply(r.Body))
+	}
+}
+
+// peerDown gives up what a peer was asked: it may have done it or not.
+func (f *forwards) peerDown(peer raft.NodeID) {
+	f.mu.Lock()
+	var lost []waiter
+	for id, p := range f.pending {
+		if p.peer == peer {
+			lost = append(lost, p.to)
+			delete(f.pending, id)
+		}
+	}
+	f.mu.Unlock()
+	for _, w := range lost {
+		w.resolve(reply{err: &UnknownOutcomeError{Cause: fmt.Errorf("node: the connection to %v fell", peer)}})
+	}
+}
+
+// forward passes a request on and waits for the answer.
+func (n *Node) forward(ctx context.Context, to raft.NodeID, g raft.GroupID, op uint8, body any) (reply, error) {
+	data, err := batchEncoding.Marshal(body)
+	if err != nil {
+		return reply{}, fmt.Errorf("node: encode forward: %w", err)
+	}
+	c := newCall()
+	id, ok := n.forwards.add(to, c)
+	if !ok {
+		return reply{}, ErrBusy
+	}
+	defer n.forwards.remove(id)
+	if err := n.network.Send(to, transport.Frame{Group: g, Payload: transport.Forward{ID: id, Op: op, Body: data}}); err != nil {
+		return reply{}, fmt.Errorf("%w: %v could not be reached: %w", ErrNoLeader, to, err)
+	}
+	return n.await(ctx, c)
+}
+
+// serveForward takes a request that a peer passed on. It must not block.
+func (n *Node) serveForward(from raft.NodeID, g raft.GroupID, f transport.Forward) {
+	w := &forwardedCall{node: n, from: from, group: g, id: f.ID}
+	switch f.Op {
+	case forwardCommand:
+		var c forwardedCommand
+		if err := batchDecoding.Unmarshal(f.Body, &c); err != nil {
+			w.resolve(reply{err: fmt.Errorf("node: malformed forward: %w", err)})
+			return
+		}
+		if uint64(len(c.Command.Data)) > n.cfg.CommandBytesMax {
+			w.resolve(reply{err: ErrTooLarge})
+			return
+		}
+		n.submit(g, w, c.Command)
+	case forwardPull:
+		var p forwardedPull
+		if err := batchDecoding.Unmarshal(f.Body, &p); err != nil {
+			w.resolve(reply{err: fmt.Errorf("node: malformed forward: %w", err)})
+			return
+		}
+		n.deploys.pull(p.Module, from, w)
+	default:
+		w.resolve(reply{err: fmt.Errorf("node: unknown forwarded operation %d", f.Op)})
+	}
+}
+
+// forwardedCall is a waiter on another node.
+type forwardedCall struct {
+	node  *Node
+	from  raft.NodeID
+	group raft.GroupID
+	id    uint64
+	done  atomic.Bool
+}
+
+func (c *forwardedCall) resolve(r reply) {
+	if !c.done.CompareAndSwap(false, true) {
+		return
+	}
+	body, err := batchEncoding.Marshal(encodeForwardReply(r))
+	if err != nil {
+		c.node.log.Error("encoding a reply failed", "err", err)
+		return
+	}
+	frame := transport.Frame{Group: c.group, Payload: transport.ForwardReply{ID: c.id, Body: body}}
+	if err := c.node.network.Send(c.from, frame); err != nil {
+		c.node.log.Debug("a reply could not be sent; the asker sees an unknown outcome", "peer", uint64(c.from), "err", err)
+	}
+}
+
+func encodeForwardReply(r reply) forwardedReply {
+	out := forwardedReply{
+		Index: r.answer.Index, Term: r.answer.Term, Status: r.answer.Status, Data: r.answer.Data, Replayed: r.replayed,
+	}
+	if r.err == nil {
+		return out
+	}
+	out.Code, out.Text = forwardedFailed, r.err.Error()
+	var notLeader *raft.NotLeaderError
+	var unknown *UnknownOutcomeError
+	switch {
+	case errors.As(r.err, &notLeader):
+		out.Code, out.Leader = forwardedNotLeader, notLeader.Leader
+	case errors.As(r.err, &unknown):
+		out.Code, out.Index, out.Term = forwardedUnknown, unknown.Index, unknown.Term
+	case errors.Is(r.err, ErrBusy), errors.Is(r.err, raft.ErrBackpressure):
+		out.Code = forwardedBusy
+	}
+	return out
+}
+
+func decodeForwardReply(body []byte) reply {
+	var r forwardedReply
+	if err := batchDecoding.Unmarshal(body, &r); err != nil {
+		return reply{err: &UnknownOutcomeError{Cause: fmt.Errorf("node: malformed reply: %w", err)}}
+	}
+	switch r.Code {
+	case forwardedOK:
+		return reply{answer: Answer{Index: r.Index, Term: r.Term, Status: r.Status, Data: r.Data}, replayed: r.Replayed}
+	case forwardedNotLeader:
+		return reply{err: &raft.NotLeaderError{Leader: r.Leader}}
+	case forwardedBusy:
+		return reply{err: ErrBusy}
+	case forwardedFailed:
+		return reply{err: errors.New(r.Text)}
+	}
+	return reply{err: &UnknownOutcomeError{Index: r.Index, Term: r.Term, Cause: errors.New(r.Text)}}
+}

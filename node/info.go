@@ -1,0 +1,145 @@
+package node
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/transport"
+)
+
+// GroupInfo is what this node knows of one of its groups.
+type GroupInfo struct {
+	Group   raft.GroupID
+	Machine string // "" for the meta group
+	Status  raft.Status
+	Applied raft.Index
+	Phase   DeployPhase
+	Cause   error // why the machine does not run here
+}
+
+// Check is the verdict of one readiness check.
+type Check struct {
+	Name   string
+	OK     bool
+	Detail string
+}
+
+// Catalogue is the newest catalogue applied here; never nil, never changed.
+func (n *Node) Catalogue() *Catalogue { return n.catalogue.Load() }
+
+// Nodes are the cluster's nodes, from the catalogue once it is bootstrapped.
+func (n *Node) Nodes() []NodeRecord {
+	if c := n.catalogue.Load(); len(c.Nodes) > 0 {
+		return c.Nodes
+	}
+	return n.cfg.Nodes
+}
+
+// Links describes the paths to the peers.
+func (n *Node) Links() []transport.LinkStats { return n.network.Links() }
+
+// Leader is the leader of a group as far as this node knows, or 0.
+func (n *Node) Leader(g raft.GroupID) raft.NodeID {
+	if gr := n.group(g); gr != nil {
+		return gr.status.Load().Leader
+	}
+	return 0
+}
+
+// Find looks a machine up by name; see Barrier for how fresh the answer is.
+func (n *Node) Find(ctx context.Context, name string) (MachineRecord, error) {
+	return n.findMachine(ctx, name)
+}
+
+// Group describes one of this node's groups.
+func (n *Node) Group(ctx context.Context, id raft.GroupID, machine string) (GroupInfo, error) {
+	info := GroupInfo{Group: id, Machine: machine, Phase: PhaseGroup}
+	g := n.group(id)
+	if g == nil {
+		return info, nil
+	}
+	status, err := n.status(ctx, g)
+	if err != nil {
+		return info, err
+	}
+	info.Status, info.Applied = status, raft.Index(g.applier.applied.Load())
+	info.Phase = PhaseRunning
+	if id != MetaGroup {
+		info.Phase, info.Cause = n.phase(id)
+	}
+	return info, nil
+}
+
+// Digest is the SHA-256 of what a machine exports on this node, and at which index.
+func (n *Node) Digest(ctx context.Context, id raft.GroupID) ([32]byte, raft.Index, error) {
+	g := n.group(id)
+	if g == nil {
+		return [32]byte{}, 0, ErrMachineNotRunning
+	}
+	type answer struct {
+		digest [32]byte
+		index  raft.Index
+		err    error
+	}
+	ch := make(chan answer, 1)
+	g.applier.digest(func(d [32]byte, i raft.Index, err error) { ch <- answer{d, i, err} })
+	select {
+	case a := <-ch:
+		return a.digest, a.index, a.err
+	case <-ctx.Done():
+		return [32]byte{}, 0, timeoutError(ctx.Err())
+	case <-n.stop:
+		return [32]byte{}, 0, ErrStopping
+	}
+}
+
+// Checks are the readiness checks of this node; none blocks for long.
+func (n *Node) Checks() []Check {
+	meta := n.group(MetaGroup).status.Load()
+	checks := []Check{
+		{Name: "disk", OK: n.Cause() == nil, Detail: "writes are durable"},
+		{Name: "meta-leader", OK: meta.Leader != 0, Detail: fmt.Sprintf("%v leads the meta group", meta.Leader)},
+		{Name: "catalogue", OK: n.catalogue.Load().Cluster != "", Detail: "the catalogue is applied"},
+	}
+	if err := n.Cause(); err != nil {
+		checks[0].Detail = err.Error()
+	}
+	if meta.Leader == 0 {
+		checks[1].Detail = "no leader is known; are a majority of the nodes running and connected?"
+	}
+	if !checks[2].OK {
+		checks[2].Detail = "the catalogue has not been read yet"
+	}
+	return append(checks, n.machineCheck())
+}
+
+func (n *Node) machineCheck() Check {
+	c := Check{Name: "machines", OK: true, Detail: "all machines run here"}
+	for _, m := range n.catalogue.Load().Machines {
+		if phase, cause := n.phase(m.Group); phase != PhaseRunning {
+			c.OK, c.Detail = false, fmt.Sprintf("machine %q is %v", m.Name, phase)
+			if cause != nil {
+				c.Detail += ": " + cause.Error()
+			}
+			return c
+		}
+	}
+	return c
+}
+
+// status asks the shard for a group's status as it is now.
+func (n *Node) status(ctx context.Context, g *group) (raft.Status, error) {
+	ch := make(chan raft.Status, 1)
+	if !g.shard.in.put(func(s *Shard) { ch <- s.Status(g.id) }) {
+		return raft.Status{}, ErrBusy
+	}
+	select {
+	case s := <-ch:
+		return s, nil
+	case <-ctx.Done():
+		return raft.Status{}, timeoutError(ctx.Err())
+	case <-n.stop:
+		return raft.Status{}, ErrStopping
+	}
+}

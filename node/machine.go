@@ -1,0 +1,27 @@
+package node
+
+import (
+	"context"
+	"io"
+
+	"github.com/wraft/wraft/plugins"
+	"github.com/wraft/wraft/raft"
+)
+
+// Machine is a replicated state machine as an applier drives it: a WASM instance,
+// or the meta group's machine written in Go. It belongs to one goroutine. An
+// error is a failure of this replica alone, which then stops; what the module
+// does wrong is a Result, equal on every replica.
+type Machine interface {
+	Apply(ctx context.Context, at plugins.Moment, commands [][]byte) ([]plugins.Result, error)
+	Query(ctx context.Context, query []byte) (plugins.Result, error)
+	Export(ctx context.Context, w io.Writer) error
+	Close(ctx context.Context) error
+}
+
+// EntryReader reads entries that are no longer in a core's memory.
+type EntryReader interface {
+	// Entries returns entries [lo, hi), at least one and then at most bytesMax.
+	// The caller owns the slice; entry data is immutable.
+	Entries(g raft.GroupID, lo, hi raft.Index, bytesMax uint64) ([]raft.Entry, error)
+}

@@ -1,0 +1,166 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/wraft/wraft/plugins"
+	"github.com/wraft/wraft/raft"
+)
+
+// Statuses of the meta machine's answers.
+const (
+	metaOK int32 = 0
+	// metaExists: the machine was there already, the same as asked for.
+	metaExists int32 = 1
+	// metaConflict: a machine of that name runs another module or other limits.
+	metaConflict int32 = 2
+	// metaFull: MachinesMax is reached.
+	metaFull int32 = 3
+	// metaMalformed: not a meta command of this version.
+	metaMalformed int32 = 4
+	// metaBootstrapped: the cluster was described before.
+	metaBootstrapped int32 = 5
+)
+
+// MachinesMax bounds the machines of a cluster.
+const MachinesMax = 4096
+
+// metaCommand is a command of the meta group: exactly one field is set.
+type metaCommand struct {
+	_         struct{} `cbor:",toarray"`
+	Version   uint8
+	Bootstrap *bootstrapCommand
+	Create    *createCommand
+}
+
+const metaCommandVersion = 1
+
+// bootstrapCommand describes the initial cluster; only the first one counts.
+type bootstrapCommand struct {
+	_       struct{} `cbor:",toarray"`
+	Cluster string
+	Nodes   []NodeRecord
+}
+
+// createCommand creates a machine.
+type createCommand struct {
+	_      struct{} `cbor:",toarray"`
+	Name   string
+	Module Digest
+	Limits MachineLimits
+}
+
+// encode returns the command's bytes.
+func (c metaCommand) encode() ([]byte, error) {
+	c.Version = metaCommandVersion
+	data, err := batchEncoding.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("node: encode meta command: %w", err)
+	}
+	return data, nil
+}
+
+// MetaMachine is the state machine of the meta group: the catalogue of nodes and
+// machines. It publishes each new catalogue to one listener.
+type MetaMachine struct {
+	catalogue *Catalogue
+	publish   func(*Catalogue)
+}
+
+// NewMetaMachine returns an empty catalogue. publish is called on the applier's
+// goroutine and must not block.
+func NewMetaMachine(publish func(*Catalogue)) *MetaMachine {
+	return &MetaMachine{catalogue: &Catalogue{NextGroup: MetaGroup + 1}, publish: publish}
+}
+
+// Apply runs the commands in order.
+func (m *MetaMachine) Apply(_ context.Context, at plugins.Moment, commands [][]byte) ([]plugins.Result, error) {
+	results := make([]plugins.Result, len(commands))
+	before := m.catalogue
+	for i, data := range commands {
+		results[i] = m.applyOne(raft.Index(at.Index), data)
+	}
+	if m.catalogue != before {
+		m.publish(m.catalogue)
+	}
+	return results, nil
+}
+
+// Query answers with the whole catalogue in CBOR, whatever is asked.
+func (m *MetaMachine) Query(context.Context, []byte) (plugins.Result, error) {
+	data, err := batchEncoding.Marshal(m.catalogue)
+	if err != nil {
+		return plugins.Result{}, fmt.Errorf("node: encode catalogue: %w", err)
+	}
+	return plugins.Result{Data: data}, nil
+}
+
+// Export writes the catalogue in CBOR.
+func (m *MetaMachine) Export(_ context.Context, w io.Writer) error {
+	return batchEncoding.NewEncoder(w).Encode(m.catalogue)
+}
+
+// Close does nothing: the catalogue is memory.
+func (m *MetaMachine) Close(context.Context) error { return nil }
+
+func (m *MetaMachine) applyOne(index raft.Index, data []byte) plugins.Result {
+	var c metaCommand
+	if err := batchDecoding.Unmarshal(data, &c); err != nil || c.Version != metaCommandVersion {
+		return plugins.Result{Status: metaMalformed, Data: []byte("not a meta command of this version")}
+	}
+	switch {
+	case c.Bootstrap != nil:
+		return m.bootstrap(index, *c.Bootstrap)
+	case c.Create != nil:
+		return m.create(index, *c.Create)
+	}
+	return plugins.Result{Status: metaMalformed, Data: []byte("an empty meta command")}
+}
+
+func (m *MetaMachine) bootstrap(index raft.Index, c bootstrapCommand) plugins.Result {
+	if m.catalogue.Cluster != "" {
+		return plugins.Result{Status: metaBootstrapped}
+	}
+	next := *m.catalogue
+	next.Index, next.Cluster, next.Nodes = index, c.Cluster, slices.Clone(c.Nodes)
+	slices.SortFunc(next.Nodes, func(a, b NodeRecord) int { return int(int64(a.ID) - int64(b.ID)) })
+	m.catalogue = &next
+	return plugins.Result{}
+}
+
+func (m *MetaMachine) create(index raft.Index, c createCommand) plugins.Result {
+	at, found := slices.BinarySearchFunc(m.catalogue.Machines, c.Name, compareName)
+	if found {
+		have := m.catalogue.Machines[at]
+		if have.Module == c.Module && have.Limits == c.Limits {
+			return plugins.Result{Status: metaExists}
+		}
+		return plugins.Result{Status: metaConflict, Data: []byte(have.Module.String())}
+	}
+	if len(m.catalogue.Machines) >= MachinesMax {
+		return plugins.Result{Status: metaFull}
+	}
+	next := *m.catalogue
+	record := MachineRecord{Name: c.Name, Group: next.NextGroup, Module: c.Module, Limits: c.Limits, Created: index}
+	for _, n := range next.Nodes {
+		record.Voters = append(record.Voters, n.ID)
+	}
+	next.Index, next.NextGroup = index, next.NextGroup+1
+	next.Machines = slices.Insert(slices.Clone(next.Machines), at, record)
+	m.catalogue = &next
+	return plugins.Result{}
+}
+
+// BootstrapCommand is the data of the meta group's command that describes a new
+// cluster. Only the first one counts.
+func BootstrapCommand(cluster string, nodes []NodeRecord) ([]byte, error) {
+	return metaCommand{Bootstrap: &bootstrapCommand{Cluster: cluster, Nodes: nodes}}.encode()
+}
+
+// DeployCommand is the data of the meta group's command that creates a machine.
+func DeployCommand(name string, module Digest, limits MachineLimits) ([]byte, error) {
+	return metaCommand{Create: &createCommand{Name: name, Module: module, Limits: limits}}.encode()
+}

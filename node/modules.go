@@ -1,0 +1,128 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/wraft/wraft/raft"
+)
+
+// PutModule checks a module, stores it here and on enough nodes that a quorum has
+// it, and reports whether it was new to this node. Whatever can be refused about a
+// module is refused now, before anything is replicated.
+func (n *Node) PutModule(ctx context.Context, want Digest, body io.Reader) (size int64, created bool, err error) {
+	binary, err := io.ReadAll(io.LimitReader(body, int64(n.cfg.ModuleBytesMax)+1))
+	if err != nil {
+		return 0, false, fmt.Errorf("node: read module: %w", err)
+	}
+	if uint64(len(binary)) > n.cfg.ModuleBytesMax {
+		return 0, false, fmt.Errorf("%w: the limit is %d bytes", ErrModuleTooLarge, n.cfg.ModuleBytesMax)
+	}
+	if got := digestOf(binary); got != want {
+		return 0, false, fmt.Errorf("%w: the bytes are %v, not %v", ErrDigestMismatch, got, want)
+	}
+	created = !n.modules.Has(want)
+	if created {
+		if err := n.opener.Check(ctx, binary); err != nil {
+			return 0, false, err
+		}
+		if err := n.keepModule(want, binary); err != nil {
+			return 0, false, err
+		}
+	}
+	return int64(len(binary)), created, n.spreadModule(ctx, want)
+}
+
+// ModuleSize is the size of a module that is here, or 0.
+func (n *Node) ModuleSize(d Digest) int64 {
+	binary, err := n.modules.Get(d)
+	if err != nil {
+		return 0
+	}
+	return int64(len(binary))
+}
+
+func (n *Node) keepModule(d Digest, binary []byte) error {
+	if err := n.modules.Put(d, binary); err != nil {
+		return fmt.Errorf("node: store module: %w", err)
+	}
+	n.deploys.in.force(func(dep *Deployer) { dep.ModuleStored(d) })
+	return nil
+}
+
+// spreadModule asks every other node to fetch the module, and returns when a
+// quorum, this node included, has it durable.
+func (n *Node) spreadModule(ctx context.Context, d Digest) error {
+	ctx, cancel := n.bound(ctx)
+	defer cancel()
+	voters := n.group(MetaGroup).status.Load().Configuration.Configuration.Nodes()
+	answers := make(chan error, len(voters))
+	for _, v := range voters {
+		if v == n.cfg.Self {
+			continue
+		}
+		n.spawn(func() {
+			r, err := n.forward(ctx, v, MetaGroup, forwardPull, forwardedPull{Module: d})
+			if err == nil && r.answer.Status != 0 {
+				err = errors.New(string(r.answer.Data))
+			}
+			answers <- err
+		})
+	}
+	have, need := 1, len(voters)/2+1
+	var problems []error
+	for open := len(voters) - 1; have < need && open > 0; open-- {
+		if err := <-answers; err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		have++
+	}
+	if have < need {
+		return fmt.Errorf("%w: the module is on %d of %d nodes, %d are needed: %w", ErrNoQuorum, have, len(voters), need, errors.Join(problems...))
+	}
+	return nil
+}
+
+// fetchModule gets a module from the first peer that has it, checks and stores it.
+func (n *Node) fetchModule(ctx context.Context, d Digest, peers []raft.NodeID) error {
+	if n.modules.Has(d) {
+		return n.keptAlready(d)
+	}
+	var problems []error
+	for _, p := range peers {
+		err := n.fetchModuleFrom(ctx, d, p)
+		if err == nil {
+			return nil
+		}
+		problems = append(problems, fmt.Errorf("%v: %w", p, err))
+	}
+	return fmt.Errorf("node: fetch module %v: %w", d, errors.Join(problems...))
+}
+
+func (n *Node) keptAlready(d Digest) error {
+	n.deploys.in.force(func(dep *Deployer) { dep.ModuleStored(d) })
+	return nil
+}
+
+func (n *Node) fetchModuleFrom(ctx context.Context, d Digest, peer raft.NodeID) error {
+	r, size, err := n.network.OpenFile(ctx, peer, NetworkFile(d), 0)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if size < 0 || uint64(size) > n.cfg.ModuleBytesMax {
+		return fmt.Errorf("%w: the peer says %d bytes", ErrModuleTooLarge, size)
+	}
+	var binary bytes.Buffer
+	if _, err := io.Copy(&binary, io.LimitReader(r, size+1)); err != nil {
+		return err
+	}
+	if got := digestOf(binary.Bytes()); got != d {
+		return fmt.Errorf("%w: the peer sent %v", ErrDigestMismatch, got)
+	}
+	return n.keepModule(d, binary.Bytes())
+}

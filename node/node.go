@@ -1,0 +1,242 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/wraft/wraft/internal/clock"
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/raft/confchange"
+	"github.com/wraft/wraft/transport"
+)
+
+// Node is one running node: the step machines, the goroutines that drive them,
+// and what a caller may ask. Its methods are safe for concurrent use.
+type Node struct {
+	cfg     Config
+	store   LogStore
+	modules ModuleStore
+	opener  MachineOpener
+	network transport.Network
+	clock   clock.Clock
+	log     *slog.Logger
+
+	ctx    context.Context // ends when the node stops
+	cancel context.CancelFunc
+	stop   <-chan struct{} // ctx.Done()
+	wait   sync.WaitGroup
+
+	shards    []*shardLoop
+	deploys   *deployLoop
+	forwards  *forwards
+	catalogue atomic.Pointer[Catalogue]
+	changed   *broadcast // the catalogue, or a machine's phase, changed
+
+	groupsMu sync.RWMutex // guards groups
+	groups   map[raft.GroupID]*group
+
+	failOnce sync.Once
+	failed   chan struct{}
+	cause    error // set before failed is closed
+}
+
+// group is what the node's goroutines share of one replica.
+type group struct {
+	id      raft.GroupID
+	shard   *shardLoop
+	applier *applierLoop
+	status  atomic.Pointer[raft.Status] // as of the last change of role, term or leader
+	changed *broadcast                  // status changed
+}
+
+// Start restores every group of the store, or bootstraps the meta group of a new
+// cluster, and begins to run. The store must belong to this node already.
+func Start(cfg Config, parts Parts) (*Node, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	ctx, cancel := context.WithCancel(context.Background())
+	n := &Node{
+		cfg: cfg, store: parts.Store, modules: parts.Modules, opener: parts.Opener,
+		clock: parts.Clock, log: parts.Logger.With("node", uint64(cfg.Self)),
+		ctx: ctx, cancel: cancel, stop: ctx.Done(),
+		changed: newBroadcast(), groups: map[raft.GroupID]*group{}, failed: make(chan struct{}),
+	}
+	n.catalogue.Store(&Catalogue{})
+	n.forwards = newForwards()
+	for range cfg.Shards {
+		n.shards = append(n.shards, newShardLoop(n))
+	}
+	n.deploys = newDeployLoop(n)
+	if err := n.open(parts); err != nil {
+		cancel()
+		n.wait.Wait()
+		return nil, err
+	}
+	return n, nil
+}
+
+func (n *Node) open(parts Parts) error {
+	base := raft.SnapshotMeta{Configuration: initialConfiguration(n.cfg.Nodes)}
+	if err := n.store.CreateGroup(MetaGroup, base); err != nil {
+		return fmt.Errorf("node: bootstrap: %w", err)
+	}
+	ids, err := n.store.Groups()
+	if err != nil {
+		return fmt.Errorf("node: list groups: %w", err)
+	}
+	if n.network, err = parts.Network(handler{n}); err != nil {
+		return fmt.Errorf("node: open network: %w", err)
+	}
+	for _, id := range ids {
+		if err := n.addGroup(id); err != nil {
+			_ = n.network.Close() // the first error says more
+			return err
+		}
+	}
+	n.network.SetPeers(n.peers())
+	for _, s := range n.shards {
+		n.spawn(s.run)
+		n.spawn(s.runFetches)
+		n.spawn(s.writer.run)
+	}
+	n.spawn(n.deploys.run)
+	n.spawn(n.bootstrapCatalogue)
+	meta := NewApplier(MetaGroup, NewMetaMachine(n.observeCatalogue), n.store)
+	n.group(MetaGroup).applier.open(meta)
+	return nil
+}
+
+// Failed is closed when the node cannot go on by itself; Cause says why.
+func (n *Node) Failed() <-chan struct{} { return n.failed }
+
+// Cause is why the node failed; nil before Failed is closed.
+func (n *Node) Cause() error {
+	select {
+	case <-n.failed:
+		return n.cause
+	default:
+		return nil
+	}
+}
+
+// Close stops the node: no new requests, no more messages, all goroutines ended
+// and machines closed. It does not close the store.
+func (n *Node) Close() error {
+	n.cancel()
+	err := n.network.Close()
+	n.wait.Wait()
+	return err
+}
+
+// Self is this node's ID.
+func (n *Node) Self() raft.NodeID { return n.cfg.Self }
+
+// addGroup restores a group, gives its core to a shard and starts its applier.
+func (n *Node) addGroup(id raft.GroupID) error {
+	if n.group(id) != nil {
+		return nil
+	}
+	restored, err := n.store.Restore(id)
+	if err != nil {
+		return fmt.Errorf("node: restore group %d: %w", id, err)
+	}
+	core, err := raft.New(n.coreConfig(id), restored, n.clock.Now())
+	if err != nil {
+		return fmt.Errorf("node: start group %d: %w", id, err)
+	}
+	s := n.shards[uint64(id)%uint64(len(n.shards))]
+	g := &group{id: id, shard: s, applier: newApplierLoop(n, id, s), changed: newBroadcast()}
+	status := core.Status()
+	g.status.Store(&status)
+	n.groupsMu.Lock()
+	n.groups[id] = g
+	n.groupsMu.Unlock()
+	n.spawn(g.applier.run)
+	s.in.force(func(s *Shard) { s.Add(id, core) })
+	return nil
+}
+
+func (n *Node) coreConfig(id raft.GroupID) raft.Config {
+	return raft.Config{
+		ID: n.cfg.Self, Group: id, Seed: n.cfg.Seed ^ uint64(id)*0x9e3779b97f4a7c15,
+		HeartbeatInterval:  n.cfg.Heartbeat,
+		ElectionTimeoutMin: n.cfg.ElectionTimeout, ElectionTimeoutMax: 2 * n.cfg.ElectionTimeout,
+		EntryBytesMax: max(n.cfg.CommandBytesMax, BatchBytesMax) * 2,
+	}
+}
+
+func (n *Node) group(id raft.GroupID) *group {
+	n.groupsMu.RLock()
+	defer n.groupsMu.RUnlock()
+	return n.groups[id]
+}
+
+func (n *Node) spawn(run func()) {
+	n.wait.Add(1)
+	go func() {
+		defer n.wait.Done()
+		run()
+	}()
+}
+
+// publish takes a replica's new status from its shard.
+func (n *Node) publish(s ReplicaStatus) {
+	if g := n.group(s.Group); g != nil {
+		g.status.Store(&s.Status)
+		g.changed.notify()
+	}
+}
+
+// observe logs what an operator can act on.
+func (n *Node) observe(e GroupEvent) {
+	switch ev := e.Event.(type) {
+	case raft.RoleChanged:
+		n.log.Debug("role changed", "group", e.Group, "term", ev.Term, "role", ev.Role.String(), "leader", uint64(ev.Leader), "cause", ev.Cause)
+	case raft.LogTruncated:
+		n.log.Debug("log truncated", "group", e.Group, "index", ev.After)
+	case raft.DiskFailed:
+		n.log.Error("disk failed, this replica is out of service", "group", e.Group, "err", ev.Err)
+	}
+}
+
+// observeCatalogue takes a new catalogue from the meta machine.
+func (n *Node) observeCatalogue(c *Catalogue) {
+	n.catalogue.Store(c)
+	n.deploys.in.force(func(d *Deployer) { d.Observe(c) })
+	n.changed.notify()
+}
+
+// machineStopped takes the end of a machine from its applier.
+func (n *Node) machineStopped(g raft.GroupID, err error) {
+	n.log.Error("machine stopped on this node; the cluster goes on without this replica", "group", g, "err", err)
+	n.deploys.in.force(func(d *Deployer) { d.Stopped(g, err) })
+}
+
+// fail ends the node for a reason that it cannot mend.
+func (n *Node) fail(err error) {
+	n.failOnce.Do(func() {
+		n.cause = err
+		close(n.failed)
+	})
+}
+
+func (n *Node) peers() []transport.Peer {
+	var out []transport.Peer
+	for _, r := range n.cfg.Nodes {
+		out = append(out, transport.Peer{ID: r.ID, Address: r.PeerAddress})
+	}
+	return out
+}
+
+func initialConfiguration(nodes []NodeRecord) raft.Configuration {
+	ids := make([]raft.NodeID, len(nodes))
+	for i, r := range nodes {
+		ids[i] = r.ID
+	}
+	return confchange.New(ids...)
+}

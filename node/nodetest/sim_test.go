@@ -1,0 +1,88 @@
+package nodetest
+
+import (
+	"flag"
+	"fmt"
+	"testing"
+	"time"
+)
+
+var (
+	seeds = flag.Int("seeds", 60, "how many seeds TestSim plays")
+	first = flag.Uint64("first", 1, "the first seed")
+)
+
+// swarm picks a world by its seed: a tenth of them have no faults.
+func swarm(seed uint64) Config {
+	r := chance{seed}.at("swarm")
+	c := Config{Seed: seed}
+	if r.IntN(10) == 0 {
+		return c
+	}
+	pick := func(f func()) {
+		if r.IntN(2) == 0 {
+			f()
+		}
+	}
+	pick(func() { c.Loss = r.Float64() * 0.15 })
+	pick(func() { c.Duplicate = r.Float64() * 0.1 })
+	pick(func() { c.Crashes = 1 + r.IntN(8) })
+	pick(func() { c.Partitions = 1 + r.IntN(8) })
+	pick(func() { c.DelayMax = between(r, 5*time.Millisecond, 150*time.Millisecond) })
+	pick(func() { c.DiskMax = between(r, 3*time.Millisecond, 80*time.Millisecond) })
+	pick(func() { c.CacheBytesMax = 200 })
+	pick(func() { c.ApplyBytesMax = 300 })
+	pick(func() { c.Nodes = 5 })
+	return c
+}
+
+// TestSim plays seeds; each must finish its work and break nothing. A failing one
+// is printed with the command that plays it again.
+func TestSim(t *testing.T) {
+	n := *seeds
+	if testing.Short() {
+		n = min(n, 15)
+	}
+	for i := range n {
+		seed := *first + uint64(i)
+		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
+			c := swarm(seed)
+			r := Run(c)
+			for _, v := range r.Violations {
+				t.Errorf("%s", v)
+			}
+			if want := c.withDefaults().Clients * c.withDefaults().Operations; r.Acknowledged != want {
+				t.Errorf("%d commands were acknowledged, want %d", r.Acknowledged, want)
+			}
+			if r.Reads == 0 {
+				t.Error("no read was answered")
+			}
+			if t.Failed() {
+				t.Logf("play it again: go test ./node/nodetest -run TestSim -first %d -seeds 1 -v; world: %+v", seed, c)
+			}
+		})
+	}
+}
+
+// TestSimIsReplayable plays seeds twice: everything must be the same.
+func TestSimIsReplayable(t *testing.T) {
+	for seed := uint64(1); seed <= 6; seed++ {
+		a, b := Run(swarm(seed)), Run(swarm(seed))
+		if a.Hash != b.Hash {
+			t.Errorf("seed %d: two runs differ: %x and %x", seed, a.Hash, b.Hash)
+		}
+	}
+}
+
+// TestQuietWorldKeepsItsLeader: without faults nobody starts a second election.
+func TestQuietWorldKeepsItsLeader(t *testing.T) {
+	for seed := uint64(1); seed <= 10; seed++ {
+		r := Run(Config{Seed: seed})
+		if len(r.Violations) > 0 {
+			t.Errorf("seed %d: %v", seed, r.Violations)
+		}
+		if r.Terms > 3 { // Why not 1: first elections may be split votes
+			t.Errorf("seed %d: reached term %d without a fault", seed, r.Terms)
+		}
+	}
+}

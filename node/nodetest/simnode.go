@@ -1,0 +1,280 @@
+package nodetest
+
+import (
+	"context"
+	"time"
+
+	"github.com/wraft/wraft/node"
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/raft/confchange"
+	"github.com/wraft/wraft/transport"
+)
+
+// simNode is one node of the simulation in one of its lives: the same steps that
+// package node drives with goroutines, called from events.
+type simNode struct {
+	sim   *Sim
+	id    raft.NodeID
+	life  uint64 // counts restarts; events of an earlier life are void
+	store *MemStore
+
+	modules   map[node.Digest]bool
+	shard     *node.Shard
+	writer    node.LogWriter
+	deployer  *node.Deployer
+	catalogue *node.Catalogue
+	groups    map[raft.GroupID]*simGroup
+	out       node.ShardEffects
+	pumping   bool
+	tickAt    time.Duration // when the next tick event is due; 0: none
+}
+
+// simGroup is a replica's applier and what waits for it.
+type simGroup struct {
+	applier *node.Applier
+	work    []node.ApplyWork // committed, waiting for the machine
+	busy    bool             // an apply event is scheduled
+	reads   []node.ReadAnswer
+}
+
+// start opens the node on its store, as a process would.
+func (n *simNode) start() error {
+	n.shard = node.NewShard(n.sim.now())
+	n.deployer = node.NewDeployer(n.id, n.sim.now())
+	n.catalogue = &node.Catalogue{}
+	n.groups = map[raft.GroupID]*simGroup{}
+	if err := n.store.CreateGroup(node.MetaGroup, raft.SnapshotMeta{Configuration: confchange.New(n.sim.ids()...)}); err != nil {
+		return err
+	}
+	ids, err := n.store.Groups()
+	if err != nil {
+		return err
+	}
+	for _, g := range ids {
+		if err := n.addGroup(g); err != nil {
+			return err
+		}
+	}
+	meta := node.NewMetaMachine(func(c *node.Catalogue) {
+		n.catalogue = c
+		n.deployer.Observe(c)
+	})
+	n.open(node.MetaGroup, meta)
+	n.pump()
+	return nil
+}
+
+func (n *simNode) addGroup(g raft.GroupID) error {
+	if n.groups[g] != nil {
+		return nil
+	}
+	restored, err := n.store.Restore(g)
+	if err != nil {
+		return err
+	}
+	core, err := raft.New(raft.Config{
+		ID: n.id, Group: g, Seed: n.sim.chance.at("core", uint64(n.id), n.life, uint64(g)).Uint64(),
+		HeartbeatInterval: n.sim.cfg.Heartbeat, ElectionTimeoutMin: n.sim.cfg.ElectionTimeout, ElectionTimeoutMax: 2 * n.sim.cfg.ElectionTimeout,
+		CacheBytesMax: n.sim.cfg.CacheBytesMax, ApplyBytesMax: n.sim.cfg.ApplyBytesMax,
+	}, restored, n.sim.now())
+	if err != nil {
+		return err
+	}
+	n.groups[g] = &simGroup{}
+	n.shard.Add(g, core)
+	return nil
+}
+
+func (n *simNode) open(g raft.GroupID, m node.Machine) {
+	n.groups[g].applier = node.NewApplier(g, m, n.store)
+	n.applyNext(g)
+}
+
+// later schedules an event that is void once this life is over.
+func (n *simNode) later(d time.Duration, run func()) {
+	life := n.life
+	n.sim.events.after(d, func() {
+		if n.sim.nodes[n.id] == n && n.life == life {
+			run()
+			n.pump()
+		}
+	})
+}
+
+// pump carries out what the steps want until they want nothing more now.
+func (n *simNode) pump() {
+	if n.pumping {
+		return
+	}
+	n.pumping = true
+	n.shard.Tick(n.sim.now())
+	n.shard.Drain(&n.out)
+	n.writer.Add(n.out.Writes...)
+	n.write()
+	for _, s := range n.out.Sends {
+		n.sim.send(n.id, s)
+	}
+	for _, a := range n.out.Applies {
+		g := n.groups[a.Group]
+		g.work = append(g.work, a.Work)
+		n.applyNext(a.Group)
+	}
+	for _, f := range n.out.Fetches {
+		n.fetch(f)
+	}
+	for _, f := range n.out.Failures {
+		f.Ticket.(*operation).failed(f.Outcome, f.Err)
+	}
+	for _, r := range n.out.Reads {
+		n.read(r)
+	}
+	n.deploy()
+	n.schedule()
+	n.pumping = false
+	n.sim.check(n)
+}
+
+// schedule makes sure that a tick comes at the shard's next deadline.
+func (n *simNode) schedule() {
+	at, ok := n.shard.NextDeadline()
+	if !ok || n.tickAt > n.sim.now() && n.tickAt <= at {
+		return
+	}
+	n.tickAt = max(at, n.sim.now()+time.Microsecond)
+	n.later(n.tickAt-n.sim.now(), func() {})
+}
+
+// write performs the next batch: what is written stays unsynced until its sync.
+func (n *simNode) write() {
+	batch := n.writer.Next()
+	if batch == nil {
+		return
+	}
+	r := n.sim.draw("disk", n.id)
+	if err := n.store.Write(batch); err != nil {
+		n.sim.violate("write on %v: %v", n.id, err)
+		return
+	}
+	n.later(between(r, n.sim.cfg.DiskMin, n.sim.cfg.DiskMax), func() {
+		n.store.Sync()
+		for _, d := range n.writer.Done() {
+			n.shard.Persisted(d.Group, d.Write)
+		}
+		n.write()
+	})
+}
+
+func (n *simNode) applyNext(id raft.GroupID) {
+	g := n.groups[id]
+	if g.busy || g.applier == nil || len(g.work) == 0 {
+		return
+	}
+	g.busy = true
+	n.later(between(n.sim.draw("apply", n.id), time.Microsecond, n.sim.cfg.ApplyMax), func() {
+		w := g.work[0]
+		g.work, g.busy = g.work[1:], false
+		answers, err := g.applier.Apply(context.Background(), w)
+		if err != nil {
+			n.sim.violate("apply on %v: %v", n.id, err)
+			return
+		}
+		n.shard.Applied(id, g.applier.Applied())
+		for _, a := range answers {
+			a.Ticket.(*operation).answered(a)
+		}
+		n.serveReads(g)
+		n.applyNext(id)
+	})
+}
+
+func (n *simNode) fetch(f node.GroupFetch) {
+	n.later(between(n.sim.draw("fetch", n.id), n.sim.cfg.DiskMin, n.sim.cfg.DiskMax), func() {
+		entries, err := n.store.Entries(f.Group, f.Fetch.Lo, f.Fetch.Hi, 1<<16)
+		if err == nil { // Why ignored: the range may have been truncated since; raft asks again
+			n.shard.Fetched(f.Group, f.Fetch.Peer, f.Fetch.Lo, entries)
+		}
+	})
+}
+
+func (n *simNode) read(r node.ReadAnswer) {
+	if r.Err != nil {
+		r.Ticket.(*readOperation).failed()
+		return
+	}
+	g := n.groups[r.Group]
+	g.reads = append(g.reads, r)
+	n.serveReads(g)
+}
+
+func (n *simNode) serveReads(g *simGroup) {
+	if g.applier == nil {
+		return
+	}
+	kept := g.reads[:0]
+	for _, r := range g.reads {
+		if g.applier.Applied() < r.Index {
+			kept = append(kept, r)
+			continue
+		}
+		result, err := g.applier.Query(context.Background(), nil)
+		if err != nil {
+			n.sim.violate("query on %v: %v", n.id, err)
+		}
+		r.Ticket.(*readOperation).answered(result.Data)
+	}
+	g.reads = kept
+}
+
+// deploy carries out what the deployer wants.
+func (n *simNode) deploy() {
+	n.deployer.Tick(n.sim.now())
+	for _, a := range n.deployer.Next() {
+		switch {
+		case a.CreateGroup != nil:
+			n.createGroup(*a.CreateGroup)
+		case a.FetchModule != nil:
+			n.fetchModule(*a.FetchModule)
+		case a.OpenMachine != nil:
+			m := *a.OpenMachine
+			n.later(time.Millisecond, func() {
+				n.open(m.Group, &ledger{})
+				n.deployer.MachineOpened(m.Group, nil)
+			})
+		}
+	}
+	if at, ok := n.deployer.NextDeadline(); ok && at > n.sim.now() {
+		n.later(at-n.sim.now(), func() {})
+	}
+}
+
+func (n *simNode) createGroup(m node.MachineRecord) {
+	n.later(n.sim.cfg.DiskMin, func() {
+		err := n.store.CreateGroup(m.Group, raft.SnapshotMeta{Configuration: confchange.New(m.Voters...)})
+		if err == nil {
+			err = n.addGroup(m.Group)
+		}
+		n.deployer.GroupCreated(m.Group, err)
+		if err != nil {
+			n.sim.violate("create group %d on %v: %v", m.Group, n.id, err)
+		}
+		n.shard.Campaign(m.Group)
+	})
+}
+
+// fetchModule asks one live peer after the other, as the real one does.
+func (n *simNode) fetchModule(f node.FetchModule) {
+	n.later(between(n.sim.draw("module", n.id), n.sim.cfg.DelayMin, 4*n.sim.cfg.DelayMax), func() {
+		if n.modules[f.Module] {
+			n.deployer.ModuleStored(f.Module)
+			return
+		}
+		for _, p := range f.Peers {
+			if peer := n.sim.nodes[p]; peer != nil && peer.modules[f.Module] && n.sim.reachable(n.id, p) {
+				n.modules[f.Module] = true
+				n.deployer.ModuleStored(f.Module)
+				return
+			}
+		}
+		n.deployer.FetchFailed(f.Module, transport.ErrNotFound)
+	})
+}

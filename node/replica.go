@@ -1,0 +1,179 @@
+package node
+
+import (
+	"time"
+
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/storage"
+	"github.com/wraft/wraft/transport"
+)
+
+// replica is one group in a shard: its core, and who waits for what of it.
+type replica struct {
+	group raft.GroupID
+	core  *raft.Core
+
+	queue     []queued                     // commands not proposed yet
+	lastBatch raft.ProposalID              //
+	batches   map[raft.ProposalID][]Ticket // proposed, outcome open
+	committed map[raft.Index][]Ticket      // committed, not handed to the applier yet
+	lastRead  raft.ReadID                  //
+	reads     map[raft.ReadID]Ticket       // asked, index not known yet
+	gated     []raft.GatedEnvelope         // ascending by After
+	persisted raft.WriteID                 // everything up to here is durable
+	leadTerm  raft.Term                    // the term leadSince belongs to
+	leadSince time.Duration                // first proposal of leadTerm
+
+	dirty    bool
+	settled  time.Duration // the core's time
+	deadline time.Duration // position in the shard's timers
+	timer    int           // -1: not there
+}
+
+type queued struct {
+	ticket  Ticket
+	command Command
+}
+
+func newReplica(g raft.GroupID, core *raft.Core) *replica {
+	return &replica{
+		group: g, core: core, timer: -1,
+		batches: map[raft.ProposalID][]Ticket{}, committed: map[raft.Index][]Ticket{}, reads: map[raft.ReadID]Ticket{},
+	}
+}
+
+// propose packs the queue into as few entries as the bounds allow.
+func (r *replica) propose(now time.Duration, out *ShardEffects) {
+	for len(r.queue) > 0 {
+		status := r.core.Status()
+		if status.Role != raft.Leader {
+			r.refuse(&raft.NotLeaderError{Leader: status.Leader}, out)
+			return
+		}
+		if status.Term != r.leadTerm {
+			r.leadTerm, r.leadSince = status.Term, now
+		}
+		n, bytes := 0, 0
+		for n < len(r.queue) && n < BatchCommandsMax && (n == 0 || bytes+r.queue[n].command.size() <= BatchBytesMax) {
+			bytes += r.queue[n].command.size()
+			n++
+		}
+		r.proposeBatch(r.queue[:n], int64(now-r.leadSince), out)
+		r.queue = r.queue[n:]
+	}
+	r.queue = nil
+}
+
+func (r *replica) proposeBatch(q []queued, elapsed int64, out *ShardEffects) {
+	b := Batch{Elapsed: elapsed, Commands: make([]Command, len(q))}
+	tickets := make([]Ticket, len(q))
+	for i := range q {
+		b.Commands[i], tickets[i] = q[i].command, q[i].ticket
+	}
+	data, err := b.Encode()
+	if err != nil {
+		for _, t := range tickets {
+			out.Failures = append(out.Failures, Failure{Ticket: t, Outcome: raft.OutcomeDropped, Err: err})
+		}
+		return
+	}
+	r.lastBatch++
+	r.batches[r.lastBatch] = tickets
+	r.core.Propose(raft.Proposal{ID: r.lastBatch, Type: raft.EntryCommand, Data: data})
+}
+
+func (r *replica) refuse(err error, out *ShardEffects) {
+	for _, q := range r.queue {
+		out.Failures = append(out.Failures, Failure{Ticket: q.ticket, Outcome: raft.OutcomeDropped, Err: err})
+	}
+	r.queue = nil
+}
+
+// translate turns a core's effects into the shard's.
+func (r *replica) translate(e *raft.Effects, out *ShardEffects) {
+	for _, w := range e.Writes {
+		out.Writes = append(out.Writes, storage.GroupWrite{Group: r.group, Write: w})
+	}
+	for _, m := range e.SendNow {
+		r.send(m, out)
+	}
+	r.gated = append(r.gated, e.SendAfter...)
+	for _, f := range e.Fetches {
+		out.Fetches = append(out.Fetches, GroupFetch{Group: r.group, Fetch: f})
+	}
+	r.translateAnswers(e, out)
+	for _, a := range e.Apply {
+		out.Applies = append(out.Applies, GroupApply{Group: r.group, Work: r.work(a)})
+	}
+	changed := e.Configuration != nil
+	for _, ev := range e.Events {
+		if _, ok := ev.(raft.RoleChanged); ok {
+			changed = true
+		}
+		out.Events = append(out.Events, GroupEvent{Group: r.group, Event: ev})
+	}
+	if changed {
+		out.Statuses = append(out.Statuses, ReplicaStatus{Group: r.group, Status: r.core.Status()})
+	}
+}
+
+func (r *replica) translateAnswers(e *raft.Effects, out *ShardEffects) {
+	for _, a := range e.Accepted {
+		for _, t := range r.batches[a.ID] {
+			out.Accepted = append(out.Accepted, Acceptance{Ticket: t, Index: a.Index, Term: a.Term})
+		}
+	}
+	for _, res := range e.Results {
+		tickets := r.batches[res.ID]
+		delete(r.batches, res.ID)
+		if res.Outcome == raft.OutcomeCommitted {
+			r.committed[res.Index] = tickets
+			continue
+		}
+		for _, t := range tickets {
+			out.Failures = append(out.Failures, Failure{Ticket: t, Outcome: res.Outcome, Index: res.Index, Term: res.Term, Err: res.Err})
+		}
+	}
+	for _, rd := range e.Reads {
+		t, ok := r.reads[rd.ID]
+		if !ok {
+			continue // cancelled
+		}
+		delete(r.reads, rd.ID)
+		out.Reads = append(out.Reads, ReadAnswer{Group: r.group, Ticket: t, Index: rd.Index, Err: rd.Err})
+	}
+}
+
+// work attaches to a committed range those who wait for its entries.
+func (r *replica) work(a raft.ApplyRange) ApplyWork {
+	w := ApplyWork{Range: a}
+	if len(r.committed) == 0 {
+		return w
+	}
+	for index, tickets := range r.committed {
+		if index >= a.First && index <= a.Last {
+			if w.Waiting == nil {
+				w.Waiting = map[raft.Index][]Ticket{}
+			}
+			w.Waiting[index] = tickets
+			delete(r.committed, index)
+		}
+	}
+	return w
+}
+
+// release lets messages go whose write is durable. The order among them is kept.
+func (r *replica) release(out *ShardEffects) {
+	n := 0
+	for n < len(r.gated) && r.gated[n].After <= r.persisted {
+		r.send(r.gated[n].Envelope, out)
+		n++
+	}
+	if n > 0 {
+		r.gated = append(r.gated[:0], r.gated[n:]...)
+	}
+}
+
+func (r *replica) send(m raft.Envelope, out *ShardEffects) {
+	out.Sends = append(out.Sends, Outgoing{To: m.To, Frame: transport.Frame{Group: r.group, Payload: m.Message}})
+}

@@ -1,0 +1,312 @@
+package node
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/wraft/wraft/plugins"
+	"github.com/wraft/wraft/raft"
+)
+
+// Call is one command of a client.
+type Call struct {
+	Data     []byte
+	Session  SessionID // 0: at most once
+	Sequence uint64
+	AckBelow uint64
+	Forward  bool // pass on to the leader when this node does not lead
+}
+
+// CallResult is the answer to an applied command. Status > 0 is the machine's
+// own error, < 0 the host's (plugins.Status..., StatusSession...).
+type CallResult struct {
+	Answer
+	Replayed bool
+}
+
+// Ask is one query of a client.
+type Ask struct {
+	Data         []byte
+	Linearizable bool
+	MinIndex     raft.Index
+	Wait         time.Duration // how long MinIndex may take when not linearizable
+	Forward      bool          // without it only the leader answers linearizable queries
+}
+
+// AskResult is the answer to a query.
+type AskResult struct {
+	Status  int32
+	Data    []byte
+	Applied raft.Index // of the replica that answered
+}
+
+// retryPause is how long a request waits before it tries again without news.
+const retryPause = 50 * time.Millisecond
+
+// Call replicates a command and returns the machine's answer. Errors:
+// ErrNoMachine, ErrTooLarge, ErrBusy, ErrNoLeader, ErrTimeout, *raft.NotLeaderError
+// (without Forward) mean that nothing was applied; *UnknownOutcomeError that it may be.
+func (n *Node) Call(ctx context.Context, machine string, c Call) (CallResult, error) {
+	record, err := n.findMachine(ctx, machine)
+	if err != nil {
+		return CallResult{}, err
+	}
+	if limit := record.Limits.CommandBytes; uint64(len(c.Data)) > limit {
+		return CallResult{}, fmt.Errorf("%w: the command has %d bytes, machine %q takes %d", ErrTooLarge, len(c.Data), machine, limit)
+	}
+	r, err := n.replicate(ctx, record.Group, Command{
+		Kind: CommandCall, Session: c.Session, Sequence: c.Sequence, AckBelow: c.AckBelow, Data: c.Data,
+	}, c.Forward)
+	return CallResult{Answer: r.answer, Replayed: r.replayed}, err
+}
+
+// OpenSession registers an exactly-once session in a machine's log.
+func (n *Node) OpenSession(ctx context.Context, machine string) (SessionID, error) {
+	record, err := n.findMachine(ctx, machine)
+	if err != nil {
+		return 0, err
+	}
+	r, err := n.replicate(ctx, record.Group, Command{Kind: CommandOpenSession}, true)
+	if err != nil {
+		return 0, err
+	}
+	if len(r.answer.Data) != 8 {
+		return 0, fmt.Errorf("node: open session: answer has %d bytes", len(r.answer.Data))
+	}
+	return SessionID(binary.BigEndian.Uint64(r.answer.Data)), nil
+}
+
+// Ask answers a query from this node's replica. Errors as of Call, and
+// ErrIndexNotReached, *MachineHaltedError.
+func (n *Node) Ask(ctx context.Context, machine string, a Ask) (AskResult, error) {
+	record, err := n.findMachine(ctx, machine)
+	if err != nil {
+		return AskResult{}, err
+	}
+	g := n.group(record.Group)
+	if g == nil {
+		return AskResult{}, ErrMachineNotRunning
+	}
+	q := &queryCall{call: call{done: make(chan reply, 1)}, data: a.Data}
+	var r reply
+	if a.Linearizable {
+		r, err = n.read(ctx, g, q, a.Forward)
+	} else {
+		r, err = n.readLocal(ctx, g, q, a)
+	}
+	if err != nil {
+		return AskResult{}, err
+	}
+	if r.applied < a.MinIndex {
+		return AskResult{}, fmt.Errorf("%w: applied is %d, %d was asked for", ErrIndexNotReached, r.applied, a.MinIndex)
+	}
+	return AskResult{Status: r.answer.Status, Data: r.answer.Data, Applied: r.applied}, nil
+}
+
+// readLocal answers from whatever is applied here, once MinIndex is.
+func (n *Node) readLocal(ctx context.Context, g *group, q *queryCall, a Ask) (reply, error) {
+	if a.MinIndex > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, max(a.Wait, time.Millisecond))
+		defer cancel()
+	}
+	g.applier.query(q, a.MinIndex)
+	r, err := n.await(ctx, &q.call)
+	if errors.Is(err, context.DeadlineExceeded) && a.MinIndex > 0 {
+		return reply{}, fmt.Errorf("%w: applied is %d, %d was asked for", ErrIndexNotReached, g.applier.applied.Load(), a.MinIndex)
+	}
+	return r, timeoutError(err)
+}
+
+// read asks for a read index until a leader confirms one, then for the answer. It
+// may try as often as it likes: reads change nothing.
+func (n *Node) read(ctx context.Context, g *group, q *queryCall, forward bool) (reply, error) {
+	ctx, cancel := n.bound(ctx)
+	defer cancel()
+	var last error = ErrNoLeader
+	patience := n.clock.NewTimer(n.cfg.LeaderWait)
+	defer patience.Stop()
+	for {
+		if s := g.status.Load(); !forward && s.Role != raft.Leader {
+			return reply{}, &raft.NotLeaderError{Leader: s.Leader}
+		}
+		changed := g.changed.next()
+		attempt := &queryCall{call: call{done: make(chan reply, 1)}, data: q.data, only: q.only}
+		r, err := n.readOnce(ctx, g, attempt)
+		if err == nil || !retryableRead(err) {
+			return r, timeoutError(err)
+		}
+		last = err
+		select {
+		case <-changed:
+		case <-n.clock.NewTimer(retryPause).C():
+		case <-patience.C():
+			return reply{}, fmt.Errorf("%w: %w", ErrNoLeader, last)
+		case <-ctx.Done():
+			return reply{}, fmt.Errorf("%w: %w", ErrNoLeader, last)
+		}
+	}
+}
+
+func (n *Node) readOnce(ctx context.Context, g *group, q *queryCall) (reply, error) {
+	ok := g.shard.in.put(func(s *Shard) {
+		if !s.Read(g.id, q) {
+			q.resolve(reply{err: ErrMachineNotRunning})
+		}
+	})
+	if !ok {
+		return reply{}, ErrBusy
+	}
+	r, err := n.await(ctx, &q.call)
+	if ctx.Err() != nil {
+		g.shard.in.force(func(s *Shard) { s.CancelRead(g.id, q) })
+	}
+	return r, err
+}
+
+func retryableRead(err error) bool {
+	return errors.Is(err, raft.ErrNotLeader) || errors.Is(err, raft.ErrLeadershipLost) || errors.Is(err, ErrMachineNotRunning)
+}
+
+// replicate puts a command into a group's log, here or at the leader, and waits
+// for its answer. What was certainly not appended is tried again until LeaderWait
+// or the context is over.
+func (n *Node) replicate(ctx context.Context, id raft.GroupID, c Command, forward bool) (reply, error) {
+	ctx, cancel := n.bound(ctx)
+	defer cancel()
+	g, err := n.awaitGroup(ctx, id)
+	if err != nil {
+		return reply{}, err
+	}
+	patience := n.clock.NewTimer(n.cfg.LeaderWait)
+	defer patience.Stop()
+	for {
+		changed := g.changed.next()
+		r, err := n.replicateOnce(ctx, g, c, forward)
+		if err == nil || !errors.Is(err, raft.ErrNotLeader) && !errors.Is(err, ErrNoLeader) {
+			return r, err
+		}
+		if !forward {
+			return r, err
+		}
+		select {
+		case <-changed:
+		case <-n.clock.NewTimer(retryPause).C():
+		case <-patience.C():
+			return reply{}, fmt.Errorf("%w: %w", ErrNoLeader, err)
+		case <-ctx.Done():
+			return reply{}, fmt.Errorf("%w: %w", ErrTimeout, err)
+		}
+	}
+}
+
+func (n *Node) replicateOnce(ctx context.Context, g *group, c Command, forward bool) (reply, error) {
+	leader := g.status.Load().Leader
+	if forward && leader != 0 && leader != n.cfg.Self {
+		r, err := n.forward(ctx, leader, g.id, forwardCommand, forwardedCommand{Command: c})
+		return r, unknownAfter(err, 0, 0)
+	}
+	w := newCall()
+	n.submit(g.id, w, c)
+	r, err := n.await(ctx, w)
+	return r, unknownAfter(err, raft.Index(w.index.Load()), raft.Term(w.term.Load()))
+}
+
+// submit hands a command to the group's shard.
+func (n *Node) submit(id raft.GroupID, w waiter, c Command) {
+	g := n.group(id)
+	if g == nil {
+		w.resolve(reply{err: &raft.NotLeaderError{}})
+		return
+	}
+	ok := g.shard.in.put(func(s *Shard) {
+		if !s.Propose(id, w, c) {
+			w.resolve(reply{err: &raft.NotLeaderError{}})
+		}
+	})
+	if !ok {
+		w.resolve(reply{err: ErrBusy})
+	}
+}
+
+// await waits for a reply, the context's end or the node's.
+func (n *Node) await(ctx context.Context, c *call) (reply, error) {
+	select {
+	case r := <-c.done:
+		return r, r.err
+	case <-ctx.Done():
+		return reply{}, ctx.Err()
+	case <-n.stop:
+		return reply{}, ErrStopping
+	}
+}
+
+// bound gives a context without an end the node's longest.
+func (n *Node) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, n.cfg.RequestTimeout)
+}
+
+// unknownAfter turns the end of waiting into an unknown outcome: the command was
+// handed over and may still commit.
+func unknownAfter(err error, index raft.Index, term raft.Term) error {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, ErrStopping) {
+		return &UnknownOutcomeError{Index: index, Term: term, Cause: err}
+	}
+	return err
+}
+
+func timeoutError(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%w: %w", ErrTimeout, err)
+	}
+	return err
+}
+
+// findMachine looks a machine up; a name this node does not know yet is looked up
+// again once it holds everything the meta group had committed.
+func (n *Node) findMachine(ctx context.Context, name string) (MachineRecord, error) {
+	if m, ok := n.catalogue.Load().Machine(name); ok {
+		return m, nil
+	}
+	if err := n.Barrier(ctx); err != nil {
+		return MachineRecord{}, err
+	}
+	if m, ok := n.catalogue.Load().Machine(name); ok {
+		return m, nil
+	}
+	return MachineRecord{}, fmt.Errorf("%w: %q", ErrNoMachine, name)
+}
+
+// Barrier returns once this node's catalogue holds everything that was committed
+// when it was called.
+func (n *Node) Barrier(ctx context.Context) error {
+	_, err := n.read(ctx, n.group(MetaGroup), &queryCall{only: true}, true)
+	return err
+}
+
+// awaitGroup waits until a group of the catalogue is created here.
+func (n *Node) awaitGroup(ctx context.Context, id raft.GroupID) (*group, error) {
+	for {
+		changed := n.changed.next()
+		if g := n.group(id); g != nil {
+			return g, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: group %d is not here yet", ErrTimeout, id)
+		case <-n.stop:
+			return nil, ErrStopping
+		}
+	}
+}
+
+// Refused reports whether a status is the host's word that a command did not run
+// to its end, as opposed to the machine's own answer.
+func Refused(status int32) bool { return status < plugins.StatusOK }

@@ -1,0 +1,136 @@
+package node
+
+import (
+	"container/list"
+
+	"github.com/wraft/wraft/raft"
+)
+
+// Verdict is what the session table says of a command.
+type Verdict uint8
+
+const (
+	// VerdictExecute: new; run it and hand the answer to Store.
+	VerdictExecute Verdict = iota + 1
+	// VerdictReplay: done before; give the stored answer.
+	VerdictReplay
+	// VerdictExpired: the session is unknown or was evicted; never executed.
+	VerdictExpired
+	// VerdictStale: the client said it holds this answer already; never executed.
+	VerdictStale
+	// VerdictWindow: too far ahead of the lowest unacknowledged sequence; never executed.
+	VerdictWindow
+)
+
+// Answer is what a command returned and where it took effect.
+type Answer struct {
+	Index  raft.Index
+	Term   raft.Term
+	Status int32 // 0 ok, > 0 the machine's, < 0 the host's (plugins, and below)
+	Data   []byte
+}
+
+const (
+	// SessionsMax bounds the sessions of one machine; the least recently used one goes.
+	SessionsMax = 16384
+	// SessionWindow bounds the sequences a session may have unacknowledged.
+	SessionWindow = 4096
+	// SessionAnswerBytesMax bounds the stored answers of one machine; least recently used sessions go.
+	SessionAnswerBytesMax = 64 << 20
+)
+
+// session is one client's memory in the replicated state.
+type session struct {
+	id       SessionID
+	ackBelow uint64
+	answers  map[uint64]Answer // by sequence, all >= ackBelow
+	bytes    int
+	place    *list.Element
+}
+
+// Sessions is the exactly-once table of one machine (Raft thesis §6.3). It is
+// replicated state: every method is a function of the log alone, eviction
+// included, so all replicas agree on who is remembered.
+type Sessions struct {
+	next  SessionID
+	byID  map[SessionID]*session
+	use   *list.List // of *session, least recently used first
+	bytes int
+}
+
+// NewSessions returns an empty table.
+func NewSessions() *Sessions {
+	return &Sessions{next: 1, byID: map[SessionID]*session{}, use: list.New()}
+}
+
+// Open registers a session and returns its ID; it may evict the least recently used.
+func (t *Sessions) Open() SessionID {
+	s := &session{id: t.next, ackBelow: 1, answers: map[uint64]Answer{}}
+	t.next++
+	t.byID[s.id] = s
+	s.place = t.use.PushBack(s)
+	if len(t.byID) > SessionsMax {
+		t.evictOldest()
+	}
+	return s.id
+}
+
+// Len is the number of sessions remembered.
+func (t *Sessions) Len() int { return len(t.byID) }
+
+// Judge says what to do with (id, sequence), forgets answers below ackBelow, and
+// returns the stored answer for VerdictReplay.
+func (t *Sessions) Judge(id SessionID, sequence, ackBelow uint64) (Verdict, Answer) {
+	s, ok := t.byID[id]
+	if !ok {
+		return VerdictExpired, Answer{}
+	}
+	t.use.MoveToBack(s.place)
+	t.acknowledge(s, min(ackBelow, sequence))
+	if sequence < s.ackBelow || sequence == 0 {
+		return VerdictStale, Answer{}
+	}
+	if a, ok := s.answers[sequence]; ok {
+		return VerdictReplay, a
+	}
+	if sequence-s.ackBelow >= SessionWindow {
+		return VerdictWindow, Answer{}
+	}
+	return VerdictExecute, Answer{}
+}
+
+// Store remembers the answer of a command that Judge told to execute. The answer's
+// data is kept.
+func (t *Sessions) Store(id SessionID, sequence uint64, a Answer) {
+	s, ok := t.byID[id]
+	if !ok || sequence < s.ackBelow {
+		return // evicted, or acknowledged, by a later command of the same entry
+	}
+	s.answers[sequence] = a
+	s.bytes += len(a.Data)
+	t.bytes += len(a.Data)
+	for t.bytes > SessionAnswerBytesMax && t.use.Len() > 1 {
+		t.evictOldest()
+	}
+}
+
+func (t *Sessions) acknowledge(s *session, below uint64) {
+	for s.ackBelow < below {
+		if len(s.answers) == 0 {
+			s.ackBelow = below
+			return
+		}
+		if a, ok := s.answers[s.ackBelow]; ok {
+			delete(s.answers, s.ackBelow)
+			s.bytes -= len(a.Data)
+			t.bytes -= len(a.Data)
+		}
+		s.ackBelow++
+	}
+}
+
+func (t *Sessions) evictOldest() {
+	s := t.use.Remove(t.use.Front()).(*session)
+	delete(t.byID, s.id)
+	t.bytes -= s.bytes
+}

@@ -1,0 +1,157 @@
+package node
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/transport"
+)
+
+// shardInput is one call of a shard's step machine.
+type shardInput func(*Shard)
+
+const (
+	// shardInboxMax bounds the inputs from outside that wait for a shard.
+	shardInboxMax = 1 << 16
+	// fetchInboxMax bounds the reads of old entries that wait; more are asked again later.
+	fetchInboxMax = 1 << 10
+	// fetchBytesMax bounds what one of them reads.
+	fetchBytesMax = 1 << 20
+)
+
+// shardLoop drives one Shard: it waits for inputs or a deadline, steps, and
+// hands out the effects. It never touches disk, network or WASM itself.
+type shardLoop struct {
+	node    *Node
+	shard   *Shard
+	in      *mailbox[shardInput]
+	writer  *writerLoop
+	fetches *mailbox[GroupFetch]
+	out     ShardEffects
+	log     *slog.Logger
+}
+
+func newShardLoop(n *Node) *shardLoop {
+	l := &shardLoop{
+		node: n, shard: NewShard(n.clock.Now()), log: n.log,
+		in: newMailbox[shardInput](shardInboxMax), fetches: newMailbox[GroupFetch](fetchInboxMax),
+	}
+	l.writer = newWriterLoop(n, l)
+	return l
+}
+
+// run is the shard's goroutine. It ends when the node stops.
+func (l *shardLoop) run() {
+	var inputs []shardInput
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-l.node.stop:
+			return
+		case <-l.in.wake:
+		case <-timer.C:
+		}
+		l.shard.Tick(l.node.clock.Now())
+		inputs = l.in.take(inputs)
+		for _, in := range inputs {
+			in(l.shard)
+		}
+		l.shard.Drain(&l.out)
+		l.dispatch()
+		if at, ok := l.shard.NextDeadline(); ok {
+			timer.Reset(max(at-l.node.clock.Now(), 0))
+		}
+	}
+}
+
+// dispatch carries out one drain. Writes start first: the disk is the slowest.
+func (l *shardLoop) dispatch() {
+	if len(l.out.Writes) > 0 {
+		l.writer.add(l.out.Writes)
+	}
+	for _, s := range l.out.Sends {
+		l.send(s)
+	}
+	for _, a := range l.out.Applies {
+		if g := l.node.group(a.Group); g != nil {
+			g.applier.submit(a.Work)
+		}
+	}
+	for _, f := range l.out.Fetches {
+		l.fetches.put(f)
+	}
+	l.answer()
+	for _, s := range l.out.Statuses {
+		l.node.publish(s)
+	}
+	for _, e := range l.out.Events {
+		l.node.observe(e)
+	}
+}
+
+func (l *shardLoop) answer() {
+	for _, a := range l.out.Accepted {
+		if c, ok := a.Ticket.(*call); ok {
+			c.accept(a.Index, a.Term)
+		}
+	}
+	for _, f := range l.out.Failures {
+		f.Ticket.(waiter).resolve(reply{err: failureError(f)})
+	}
+	for _, r := range l.out.Reads {
+		q := r.Ticket.(*queryCall)
+		g := l.node.group(r.Group)
+		if r.Err != nil || g == nil {
+			q.resolve(reply{err: r.Err})
+			continue
+		}
+		g.applier.query(q, r.Index)
+	}
+}
+
+// send hands a frame to the network. Appends that it refuses are reported to the
+// core, which probes again later; everything else raft repeats by itself.
+func (l *shardLoop) send(s Outgoing) {
+	err := l.node.network.Send(s.To, s.Frame)
+	if err == nil || errors.Is(err, transport.ErrClosed) {
+		return
+	}
+	if _, ok := s.Frame.Payload.(raft.Append); ok {
+		l.in.force(func(sh *Shard) { sh.Unreachable(s.To, s.Frame.Group) })
+	}
+}
+
+// runFetches is the goroutine that reads old entries for slow followers.
+func (l *shardLoop) runFetches() {
+	var batch []GroupFetch
+	for {
+		select {
+		case <-l.node.stop:
+			return
+		case <-l.fetches.wake:
+		}
+		batch = l.fetches.take(batch)
+		for _, f := range batch {
+			entries, err := l.node.store.Entries(f.Group, f.Fetch.Lo, f.Fetch.Hi, fetchBytesMax)
+			if err != nil {
+				l.log.Error("reading the log failed", "group", f.Group, "index", f.Fetch.Lo, "err", err)
+				continue
+			}
+			l.in.force(func(s *Shard) { s.Fetched(f.Group, f.Fetch.Peer, f.Fetch.Lo, entries) })
+		}
+	}
+}
+
+// failureError is what a caller learns of a command without an answer.
+func failureError(f Failure) error {
+	if f.Outcome == raft.OutcomeUnknown {
+		return &UnknownOutcomeError{Index: f.Index, Term: f.Term, Cause: f.Err}
+	}
+	if f.Err == nil {
+		return ErrBusy
+	}
+	return f.Err
+}

@@ -1,0 +1,99 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/wraft/wraft/plugins"
+	"github.com/wraft/wraft/storage"
+)
+
+// WASM opens machines as instances of WebAssembly modules. It is safe for
+// concurrent use.
+type WASM struct {
+	engine *plugins.Engine
+
+	mu       sync.Mutex // guards compiled
+	compiled map[Digest]*plugins.Module
+}
+
+var _ MachineOpener = (*WASM)(nil)
+
+// NewWASM returns an opener on an engine, which stays the caller's.
+func NewWASM(engine *plugins.Engine) *WASM {
+	return &WASM{engine: engine, compiled: map[Digest]*plugins.Module{}}
+}
+
+// Check validates and compiles a module.
+func (w *WASM) Check(ctx context.Context, binary []byte) error {
+	_, err := w.module(ctx, binary)
+	return err
+}
+
+// Open compiles a module, unless it was before, and starts an instance.
+func (w *WASM) Open(ctx context.Context, binary []byte, o OpenConfig) (Machine, error) {
+	m, err := w.module(ctx, binary)
+	if err != nil {
+		return nil, err
+	}
+	i, err := w.engine.NewInstance(ctx, m, plugins.InstanceConfig{
+		Machine: o.Name, Seed: o.Seed, Limits: instanceLimits(o.Limits), Logger: o.Logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("node: start instance of %q: %w", o.Name, err)
+	}
+	return i, nil
+}
+
+// instanceLimits follows from a machine's record alone: all replicas must agree.
+func instanceLimits(l MachineLimits) plugins.Limits {
+	const entryFactor = 2 // a batch holds the largest command and its framing
+	return plugins.Limits{
+		MemoryBytesMax: int64(l.MemoryBytes), CommandBytesMax: int(l.CommandBytes),
+		EntryBytesMax: int(max(l.CommandBytes, BatchBytesMax*entryFactor) * entryFactor),
+	}
+}
+
+// module compiles one binary at a time: compiling takes a core and much memory.
+func (w *WASM) module(ctx context.Context, binary []byte) (*plugins.Module, error) {
+	d := digestOf(binary)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if m, ok := w.compiled[d]; ok {
+		return m, nil
+	}
+	m, err := w.engine.Compile(ctx, binary)
+	if err != nil {
+		return nil, err
+	}
+	w.compiled[d] = m
+	return m, nil
+}
+
+// StoredModules is a ModuleStore on the files of a storage.Store.
+type StoredModules struct{ files *storage.Modules }
+
+var _ ModuleStore = StoredModules{}
+
+// NewStoredModules wraps a store's module files.
+func NewStoredModules(files *storage.Modules) StoredModules { return StoredModules{files: files} }
+
+// Put stores a binary durably.
+func (s StoredModules) Put(d Digest, binary []byte) error {
+	return s.files.Put(storage.Digest(d), bytes.NewReader(binary), int64(len(binary)))
+}
+
+// Get reads a binary and checks it against its digest.
+func (s StoredModules) Get(d Digest) ([]byte, error) {
+	binary, err := s.files.Read(storage.Digest(d))
+	if errors.Is(err, storage.ErrModuleMissing) {
+		return nil, fmt.Errorf("%w: %v", ErrNoModule, d)
+	}
+	return binary, err
+}
+
+// Has reports whether a binary is here.
+func (s StoredModules) Has(d Digest) bool { return s.files.Has(storage.Digest(d)) }

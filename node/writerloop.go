@@ -1,0 +1,72 @@
+package node
+
+import (
+	"sync"
+
+	"github.com/wraft/wraft/storage"
+)
+
+// writerLoop drives one LogWriter: while a batch syncs, the next one gathers.
+type writerLoop struct {
+	node  *Node
+	shard *shardLoop
+	wake  chan struct{} // capacity 1: something waits
+
+	mu     sync.Mutex // guards writer
+	writer LogWriter
+}
+
+func newWriterLoop(n *Node, s *shardLoop) *writerLoop {
+	return &writerLoop{node: n, shard: s, wake: make(chan struct{}, 1)}
+}
+
+// add queues writes. The slice is copied. Their number is bounded by the cores'
+// caps on uncommitted and in-flight bytes.
+func (w *writerLoop) add(writes []storage.GroupWrite) {
+	w.mu.Lock()
+	w.writer.Add(writes...)
+	w.mu.Unlock()
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run is the log writer's goroutine. A failed commit is final: the store has
+// ended the process by then, or does not want to; either way nothing is acknowledged.
+func (w *writerLoop) run() {
+	for {
+		select {
+		case <-w.node.stop:
+			return
+		case <-w.wake:
+		}
+		for w.commit() {
+		}
+	}
+}
+
+func (w *writerLoop) commit() bool {
+	w.mu.Lock()
+	batch := w.writer.Next()
+	w.mu.Unlock()
+	if batch == nil {
+		return false
+	}
+	if err := w.node.store.Commit(batch); err != nil {
+		for _, gw := range batch {
+			w.shard.in.force(func(s *Shard) { s.PersistFailed(gw.Group, gw.Write.ID, err) })
+		}
+		w.node.fail(err)
+		return false // Why: the writer stays busy for good; nothing behind a failed write may be reported
+	}
+	w.mu.Lock()
+	done := w.writer.Done()
+	w.mu.Unlock()
+	w.shard.in.force(func(s *Shard) {
+		for _, d := range done {
+			s.Persisted(d.Group, d.Write)
+		}
+	})
+	return true
+}
