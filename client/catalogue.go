@@ -34,6 +34,7 @@ const (
 	CodeMachineRejected Code = "WRAFT-4002"
 	CodeMachineTrapped  Code = "WRAFT-4003"
 	CodeMachineHalted   Code = "WRAFT-4004"
+	CodeMachineStarting Code = "WRAFT-4005"
 
 	CodeNoLeader       Code = "WRAFT-5001"
 	CodeNotLeader      Code = "WRAFT-5002"

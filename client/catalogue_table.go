@@ -74,6 +74,9 @@ var catalogue = []Kind{
 	{CodeMachineHalted, "Machine halted", http.StatusServiceUnavailable, false, NotApplied, ExitFailed,
 		"See why with: wraftd machines show NAME",
 		"The replica of the machine stopped on this node and needs an operator."},
+	{CodeMachineStarting, "Machine starting", http.StatusServiceUnavailable, true, NotApplied, ExitNoQuorum,
+		"Retry; another node may be ready already.",
+		"The replica of the machine is still fetching its module or replaying its log on this node."},
 
 	{CodeNoLeader, "No leader", http.StatusServiceUnavailable, true, NotApplied, ExitNoQuorum,
 		"Retry; if it lasts, see which nodes are down with: wraftd status",

@@ -237,7 +237,7 @@ func TestTLSProblems(t *testing.T) {
 	}{
 		"wrong authority":        {&tls.Config{}, client.CodeTLS},
 		"no certificate":         {s.AnonymousTLS(), client.CodeNoCertificate},
-		"a stranger's":           {s.StrangerTLS(t), client.CodeTLS},
+		"a stranger's":           {s.StrangerTLS(t), client.CodeNoCertificate},
 		"name not in the server": {&tls.Config{RootCAs: s.Pool(), ServerName: "elsewhere.example"}, client.CodeTLS},
 	} {
 		_, err := newClient(t, test.conf, s.Address).Command(t.Context(), "counter", []byte("incr"))

@@ -177,8 +177,14 @@ func TestClientCertificateIsRequired(t *testing.T) {
 		t.Errorf("the backend was asked %d times", n)
 	}
 	stranger := newCaller(t, s, s.StrangerTLS(t))
-	if _, err := stranger.http.Get(stranger.base + "/livez"); err == nil || !strings.Contains(err.Error(), "certificate") {
-		t.Errorf("a stranger's certificate: %v", err)
+	for range 2 { // the second answer is the verdict that was kept
+		checkProblem(t, stranger.do(t, "GET", "/v1/cluster", nil), 403, client.CodeNoCertificate, "not accepted")
+	}
+	if r := stranger.do(t, "GET", "/livez", nil); r.status != 200 {
+		t.Errorf("a probe: %+v", r)
+	}
+	if n := b.Seen("ClusterInfo"); n != 0 {
+		t.Errorf("the backend was asked %d times", n)
 	}
 }
 

@@ -94,8 +94,8 @@ func (s *Server) admit(rt route, r *http.Request) error {
 	if rt.methods == nil {
 		return client.NewProblem(client.CodeUnknownPath, "there is nothing at %.200q", r.URL.Path)
 	}
-	if s.config.ClientAuth && !rt.open && (r.TLS == nil || len(r.TLS.VerifiedChains) == 0) {
-		return client.NewProblem(client.CodeNoCertificate, "no certificate of this cluster's authority was shown")
+	if s.config.ClientAuth && !rt.open {
+		return checkCaller(r, s.config.TLS.ClientCAs)
 	}
 	return nil
 }

@@ -22,8 +22,8 @@ type Config struct {
 	Node client.NodeID
 	// TLS is made by ServerTLS. Required.
 	TLS *tls.Config
-	// ClientAuth refuses requests without a verified client certificate, except
-	// to the probes. TLS must then ask for one.
+	// ClientAuth refuses requests of clients without a certificate of the
+	// authority in TLS.ClientCAs, except to the probes.
 	ClientAuth bool
 	// CommandBytesMax is the longest command or query; default 1 MiB.
 	CommandBytesMax int64
@@ -65,8 +65,8 @@ func (c Config) Validate() error {
 	}
 	if c.TLS == nil {
 		problems = append(problems, errors.New("TLS is missing"))
-	} else if c.ClientAuth && c.TLS.ClientAuth < tls.VerifyClientCertIfGiven {
-		problems = append(problems, errors.New("ClientAuth needs a TLS configuration that verifies client certificates"))
+	} else if c.ClientAuth && (c.TLS.ClientAuth == tls.NoClientCert || c.TLS.ClientCAs == nil) {
+		problems = append(problems, errors.New("ClientAuth needs a TLS configuration that asks for certificates and has ClientCAs"))
 	}
 	if c.CommandBytesMax < 0 || c.ModuleBytesMax < 0 {
 		problems = append(problems, errors.New("limits must not be negative"))
@@ -78,14 +78,18 @@ func (c Config) Validate() error {
 }
 
 // ServerTLS is the TLS configuration of an API server: TLS 1.3 only, HTTP/2 before
-// HTTP/1.1. A client certificate is verified when one is shown; whether one has to
-// be shown is Config.ClientAuth, since a refusal in HTTP can say what to do.
+// HTTP/1.1. The handshake asks for a client certificate and takes any; the server
+// verifies it before it answers, see Config.ClientAuth.
+//
+// Why not in the handshake: TLS 1.3 lets the client finish first, so a refusal
+// there reaches it as an alert or as a broken connection, as luck will have it. A
+// refusal in HTTP says what to do, and never looks like a lost command.
 func ServerTLS(cert tls.Certificate, authority *x509.CertPool) *tls.Config {
 	return &tls.Config{
 		MinVersion:   tls.VersionTLS13,
 		Certificates: []tls.Certificate{cert},
 		ClientCAs:    authority,
-		ClientAuth:   tls.VerifyClientCertIfGiven,
+		ClientAuth:   tls.RequestClientCert,
 		NextProtos:   []string{"h2", "http/1.1"},
 	}
 }
@@ -125,6 +129,7 @@ func New(config Config, backend Backend) (*Server, error) {
 		WriteTimeout:      timeoutMax + headerReadTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headerBytesMax,
+		ConnContext:       withCaller,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: streamsPerConnMax},
 		// Why debug: what net/http reports here are strangers' failed handshakes.
 		ErrorLog: slog.NewLogLogger(config.Log.Handler(), slog.LevelDebug),

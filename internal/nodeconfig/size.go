@@ -1,4 +1,4 @@
-package server
+package nodeconfig
 
 import (
 	"fmt"
@@ -36,7 +36,7 @@ func ParseSize(text string) (Size, error) {
 		}
 		return Size(n) * u.unit, nil
 	}
-	return 0, fmt.Errorf("server: size %.40q: want a whole number and B, KiB, MiB or GiB, as in 64MiB", text)
+	return 0, fmt.Errorf("nodeconfig: size %.40q: want a whole number and B, KiB, MiB or GiB, as in 64MiB", text)
 }
 
 // String writes the size in the largest unit that divides it.

@@ -1,0 +1,146 @@
+package nodeconfig
+
+import (
+	"net"
+	"time"
+
+	"github.com/wraft/wraft/client"
+)
+
+// Config is the configuration of one node, as a file, WRAFT_ variables and flags
+// give it. File paths are absolute or relative to the working directory; the
+// loader resolves those of a file against that file's directory.
+type Config struct {
+	// Cluster is the name all nodes and certificates of the cluster carry. Required.
+	Cluster string `koanf:"cluster"`
+	// Node is this node's ID and names its line in Nodes. Required.
+	Node client.NodeID `koanf:"node"`
+	// DataDir holds everything the node must not lose. Required.
+	DataDir string `koanf:"data-dir"`
+	// ListenAPI (TCP) and ListenPeer (UDP) are host:port; default: the node's own
+	// addresses in Nodes.
+	ListenAPI  string `koanf:"listen-api"`
+	ListenPeer string `koanf:"listen-peer"`
+	// Nodes are the initial nodes of the cluster, this one included, alike on all
+	// of them. Required.
+	Nodes  []Node       `koanf:"nodes"`
+	TLS    TLSFiles     `koanf:"tls"`
+	Raft   RaftTiming   `koanf:"raft"`
+	Limits Limits       `koanf:"limits"`
+	Log    LogSelection `koanf:"log"`
+
+	// APIListener and PeerConn, when set, are used instead of opening ListenAPI
+	// and ListenPeer; the server closes them. They let the caller choose a free
+	// port before it writes down the addresses.
+	APIListener net.Listener   `koanf:"-"`
+	PeerConn    net.PacketConn `koanf:"-"`
+}
+
+// Node says where a node of the cluster is found.
+type Node struct {
+	// ID is not 0 and used once.
+	ID client.NodeID `koanf:"id"`
+	// Peer (UDP) and API (TCP) are the host:port that others dial.
+	Peer string `koanf:"peer"`
+	API  string `koanf:"api"`
+	// Region is a label for placement and tables; may be empty.
+	Region string `koanf:"region"`
+}
+
+// TLSFiles are the files of the node's identity, in PEM.
+type TLSFiles struct {
+	// CA is the cluster's authority; Cert and Key are this node's. Required.
+	CA   string `koanf:"ca"`
+	Cert string `koanf:"cert"`
+	Key  string `koanf:"key"`
+	// ClientAuth says whether API clients must show a certificate of the
+	// authority: ClientAuthRequire (default) or ClientAuthNone.
+	ClientAuth string `koanf:"client-auth"`
+}
+
+// The values of TLSFiles.ClientAuth.
+const (
+	ClientAuthRequire = "require"
+	ClientAuthNone    = "none"
+)
+
+// RaftTiming are the times of elections. Alike on all nodes.
+type RaftTiming struct {
+	// Heartbeat is the interval of a leader's heartbeats; default 100ms.
+	Heartbeat time.Duration `koanf:"heartbeat"`
+	// ElectionTimeout is how long a follower hears nothing before it stands for
+	// election, plus a random part up to as much again; default 1s.
+	ElectionTimeout time.Duration `koanf:"election-timeout"`
+}
+
+// Limits bound what clients and modules may use. Alike on all nodes.
+type Limits struct {
+	// CommandBytes is the longest command or query; default 1MiB.
+	CommandBytes Size `koanf:"command-bytes"`
+	// ModuleBytes is the largest module; default 64MiB.
+	ModuleBytes Size `koanf:"module-bytes"`
+	// MachineMemory is the most linear memory of one machine; default 256MiB.
+	MachineMemory Size `koanf:"machine-memory"`
+}
+
+// LogSelection says what is logged and how.
+type LogSelection struct {
+	// Level is debug, info (default), warn or error.
+	Level string `koanf:"level"`
+	// Format is auto (default: text on a terminal, json otherwise), text or json.
+	Format string `koanf:"format"`
+}
+
+// Defaults and bounds of the configuration.
+const (
+	heartbeatDefault       = 100 * time.Millisecond
+	electionTimeoutDefault = time.Second
+	heartbeatMin           = 10 * time.Millisecond
+	electionTimeoutMax     = time.Minute
+	electionHeartbeatsMin  = 3
+
+	commandBytesDefault  = 1 * MiB
+	moduleBytesDefault   = 64 * MiB
+	machineMemoryDefault = 256 * MiB
+	commandBytesMax      = 64 * MiB
+	moduleBytesMax       = 1 * GiB
+	machineMemoryMin     = 1 * MiB
+	machineMemoryMax     = 4 * GiB
+
+	nodesMax = 32
+)
+
+// WithDefaults is a copy of c in which every empty field has its default.
+func (c Config) WithDefaults() Config {
+	if self, ok := c.Self(); ok {
+		setDefault(&c.ListenAPI, self.API)
+		setDefault(&c.ListenPeer, self.Peer)
+	}
+	setDefault(&c.TLS.ClientAuth, ClientAuthRequire)
+	setDefault(&c.Raft.Heartbeat, heartbeatDefault)
+	setDefault(&c.Raft.ElectionTimeout, electionTimeoutDefault)
+	setDefault(&c.Limits.CommandBytes, commandBytesDefault)
+	setDefault(&c.Limits.ModuleBytes, moduleBytesDefault)
+	setDefault(&c.Limits.MachineMemory, machineMemoryDefault)
+	setDefault(&c.Log.Level, "info")
+	setDefault(&c.Log.Format, "auto")
+	return c
+}
+
+// Self is this node's own line in Nodes.
+func (c Config) Self() (Node, bool) {
+	for _, n := range c.Nodes {
+		if n.ID == c.Node {
+			return n, true
+		}
+	}
+	return Node{}, false
+}
+
+// setDefault fills an empty field.
+func setDefault[T comparable](field *T, value T) {
+	var empty T
+	if *field == empty {
+		*field = value
+	}
+}
