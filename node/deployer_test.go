@@ -1,0 +1,79 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/wraft/wraft/raft"
+)
+
+func describeActions(actions []DeployAction) string {
+	text := ""
+	for _, a := range actions {
+		switch {
+		case a.CreateGroup != nil:
+			text += fmt.Sprintf("create %d; ", a.CreateGroup.Group)
+		case a.FetchModule != nil:
+			text += fmt.Sprintf("fetch %x from %v; ", a.FetchModule.Module[:1], a.FetchModule.Peers)
+		case a.OpenMachine != nil:
+			text += fmt.Sprintf("open %d; ", a.OpenMachine.Group)
+		}
+	}
+	return text
+}
+
+// TestDeployer walks two machines of one module through a node: one fetch serves
+// both, a failed fetch is tried again later, a failed open is final.
+func TestDeployer(t *testing.T) {
+	d := NewDeployer(2, 0)
+	voters := []raft.NodeID{1, 2, 3}
+	catalogue := &Catalogue{Machines: []MachineRecord{
+		{Name: "a", Group: 2, Module: Digest{0xaa}, Voters: voters},
+		{Name: "b", Group: 3, Module: Digest{0xaa}, Voters: voters},
+	}}
+	expect := func(want string) {
+		t.Helper()
+		if got := describeActions(d.Next()); got != want {
+			t.Fatalf("actions are %q, want %q", got, want)
+		}
+	}
+	d.Observe(catalogue)
+	expect("create 2; create 3; ")
+	expect("")
+	d.GroupCreated(2, nil)
+	d.GroupCreated(3, nil)
+	expect("fetch aa from [n3 n1]; ")
+	expect("")
+	d.FetchFailed(Digest{0xaa}, errors.New("nobody has it"))
+	expect("")
+	if s := d.States()[2]; s.Phase != PhaseModule || s.Cause == nil {
+		t.Errorf("after a failed fetch the state is %+v", s)
+	}
+	at, ok := d.NextDeadline()
+	if !ok || at <= 0 || at > fetchRetryMax {
+		t.Fatalf("the next try is at %v (%v)", at, ok)
+	}
+	d.Tick(at)
+	expect("fetch aa from [n3 n1]; ")
+	before := d.Changes()
+	d.ModuleStored(Digest{0xaa})
+	expect("open 2; open 3; ")
+	if d.Changes() == before {
+		t.Error("opening did not count as a change")
+	}
+	d.MachineOpened(2, nil)
+	d.MachineOpened(3, errors.New("no memory"))
+	expect("")
+	d.Observe(catalogue)
+	d.Tick(time.Hour)
+	expect("")
+	if s := d.States(); s[2].Phase != PhaseRunning || s[3].Phase != PhaseFailed || s[3].Cause == nil {
+		t.Errorf("the states are %+v", s)
+	}
+	d.Stopped(2, errors.New("trapped"))
+	if s := d.States()[2]; s.Phase != PhaseFailed {
+		t.Errorf("a stopped machine is %v", s.Phase)
+	}
+}
