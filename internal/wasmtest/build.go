@@ -1,0 +1,85 @@
+package wasmtest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// Counter is the module of examples/wasm-counter.
+func Counter(tb testing.TB) []byte { return counter.build(tb) }
+
+// KV is the module of examples/wasm-kv.
+func KV(tb testing.TB) []byte { return kv.build(tb) }
+
+// Slow is a module whose commands misbehave on purpose: guests/slow lists them.
+func Slow(tb testing.TB) []byte { return slow.build(tb) }
+
+var (
+	counter = guest{dir: "examples/wasm-counter"}
+	kv      = guest{dir: "examples/wasm-kv"}
+	slow    = guest{dir: "internal/wasmtest/guests/slow"}
+)
+
+// guest is a module by the directory of its source.
+type guest struct {
+	dir    string
+	once   sync.Once
+	binary []byte
+	err    error
+}
+
+func (g *guest) build(tb testing.TB) []byte {
+	tb.Helper()
+	g.once.Do(func() { g.binary, g.err = compile(g.dir) })
+	if g.err != nil {
+		tb.Fatalf("wasmtest: build %s: %v", g.dir, g.err)
+	}
+	return g.binary
+}
+
+// compile runs the toolchain as the documentation tells authors to.
+func compile(dir string) ([]byte, error) {
+	root, err := repository()
+	if err != nil {
+		return nil, err
+	}
+	out, err := os.MkdirTemp("", "wasmtest")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(out)
+	file := filepath.Join(out, "guest.wasm")
+	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", file, ".")
+	cmd.Dir = filepath.Join(root, dir)
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%w: %s", err, bytes.TrimSpace(text))
+	}
+	return os.ReadFile(file)
+}
+
+// repository finds the root of this module from the directory in which the
+// test runs.
+func repository() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil && bytes.HasPrefix(mod, []byte("module github.com/wraft/wraft\n")) {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("no go.mod of github.com/wraft/wraft above the working directory")
+		}
+		dir = parent
+	}
+}
