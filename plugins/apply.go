@@ -1,0 +1,181 @@
+package plugins
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Apply runs the commands of one entry through the machine and returns one
+// result for each, in order. Entries must come in log order.
+//
+// All commands go in one call. When that call traps, breaks the ABI or exceeds
+// a limit, its effects are undone and the commands are applied one at a time,
+// so that only the guilty ones get a negative status. The outcome depends on
+// the entry and the state alone.
+//
+// The error is nil for whatever the guest does. Otherwise it is trouble of
+// this host, the instance is broken (ErrBroken), and nothing may be concluded
+// about the entry; a context that had ended before is the exception: nothing
+// has happened then.
+func (i *Instance) Apply(ctx context.Context, at Moment, commands [][]byte) ([]Result, error) {
+	if err := i.ready(ctx); err != nil {
+		return nil, err
+	}
+	i.events = i.events[:0]
+	results := make([]Result, 0, len(commands))
+	admitted, refusals := i.admit(commands)
+	if len(admitted) > 0 {
+		var err error
+		if results, err = i.applyEntry(ctx, at, admitted, results); err != nil {
+			return nil, i.breakWith(err)
+		}
+	}
+	if refusals == nil {
+		return results, nil
+	}
+	return merge(results, refusals), nil
+}
+
+// admit splits off the commands that are too large to be given to the guest.
+// refusals is nil if all are admitted, otherwise it has one result per command,
+// with status 0 where the guest's result belongs.
+func (i *Instance) admit(commands [][]byte) (admitted [][]byte, refusals []Result) {
+	l := i.config.Limits
+	fits := entryBytes(commands) <= l.EntryBytesMax
+	for k, c := range commands {
+		if fits && len(c) <= l.CommandBytesMax {
+			if refusals != nil {
+				admitted = append(admitted, c)
+			}
+			continue
+		}
+		if refusals == nil {
+			refusals = make([]Result, len(commands))
+			admitted = append(admitted, commands[:k]...)
+		}
+		text := fmt.Sprintf("the command has %d bytes, the limit is %d", len(c), l.CommandBytesMax)
+		if !fits {
+			text = fmt.Sprintf("the entry has %d bytes, the limit is %d", entryBytes(commands), l.EntryBytesMax)
+		}
+		refusals[k] = Result{Status: StatusLimits, Data: []byte(text)}
+	}
+	if refusals == nil {
+		return commands, nil
+	}
+	return admitted, refusals
+}
+
+// merge fills the guest's results into the gaps between refusals.
+func merge(results, refusals []Result) []Result {
+	for k := range refusals {
+		if refusals[k].Status == StatusOK {
+			refusals[k], results = results[0], results[1:]
+		}
+	}
+	return refusals
+}
+
+func (i *Instance) applyEntry(ctx context.Context, at Moment, commands [][]byte, results []Result) ([]Result, error) {
+	all, err := i.attempt(ctx, at, 0, commands, results)
+	var f *fault
+	if !errors.As(err, &f) {
+		return all, err
+	}
+	if len(commands) == 1 {
+		i.logOutput(i.live)
+		return append(results, f.result()), i.rollback(ctx)
+	}
+	if err := i.rollback(ctx); err != nil {
+		return nil, err
+	}
+	for k := range commands {
+		one, err := i.attempt(ctx, at, uint32(k+1), commands[k:k+1], results)
+		if errors.As(err, &f) {
+			i.logOutput(i.live)
+			one, err = append(results, f.result()), i.rollback(ctx)
+		}
+		if err != nil {
+			return nil, err
+		}
+		results = one
+	}
+	return results, nil
+}
+
+func (f *fault) result() Result { return Result{Status: f.status, Data: []byte(f.text)} }
+
+// attempt makes one call of apply and appends its results. A *fault leaves the
+// live guest in ruins: roll back.
+func (i *Instance) attempt(_ context.Context, at Moment, position uint32, commands [][]byte, results []Result) ([]Result, error) {
+	i.input = appendEntry(i.input[:0], commands)
+	i.stale = true
+	answer, err := i.applyInput(at, position, i.input)
+	if err != nil {
+		return nil, err
+	}
+	results, err = parseResults(answer, len(commands), results)
+	if err != nil {
+		return nil, err
+	}
+	i.events = append(i.events, i.live.host.events...)
+	for n := range i.events {
+		i.events[n].N = n
+	}
+	i.logOutput(i.live)
+	i.journal.add(at, position, i.input)
+	if i.journal.full(int(i.live.memory.Size())) {
+		i.checkpoint()
+	}
+	return results, nil
+}
+
+func (i *Instance) applyInput(at Moment, position uint32, input []byte) ([]byte, error) {
+	i.live.host.begin(at, domainApply, position)
+	return i.live.exchange(i.live.apply, input)
+}
+
+// checkpoint makes the live state the new base and forgets the journal.
+func (i *Instance) checkpoint() {
+	i.base.keep(i.live.view(i.scratch))
+	i.journal.reset()
+}
+
+// rollback brings the live guest back to base plus journal, the state before
+// the call that failed.
+func (i *Instance) rollback(ctx context.Context) error {
+	i.stale = true
+	if err := i.restoreLive(ctx, i.base); err != nil {
+		return err
+	}
+	if len(i.journal.calls) == 0 {
+		return nil
+	}
+	err := i.journal.each(func(at Moment, position uint32, input []byte) error {
+		_, err := i.applyInput(at, position, input)
+		return err
+	})
+	if err != nil {
+		// Invariant: what was applied once applies again from the same state.
+		return fmt.Errorf("plugins: replay after a trap took another turn: %w", err)
+	}
+	i.checkpoint() // a guest that traps again and again must not replay again and again
+	return nil
+}
+
+// restoreLive loads an image into the live guest, or into a fresh one.
+func (i *Instance) restoreLive(ctx context.Context, im image) error {
+	if i.live.load(im) {
+		return nil
+	}
+	fresh, err := i.newGuest(ctx)
+	if err != nil {
+		return err
+	}
+	if !fresh.load(im) {
+		return errors.Join(fmt.Errorf("plugins: an image of %d bytes does not fit a fresh guest", len(im.memory)), fresh.close(ctx))
+	}
+	err = i.live.close(ctx)
+	i.live = fresh
+	return err
+}

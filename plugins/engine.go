@@ -1,0 +1,198 @@
+package plugins
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/wraft/wraft/plugins/instrument"
+	"github.com/wraft/wraft/plugins/wasm"
+)
+
+// Config describes an Engine.
+type Config struct {
+	// CacheDir keeps compiled code between runs. It is created with mode 0700
+	// and refused if others may write there, since what lies in it is executed.
+	// It may be deleted at any time. Empty: no cache on disk.
+	CacheDir string
+	// Logger gets what operators should see. Default: discard.
+	Logger *slog.Logger
+	// Limits bounds modules, and instances whose configuration has none.
+	Limits Limits
+}
+
+func (c Config) withDefaults() Config {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	c.Limits = c.Limits.withDefaults()
+	return c
+}
+
+// Validate reports everything that is wrong with the configuration.
+func (c Config) Validate() error { return c.Limits.Validate() }
+
+// Engine compiles modules and owns the compiled code. Safe for concurrent use.
+type Engine struct {
+	config  Config
+	runtime wazero.Runtime
+	cache   wazero.CompilationCache // nil without CacheDir
+
+	// turn is held by whoever compiles: one at a time, since compiling takes a
+	// core and up to hundreds of megabytes. It guards modules and closed. It is
+	// a channel and not a mutex so that waiting ends with a context.
+	turn    chan struct{}
+	modules map[[32]byte]*Module
+	closed  bool
+}
+
+// NewEngine starts an engine. Errors: an invalid configuration, a cache
+// directory that can't be used, ErrPlatform.
+func NewEngine(c Config) (*Engine, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	e := &Engine{config: c.withDefaults(), turn: make(chan struct{}, 1), modules: map[[32]byte]*Module{}}
+	if err := e.start(context.Background()); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// start opens the cache and the runtime. The compiler panics where it has no
+// back end; that is the one panic of the engine turned into an error here.
+func (e *Engine) start(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", ErrPlatform, p)
+		}
+	}()
+	rc := wazero.NewRuntimeConfigCompiler().
+		WithCoreFeatures(api.CoreFeaturesV2.SetEnabled(api.CoreFeatureSIMD, false)).
+		WithDebugInfoEnabled(false).
+		WithCloseOnContextDone(false)
+	if e.config.CacheDir != "" {
+		if e.cache, err = openCache(e.config.CacheDir); err != nil {
+			return err
+		}
+		rc = rc.WithCompilationCache(e.cache)
+	}
+	e.runtime = wazero.NewRuntimeWithConfig(ctx, rc)
+	if err := registerHost(ctx, e.runtime); err != nil {
+		return errors.Join(fmt.Errorf("plugins: register host functions: %w", err), e.shutdown(ctx))
+	}
+	return nil
+}
+
+// Compile validates, instruments and compiles a binary. The same bytes give
+// the same Module. A context that ends stops the waiting for other compilations
+// but not the compiler itself. Errors: *RefusedError when the module is wrong,
+// ErrClosed, or trouble of this host.
+func (e *Engine) Compile(ctx context.Context, binary []byte) (*Module, error) {
+	shape, err := inspect(binary, e.config.Limits)
+	if err != nil {
+		return nil, err
+	}
+	digest := sha256.Sum256(binary)
+	if err := e.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer e.unlock()
+	if m, ok := e.modules[digest]; ok {
+		return m, nil
+	}
+	rewritten, err := instrument.Rewrite(binary, shape)
+	if err != nil {
+		return nil, fmt.Errorf("plugins: %w", err)
+	}
+	compiled, err := e.compileCached(ctx, rewritten.Binary)
+	if err != nil {
+		return nil, err
+	}
+	m := &Module{engine: e, digest: digest, bytes: len(binary), pages: shape.MemoryPages, compiled: compiled, globals: rewritten.Globals}
+	e.modules[digest] = m
+	return m, nil
+}
+
+// compileCached compiles and, when the cache turns out to be damaged, clears
+// it and compiles again: a cache must never be the reason for a refusal.
+func (e *Engine) compileCached(ctx context.Context, binary []byte) (wazero.CompiledModule, error) {
+	compiled, err := e.compile(ctx, binary)
+	if err == nil || e.config.CacheDir == "" || !isCacheError(err) {
+		return compiled, err
+	}
+	e.config.Logger.Warn("compiled code in the cache is damaged; clearing it", "directory", e.config.CacheDir, "error", err)
+	if err := clearCache(e.config.CacheDir); err != nil {
+		return nil, err
+	}
+	return e.compile(ctx, binary)
+}
+
+// compile runs the engine's type check and its compiler. A panic in there is
+// a fault of the engine met by an unusual module: the module is refused, and
+// the process lives on.
+func (e *Engine) compile(ctx context.Context, binary []byte) (m wazero.CompiledModule, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			m, err = nil, typeRefusal(fmt.Sprintf("the compiler gave up: %v", p))
+		}
+	}()
+	m, err = e.runtime.CompileModule(context.WithoutCancel(ctx), binary)
+	switch {
+	case err == nil:
+		return m, nil
+	case isCacheError(err):
+		return nil, fmt.Errorf("plugins: compile: %w", err)
+	}
+	return nil, typeRefusal(err.Error())
+}
+
+func typeRefusal(why string) *RefusedError {
+	why, _, _ = strings.Cut(why, "\n")
+	return &RefusedError{Rule: string(wasm.RuleType), What: "the module does not pass the type check", Why: why,
+		Hint: "rebuild it with an unmodified toolchain", Function: wasm.NoFunction}
+}
+
+func (e *Engine) lock(ctx context.Context) error {
+	select {
+	case e.turn <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("plugins: wait for the compiler: %w", ctx.Err())
+	}
+	if e.closed {
+		e.unlock()
+		return fmt.Errorf("plugins: engine: %w", ErrClosed)
+	}
+	return nil
+}
+
+func (e *Engine) unlock() { <-e.turn }
+
+// Close frees all compiled code. Close every Instance before.
+func (e *Engine) Close(ctx context.Context) error {
+	if err := e.lock(ctx); err != nil {
+		return err
+	}
+	defer e.unlock()
+	e.closed = true
+	var errs []error
+	for _, m := range e.modules {
+		errs = append(errs, m.close(ctx))
+	}
+	clear(e.modules)
+	return errors.Join(append(errs, e.shutdown(ctx))...)
+}
+
+func (e *Engine) shutdown(ctx context.Context) error {
+	err := e.runtime.Close(ctx)
+	if e.cache != nil {
+		err = errors.Join(err, e.cache.Close(ctx))
+	}
+	return err
+}

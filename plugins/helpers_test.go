@@ -1,0 +1,16 @@
+package plugins_test
+
+import (
+	"fmt"
+
+	"github.com/wraft/wraft/plugins"
+)
+
+// texts draws results as "status text".
+func texts(results []plugins.Result) []string {
+	out := make([]string, len(results))
+	for k, r := range results {
+		out[k] = fmt.Sprintf("%d %s", r.Status, r.Data)
+	}
+	return out
+}

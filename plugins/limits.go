@@ -1,0 +1,85 @@
+package plugins
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Limits bounds what a module and its instances may use. They are part of a
+// machine's replicated configuration: replicas with different limits compute
+// different results. The zero value of a field means its default.
+type Limits struct {
+	// ModuleBytesMax bounds an uploaded binary. Default 64 MiB.
+	ModuleBytesMax int
+	// MemoryBytesMax bounds the linear memory of one instance; growing beyond
+	// it fails inside the guest. Default 256 MiB, at most 4 GiB.
+	MemoryBytesMax int64
+	// CommandBytesMax bounds one command and one query. Default 1 MiB.
+	CommandBytesMax int
+	// EntryBytesMax bounds all commands of one entry together, with their
+	// framing. Default 16 MiB.
+	EntryBytesMax int
+	// ResultBytesMax bounds all results of one entry together, and the answer
+	// to one query. Default 16 MiB.
+	ResultBytesMax int
+	// ExportBytesMax bounds what snapshot may write. Default 1 GiB.
+	ExportBytesMax int64
+	// LogBytesMax bounds the text that one entry may log; the rest is dropped
+	// and counted. Default 16 KiB.
+	LogBytesMax int
+	// EventBytesMax bounds the events that one entry may emit, with 16 bytes
+	// counted for each besides its data. Default 1 MiB.
+	EventBytesMax int
+}
+
+const (
+	kib = 1 << 10
+	mib = 1 << 20
+	gib = 1 << 30
+
+	pageBytes          = 64 * kib
+	memoryBytesCeiling = 4 * gib
+	eventOverheadBytes = 16
+)
+
+// withDefaults returns a copy with every zero field set to its default.
+func (l Limits) withDefaults() Limits {
+	setDefault(&l.ModuleBytesMax, 64*mib)
+	setDefault(&l.MemoryBytesMax, 256*mib)
+	setDefault(&l.CommandBytesMax, mib)
+	setDefault(&l.EntryBytesMax, 16*mib)
+	setDefault(&l.ResultBytesMax, 16*mib)
+	setDefault(&l.ExportBytesMax, gib)
+	setDefault(&l.LogBytesMax, 16*kib)
+	setDefault(&l.EventBytesMax, mib)
+	return l
+}
+
+func setDefault[T int | int64](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+// Validate reports every field that is negative or contradicts another. It
+// judges the limits as they work, with defaults filled in.
+func (l Limits) Validate() error {
+	l = l.withDefaults()
+	var problems []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			problems = append(problems, fmt.Errorf("plugins: limits: "+format, args...))
+		}
+	}
+	check(l.ModuleBytesMax > 0, "ModuleBytesMax is %d, want more than 0", l.ModuleBytesMax)
+	check(l.MemoryBytesMax >= pageBytes && l.MemoryBytesMax <= memoryBytesCeiling,
+		"MemoryBytesMax is %d, want %d (one page) to %d", l.MemoryBytesMax, int64(pageBytes), int64(memoryBytesCeiling))
+	check(l.CommandBytesMax > 0, "CommandBytesMax is %d, want more than 0", l.CommandBytesMax)
+	check(l.EntryBytesMax >= l.CommandBytesMax && l.EntryBytesMax <= gib,
+		"EntryBytesMax is %d, want CommandBytesMax (%d) to %d", l.EntryBytesMax, l.CommandBytesMax, gib)
+	check(l.ResultBytesMax > 0 && l.ResultBytesMax <= gib, "ResultBytesMax is %d, want 1 to %d", l.ResultBytesMax, gib)
+	check(l.ExportBytesMax > 0, "ExportBytesMax is %d, want more than 0", l.ExportBytesMax)
+	check(l.LogBytesMax > 0, "LogBytesMax is %d, want more than 0", l.LogBytesMax)
+	check(l.EventBytesMax > 0, "EventBytesMax is %d, want more than 0", l.EventBytesMax)
+	return errors.Join(problems...)
+}

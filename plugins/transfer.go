@@ -1,0 +1,83 @@
+package plugins
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/wraft/wraft/plugins/abi"
+)
+
+// Export writes the machine's state as the module itself describes it (its
+// snapshot export): portable between versions of the module, and equal on
+// every replica if the author writes it in a fixed order. It runs on the
+// reader, so it changes nothing. Errors: *GuestError, or trouble of w or of
+// this host.
+func (i *Instance) Export(ctx context.Context, w io.Writer) error {
+	if err := i.ready(ctx); err != nil {
+		return err
+	}
+	r, err := i.refresh(ctx)
+	if err != nil {
+		return err
+	}
+	r.host.begin(r.host.moment, domainSnapshot, 0)
+	r.host.sink, r.host.left, r.host.stream = w, i.config.Limits.ExportBytesMax, nil
+	err = finish(r, abi.ExportSnapshot, r.call(r.snapshot))
+	r.host.sink = nil
+	i.logOutput(r)
+	if err != nil {
+		i.stale = true
+	}
+	return err
+}
+
+// ExportDigest returns the SHA-256 of what Export writes: the figure by which
+// people compare replicas.
+func (i *Instance) ExportDigest(ctx context.Context) ([32]byte, error) {
+	h := sha256.New()
+	if err := i.Export(ctx, h); err != nil {
+		return [32]byte{}, err
+	}
+	return [32]byte(h.Sum(nil)), nil
+}
+
+// Import gives the module a state that an Export wrote, by the module of the
+// given version (which the author numbers; 0 is the same module). at is the
+// entry that orders it. When the guest refuses or traps, the machine's state
+// is what it was before, and the error is a *GuestError; an error of r leaves
+// the state alone as well.
+func (i *Instance) Import(ctx context.Context, at Moment, r io.Reader, fromVersion uint32) error {
+	if err := i.ready(ctx); err != nil {
+		return err
+	}
+	g := i.live
+	i.stale = true
+	g.host.begin(at, domainRestore, 0)
+	g.host.source, g.host.stream, g.host.left = r, nil, 0
+	err := finish(g, abi.ExportRestore, g.call(g.restore, uint64(fromVersion)))
+	g.host.source = nil
+	i.logOutput(g)
+	if err == nil {
+		i.checkpoint()
+		return nil
+	}
+	if undo := i.rollback(ctx); undo != nil {
+		return errors.Join(err, i.breakWith(undo))
+	}
+	return err
+}
+
+// readFull fills b unless the stream ends before; the end is no error.
+func readFull(r io.Reader, b []byte) (int, error) {
+	n, err := io.ReadFull(r, b)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return n, nil
+	}
+	if err != nil {
+		return n, fmt.Errorf("read the state to restore: %w", err)
+	}
+	return n, nil
+}
