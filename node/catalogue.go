@@ -19,7 +19,8 @@ type Digest [32]byte
 // String returns sha256:<hex>.
 func (d Digest) String() string { return fmt.Sprintf("sha256:%x", d[:]) }
 
-func digestOf(binary []byte) Digest { return sha256.Sum256(binary) }
+// DigestOf is the digest of a binary.
+func DigestOf(binary []byte) Digest { return sha256.Sum256(binary) }
 
 // ParseDigest reads what String wrote.
 func ParseDigest(text string) (Digest, error) {

@@ -206,6 +206,9 @@ func (n *Node) Deploy(ctx context.Context, name string, module Digest, limits Ma
 	if err := n.spreadModule(ctx, module); err != nil {
 		return MachineRecord{}, false, err
 	}
+	if err := n.awaitCatalogue(ctx); err != nil {
+		return MachineRecord{}, false, err
+	}
 	limits, err = n.fillLimits(limits)
 	if err != nil {
 		return MachineRecord{}, false, err
@@ -242,6 +245,23 @@ func (n *Node) fillLimits(l MachineLimits) (MachineLimits, error) {
 			ErrLimits, l.MemoryBytes, l.CommandBytes, n.cfg.MachineMemoryMax, n.cfg.CommandBytesMax)
 	}
 	return l, nil
+}
+
+// awaitCatalogue waits until the cluster is described: in its first moments it is not.
+func (n *Node) awaitCatalogue(ctx context.Context) error {
+	for {
+		changed := n.changed.next()
+		if n.catalogue.Load().Cluster != "" {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: the catalogue is not here yet", ErrTimeout)
+		case <-n.stop:
+			return ErrStopping
+		}
+	}
 }
 
 // awaitRunning waits until a machine that is in the log runs here under a leader.

@@ -23,6 +23,8 @@ const (
 	metaMalformed int32 = 4
 	// metaBootstrapped: the cluster was described before.
 	metaBootstrapped int32 = 5
+	// metaNotBootstrapped: the cluster has no nodes yet on which a machine could run.
+	metaNotBootstrapped int32 = 6
 )
 
 // MachinesMax bounds the machines of a cluster.
@@ -132,6 +134,9 @@ func (m *MetaMachine) bootstrap(index raft.Index, c bootstrapCommand) plugins.Re
 }
 
 func (m *MetaMachine) create(index raft.Index, c createCommand) plugins.Result {
+	if len(m.catalogue.Nodes) == 0 {
+		return plugins.Result{Status: metaNotBootstrapped}
+	}
 	at, found := slices.BinarySearchFunc(m.catalogue.Machines, c.Name, compareName)
 	if found {
 		have := m.catalogue.Machines[at]

@@ -25,6 +25,9 @@ func TestMetaMachine(t *testing.T) {
 		return r[0]
 	}
 	nodes := []NodeRecord{{ID: 3}, {ID: 1}, {ID: 2}}
+	if r := apply(DeployCommand("early", Digest{1}, MachineLimits{})); r.Status != metaNotBootstrapped {
+		t.Errorf("a deploy before the bootstrap: status %d", r.Status)
+	}
 	if r := apply(BootstrapCommand("blue", nodes)); r.Status != metaOK {
 		t.Fatalf("bootstrap: status %d", r.Status)
 	}
@@ -48,7 +51,7 @@ func TestMetaMachine(t *testing.T) {
 		t.Errorf("nonsense: status %d", r.Status)
 	}
 	got, ok := published.Machine("counter")
-	if !ok || got.Group != 2 || len(got.Voters) != 3 || got.Voters[0] != 1 || got.Created != 3 {
+	if !ok || got.Group != 2 || len(got.Voters) != 3 || got.Voters[0] != 1 || got.Created != 4 {
 		t.Errorf("the record of counter is %+v, %v", got, ok)
 	}
 	if published.Machines[0].Name != "archive" || published.Machines[0].Group != 3 {
@@ -60,7 +63,7 @@ func TestMetaMachine(t *testing.T) {
 }
 
 func TestDigestText(t *testing.T) {
-	d := digestOf([]byte("x"))
+	d := DigestOf([]byte("x"))
 	if got, err := ParseDigest(d.String()); err != nil || got != d {
 		t.Errorf("round trip: %v, %v", got, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/transport"
 )
 
 // PutModule checks a module, stores it here and on enough nodes that a quorum has
@@ -21,7 +22,7 @@ func (n *Node) PutModule(ctx context.Context, want Digest, body io.Reader) (size
 	if uint64(len(binary)) > n.cfg.ModuleBytesMax {
 		return 0, false, fmt.Errorf("%w: the limit is %d bytes", ErrModuleTooLarge, n.cfg.ModuleBytesMax)
 	}
-	if got := digestOf(binary); got != want {
+	if got := DigestOf(binary); got != want {
 		return 0, false, fmt.Errorf("%w: the bytes are %v, not %v", ErrDigestMismatch, got, want)
 	}
 	created = !n.modules.Has(want)
@@ -65,11 +66,7 @@ func (n *Node) spreadModule(ctx context.Context, d Digest) error {
 			continue
 		}
 		n.spawn(func() {
-			r, err := n.forward(ctx, v, MetaGroup, forwardPull, forwardedPull{Module: d})
-			if err == nil && r.answer.Status != 0 {
-				err = errors.New(string(r.answer.Data))
-			}
-			answers <- err
+			answers <- n.askToPull(ctx, v, d)
 		})
 	}
 	have, need := 1, len(voters)/2+1
@@ -85,6 +82,28 @@ func (n *Node) spreadModule(ctx context.Context, d Digest) error {
 		return fmt.Errorf("%w: the module is on %d of %d nodes, %d are needed: %w", ErrNoQuorum, have, len(voters), need, errors.Join(problems...))
 	}
 	return nil
+}
+
+// askToPull asks a node to fetch a module from here. A node that is not connected
+// is asked again for LeaderWait: it may just be starting.
+func (n *Node) askToPull(ctx context.Context, to raft.NodeID, d Digest) error {
+	patience := n.clock.NewTimer(n.cfg.LeaderWait)
+	defer patience.Stop()
+	for {
+		_, err := n.forward(ctx, to, MetaGroup, forwardPull, forwardedPull{Module: d})
+		if !errors.Is(err, transport.ErrNotConnected) {
+			return err
+		}
+		select {
+		case <-n.clock.NewTimer(retryPause).C():
+		case <-patience.C():
+			return err
+		case <-ctx.Done():
+			return err
+		case <-n.stop:
+			return ErrStopping
+		}
+	}
 }
 
 // fetchModule gets a module from the first peer that has it, checks and stores it.
@@ -121,7 +140,7 @@ func (n *Node) fetchModuleFrom(ctx context.Context, d Digest, peer raft.NodeID) 
 	if _, err := io.Copy(&binary, io.LimitReader(r, size+1)); err != nil {
 		return err
 	}
-	if got := digestOf(binary.Bytes()); got != d {
+	if got := DigestOf(binary.Bytes()); got != d {
 		return fmt.Errorf("%w: the peer sent %v", ErrDigestMismatch, got)
 	}
 	return n.keepModule(d, binary.Bytes())

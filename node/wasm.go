@@ -59,7 +59,7 @@ func instanceLimits(l MachineLimits) plugins.Limits {
 
 // module compiles one binary at a time: compiling takes a core and much memory.
 func (w *WASM) module(ctx context.Context, binary []byte) (*plugins.Module, error) {
-	d := digestOf(binary)
+	d := DigestOf(binary)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if m, ok := w.compiled[d]; ok {

@@ -1,0 +1,276 @@
+package nodetest_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/quic-go/quic-go/testutils/simnet"
+
+	"github.com/wraft/wraft/internal/clock"
+	"github.com/wraft/wraft/internal/pki"
+	"github.com/wraft/wraft/node"
+	"github.com/wraft/wraft/plugins"
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/storage"
+	"github.com/wraft/wraft/transport"
+	"github.com/wraft/wraft/transport/quic"
+)
+
+const bubbleCluster = "bubble"
+
+// bubble is a cluster of production nodes under virtual time: their goroutines,
+// quic-go over a simulated packet network, Pebble on a file system that crashes.
+type bubble struct {
+	t         *testing.T
+	authority *pki.Authority
+	router    *lossyRouter
+	nodes     map[raft.NodeID]*bubbleNode
+	opener    node.MachineOpener
+}
+
+type bubbleNode struct {
+	fs    *vfs.MemFS
+	store *storage.Store
+	conn  *simnet.SimConn
+	node  *node.Node
+}
+
+// adder is a machine: a command is a number to add, answers and queries are the sum.
+type adder struct{ sum uint64 }
+
+func (a *adder) Apply(_ context.Context, _ plugins.Moment, commands [][]byte) ([]plugins.Result, error) {
+	var out []plugins.Result
+	for _, c := range commands {
+		a.sum += uint64(len(c))
+		out = append(out, plugins.Result{Data: binary.BigEndian.AppendUint64(nil, a.sum)})
+	}
+	return out, nil
+}
+
+func (a *adder) Query(context.Context, []byte) (plugins.Result, error) {
+	return plugins.Result{Data: binary.BigEndian.AppendUint64(nil, a.sum)}, nil
+}
+
+func (a *adder) Export(_ context.Context, w io.Writer) error {
+	return binary.Write(w, binary.BigEndian, a.sum)
+}
+func (a *adder) Close(context.Context) error { return nil }
+
+// adders opens every module as an adder.
+type adders struct{}
+
+func (adders) Check(context.Context, []byte) error { return nil }
+func (adders) Open(context.Context, []byte, node.OpenConfig) (node.Machine, error) {
+	return &adder{}, nil
+}
+
+func newBubble(t *testing.T, opener node.MachineOpener) *bubble {
+	authority, err := pki.NewAuthority(bubbleCluster, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	router := newLossyRouter(5*time.Millisecond, 1)
+	b := &bubble{t: t, authority: authority, router: router, nodes: map[raft.NodeID]*bubbleNode{}, opener: opener}
+	for id := raft.NodeID(1); id <= 3; id++ {
+		b.boot(id, vfs.NewCrashableMem())
+	}
+	return b
+}
+
+func bubbleAddr(id raft.NodeID) *net.UDPAddr {
+	return &net.UDPAddr{IP: net.IPv4(10, 0, 0, byte(id)), Port: 7444}
+}
+
+// boot starts a node on a disk.
+func (b *bubble) boot(id raft.NodeID, fs *vfs.MemFS) {
+	b.t.Helper()
+	fatal := func(err error) { b.t.Errorf("node %v: %v", id, err) }
+	store, err := storage.Open("data", storage.Options{FS: fs, Fatal: fatal})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	identity := storage.Identity{Cluster: bubbleCluster, Node: id, Incarnation: 1}
+	if err := store.Bootstrap(identity, "three"); err != nil {
+		b.t.Fatal(err)
+	}
+	conn := simnet.NewSimConn(bubbleAddr(id), b.router)
+	n, err := node.Start(bubbleConfig(id), node.Parts{
+		Store: store, Modules: node.NewStoredModules(store.Modules()), Opener: b.opener, Clock: clock.System(),
+		Logger:  slog.New(slog.DiscardHandler),
+		Network: func(h transport.Handler) (transport.Network, error) { return b.network(id, store.Boot(), conn, h) },
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.nodes[id] = &bubbleNode{fs: fs, store: store, conn: conn, node: n}
+}
+
+func bubbleConfig(id raft.NodeID) node.Config {
+	c := node.Config{Cluster: bubbleCluster, Self: id, Seed: uint64(id)}
+	for i := raft.NodeID(1); i <= 3; i++ {
+		c.Nodes = append(c.Nodes, node.NodeRecord{ID: i, Incarnation: 1, PeerAddress: bubbleAddr(i).String()})
+	}
+	return c
+}
+
+func (b *bubble) network(id raft.NodeID, boot uint64, conn net.PacketConn, h transport.Handler) (transport.Network, error) {
+	pair, err := b.authority.IssueNode(id, []string{bubbleAddr(id).IP.String()}, time.Now(), time.Hour)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := pair.TLS()
+	if err != nil {
+		return nil, err
+	}
+	return quic.New(quic.Config{
+		Node: id, Incarnation: 1, Boot: boot, Cluster: bubbleCluster, Conn: conn, CAs: b.authority.Pool(),
+		Certificate: certificate(cert),
+	}, h)
+}
+
+// crash cuts a node off and returns what its disk holds after the loss of
+// everything that was not synced.
+func (b *bubble) crash(id raft.NodeID) *vfs.MemFS {
+	n := b.nodes[id]
+	after := n.fs.CrashClone(vfs.CrashCloneCfg{})
+	b.stop(id)
+	return after
+}
+
+func (b *bubble) stop(id raft.NodeID) {
+	n := b.nodes[id]
+	delete(b.nodes, id)
+	if err := n.node.Close(); err != nil {
+		b.t.Errorf("close of %v: %v", id, err)
+	}
+	_ = n.conn.Close() // the network closed it or does not need it
+	if err := n.store.Close(); err != nil {
+		b.t.Errorf("close of the store of %v: %v", id, err)
+	}
+}
+
+func (b *bubble) close() {
+	for id := range b.nodes {
+		b.stop(id)
+	}
+}
+
+func (b *bubble) leader(g raft.GroupID) raft.NodeID {
+	for _, n := range b.nodes {
+		if l := n.node.Leader(g); l != 0 && b.nodes[l] != nil {
+			return l
+		}
+	}
+	return 0
+}
+
+// deploy puts a module on the cluster through one node.
+func (b *bubble) deploy(ctx context.Context, via raft.NodeID, name string, binary []byte) {
+	b.t.Helper()
+	n := b.nodes[via].node
+	d := node.DigestOf(binary)
+	if _, _, err := n.PutModule(ctx, d, bytes.NewReader(binary)); err != nil {
+		b.t.Fatalf("upload: %v", err)
+	}
+	if _, _, err := n.Deploy(ctx, name, d, node.MachineLimits{}); err != nil {
+		b.t.Fatalf("deploy: %v", err)
+	}
+}
+
+// client adds 1 in a session until it has done n, at a node of its choice each time.
+func (b *bubble) client(ctx context.Context, n int, answers chan<- uint64) error {
+	var session node.SessionID
+	at := raft.NodeID(1)
+	for seq := uint64(1); seq <= uint64(n); {
+		if ctx.Err() != nil {
+			return fmt.Errorf("sequence %d: %w", seq, ctx.Err())
+		}
+		bn := b.nodes[at]
+		at = at%3 + 1
+		if bn == nil {
+			continue
+		}
+		try, cancel := context.WithTimeout(ctx, 2*time.Second)
+		var err error
+		if session == 0 {
+			session, err = bn.node.OpenSession(try, "adder")
+			cancel()
+			continue
+		}
+		var r node.CallResult
+		r, err = bn.node.Call(try, "adder", node.Call{Data: []byte{1}, Session: session, Sequence: seq, AckBelow: seq, Forward: true})
+		cancel()
+		if err != nil {
+			continue
+		}
+		if r.Status != 0 {
+			return fmt.Errorf("sequence %d: status %d", seq, r.Status)
+		}
+		answers <- binary.BigEndian.Uint64(r.Data)
+		seq++
+	}
+	return nil
+}
+
+// TestBubble runs a production cluster through the crash of its leader: every
+// command takes effect once, and the crashed node catches up.
+func TestBubble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, adders{})
+		defer b.close()
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		b.deploy(ctx, 2, "adder", []byte("any bytes"))
+		const commands = 200
+		answers, failed := make(chan uint64, commands), make(chan error, 1)
+		go func() { failed <- b.client(ctx, commands/2, answers) }()
+		if err := <-failed; err != nil {
+			t.Fatal(err)
+		}
+		old := b.leader(2)
+		disk := b.crash(old)
+		began := time.Now()
+		go func() { failed <- b.client(ctx, commands/2, answers) }()
+		if err := <-failed; err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%d commands after the crash of the leader took %v", commands/2, time.Since(began))
+		close(answers)
+		want := uint64(1)
+		for got := range answers {
+			if got != want {
+				t.Fatalf("an answer is %d, want %d: a command was lost or doubled", got, want)
+			}
+			want++
+		}
+		b.boot(old, disk)
+		b.expectSum(ctx, old, commands)
+	})
+}
+
+// expectSum asks one node for a linearizable read until it answers.
+func (b *bubble) expectSum(ctx context.Context, at raft.NodeID, want uint64) {
+	b.t.Helper()
+	for {
+		r, err := b.nodes[at].node.Ask(ctx, "adder", node.Ask{Linearizable: true, Forward: true})
+		if err == nil {
+			if got := binary.BigEndian.Uint64(r.Data); got != want {
+				b.t.Errorf("node %v answers %d, want %d", at, got, want)
+			}
+			return
+		}
+		if ctx.Err() != nil {
+			b.t.Fatalf("node %v never answered: %v", at, err)
+		}
+		time.Sleep(10 * time.Millisecond) // virtual: lets the node replay its log
+	}
+}
