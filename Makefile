@@ -12,6 +12,8 @@ GUESTS = $(patsubst %/go.mod,%,$(wildcard sdk/go/go.mod examples/*/go.mod))
 # Packages with goroutines, which the race detector is for.
 CONCURRENT = $(wildcard client node plugins storage transport internal/bench internal/cli internal/pki internal/server)
 
+BIN ?= bin
+BUILD ?= build
 FUZZTIME ?= 20s
 SEEDS ?= 200
 ROUNDS ?= 20
@@ -19,14 +21,14 @@ BENCHTIME ?= 1s
 
 .PHONY: build modules demo test guests race sim fuzz lint conformance bench ci clean
 
-build: ## bin/wraftd
-	go build -trimpath -o bin/wraftd ./cmd/wraftd
+build: ## $(BIN)/wraftd
+	go build -trimpath -o $(BIN)/wraftd ./cmd/wraftd
 
-modules: ## build/*.wasm from examples/, by the Go toolchain alone
-	examples/build.sh build
+modules: ## $(BUILD)/*.wasm from examples/, by the Go toolchain alone
+	examples/build.sh $(BUILD)
 
 demo: build modules ## three processes, 1,000 increments, the leader killed in the middle
-	go run ./conformance/demo -wraftd bin/wraftd -module build/counter.wasm
+	go run ./conformance/demo -wraftd $(BIN)/wraftd -module $(BUILD)/counter.wasm
 
 test: lint guests ## everything that fits into ten minutes on two cores
 	go test -timeout 9m ./...
@@ -55,4 +57,4 @@ bench: ## micro-benchmarks of all packages
 ci: race sim fuzz conformance demo ## the long suites; .ci/run calls test first
 
 clean: ## what the other targets wrote
-	rm -rf bin build
+	rm -rf $(BIN) $(BUILD)

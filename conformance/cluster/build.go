@@ -35,7 +35,7 @@ func BuildModule(ctx context.Context, folder, out string) error {
 	if err != nil {
 		return err
 	}
-	return goBuild(ctx, filepath.Join(root, folder), []string{"GOOS=wasip1", "GOARCH=wasm"},
+	return goBuild(ctx, filepath.Join(root, folder), []string{"GOWORK=off", "GOFLAGS=", "GOOS=wasip1", "GOARCH=wasm"},
 		"-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", out, ".")
 }
 

@@ -43,7 +43,7 @@ func fileImports(t *Tree, room Room, f *File) []Finding {
 func mayImport(room Room, f *File, target string) bool {
 	if local, ok := strings.CutPrefix(target, Module+"/"); ok {
 		// An external test imports the package it tests.
-		return slices.Contains(room.Imports, local) ||
+		return slices.Contains(room.Imports, local) || room.holds(local) ||
 			f.Test && (local == f.Dir() || slices.Contains(room.TestImports, local))
 	}
 	if standard(target) {
@@ -51,6 +51,13 @@ func mayImport(room Room, f *File, target string) bool {
 	}
 	within := func(module string) bool { return target == module || strings.HasPrefix(target, module+"/") }
 	return slices.ContainsFunc(room.Modules, within) || f.Test && slices.ContainsFunc(testModules, within)
+}
+
+// holds reports whether the row is of a subtree that the folder lies in: rooms of
+// one subtree may use each other.
+func (r Room) holds(dir string) bool {
+	prefix, subtree := strings.CutSuffix(r.Path, "/...")
+	return subtree && (dir == prefix || strings.HasPrefix(dir, prefix+"/"))
 }
 
 // standard reports whether the path is one of the standard library: its first
@@ -64,11 +71,10 @@ func standard(target string) bool {
 func roomOf(dir string) (Room, bool) {
 	var best Room
 	for _, r := range rooms {
-		prefix, subtree := strings.CutSuffix(r.Path, "/...")
 		if r.Path == dir {
 			return r, true
 		}
-		if subtree && (dir == prefix || strings.HasPrefix(dir, prefix+"/")) && len(r.Path) > len(best.Path) {
+		if r.holds(dir) && len(r.Path) > len(best.Path) {
 			best = r
 		}
 	}
