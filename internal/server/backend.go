@@ -1,0 +1,162 @@
+package server
+
+import (
+	"context"
+	"io"
+
+	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/node"
+	"github.com/wraft/wraft/raft"
+)
+
+// backend is a node in the words of the API: it translates, and decides nothing.
+type backend struct {
+	node    *node.Node
+	version string
+}
+
+// Command implements api.Commands.
+func (b backend) Command(ctx context.Context, machine string, c client.Command) (client.CommandResult, error) {
+	r, err := b.node.Call(ctx, machine, node.Call{
+		Data: c.Data, Session: node.SessionID(c.Session), Sequence: c.Sequence, AckBelow: c.AcknowledgedBelow, Forward: c.Forward,
+	})
+	if err != nil {
+		return client.CommandResult{}, b.problem(err)
+	}
+	result := client.CommandResult{
+		Data: r.Data, Index: uint64(r.Index), Term: uint64(r.Term), Replayed: r.Replayed, Leader: b.leaderAPI(machine),
+	}
+	if p := statusProblem(r.Status, r.Data, machine); p != nil {
+		return result, p.WithIndex(uint64(r.Index))
+	}
+	return result, nil
+}
+
+// OpenSession implements api.Commands.
+func (b backend) OpenSession(ctx context.Context, machine string) (client.SessionID, error) {
+	id, err := b.node.OpenSession(ctx, machine)
+	if err != nil {
+		return 0, b.problem(err)
+	}
+	return client.SessionID(id), nil
+}
+
+// Query implements api.Queries.
+func (b backend) Query(ctx context.Context, machine string, q client.Query) (client.QueryResult, error) {
+	linearizable := q.Consistency != client.Stale
+	r, err := b.node.Ask(ctx, machine, node.Ask{
+		Data: q.Data, Linearizable: linearizable, MinIndex: raft.Index(q.MinIndex), Wait: q.Wait, Forward: q.Forward,
+	})
+	if err != nil {
+		return client.QueryResult{}, b.problem(err)
+	}
+	result := client.QueryResult{Data: r.Data, AppliedIndex: uint64(r.Applied), Leader: b.leaderAPI(machine)}
+	if !linearizable {
+		result.Staleness = -1
+	}
+	if p := statusProblem(r.Status, r.Data, machine); p != nil {
+		return result, p.WithOutcome(client.NotApplied)
+	}
+	return result, nil
+}
+
+// Machines implements api.Catalogue.
+func (b backend) Machines(ctx context.Context) ([]client.MachineInfo, error) {
+	if err := b.node.Barrier(ctx); err != nil {
+		return nil, b.problem(err)
+	}
+	out := []client.MachineInfo{}
+	for _, m := range b.node.Catalogue().Machines {
+		info, err := b.machineInfo(ctx, m)
+		if err != nil {
+			return nil, b.problem(err)
+		}
+		out = append(out, info)
+	}
+	return out, nil
+}
+
+// Machine implements api.Catalogue.
+func (b backend) Machine(ctx context.Context, name string, export bool) (client.MachineInfo, error) {
+	m, err := b.node.Find(ctx, name)
+	if err != nil {
+		return client.MachineInfo{}, b.problem(err)
+	}
+	info, err := b.machineInfo(ctx, m)
+	if err != nil {
+		return client.MachineInfo{}, b.problem(err)
+	}
+	if export {
+		digest, index, err := b.node.Digest(ctx, m.Group)
+		if err != nil {
+			return client.MachineInfo{}, b.problem(err)
+		}
+		info.ExportDigest, info.ExportIndex = client.DigestFromSum(digest), uint64(index)
+	}
+	return info, nil
+}
+
+// PutModule implements api.Catalogue.
+func (b backend) PutModule(ctx context.Context, digest client.Digest, body io.Reader, _ int64) (client.ModuleInfo, bool, error) {
+	sum, ok := digest.Sum()
+	if !ok {
+		return client.ModuleInfo{}, false, client.NewProblem(client.CodeBadRequest, "%q is no digest", digest)
+	}
+	size, created, err := b.node.PutModule(ctx, sum, body)
+	if err != nil {
+		return client.ModuleInfo{}, false, b.problem(err)
+	}
+	return client.ModuleInfo{Digest: digest, Bytes: size}, created, nil
+}
+
+// Deploy implements api.Catalogue.
+func (b backend) Deploy(ctx context.Context, name string, spec client.DeploySpec) (client.MachineInfo, bool, error) {
+	if err := client.CheckMachineName(name); err != nil {
+		return client.MachineInfo{}, false, err
+	}
+	sum, ok := spec.Module.Sum()
+	if !ok {
+		return client.MachineInfo{}, false, client.NewProblem(client.CodeBadRequest, "%q is no digest", spec.Module)
+	}
+	limits := node.MachineLimits{MemoryBytes: spec.Limits.MemoryBytes, CommandBytes: spec.Limits.CommandBytes}
+	m, created, err := b.node.Deploy(ctx, name, sum, limits)
+	if err != nil {
+		return client.MachineInfo{}, false, b.problem(err)
+	}
+	info, err := b.machineInfo(ctx, m)
+	if err != nil {
+		return client.MachineInfo{}, false, b.problem(err)
+	}
+	return info, created, nil
+}
+
+// ClusterInfo implements api.Cluster.
+func (b backend) ClusterInfo(ctx context.Context) (client.ClusterInfo, error) {
+	self := b.node.Self()
+	catalogue := b.node.Catalogue()
+	info := client.ClusterInfo{Cluster: catalogue.Cluster, ServedBy: client.NodeID(self), Nodes: b.nodeInfos()}
+	meta, err := b.groupInfo(ctx, node.MetaGroup, "")
+	if err != nil {
+		return client.ClusterInfo{}, b.problem(err)
+	}
+	info.Groups = append(info.Groups, meta)
+	for _, m := range catalogue.Machines {
+		g, err := b.groupInfo(ctx, m.Group, m.Name)
+		if err != nil {
+			return client.ClusterInfo{}, b.problem(err)
+		}
+		info.Groups = append(info.Groups, g)
+	}
+	sortGroups(info.Groups)
+	b.setRoles(&info, meta)
+	return info, nil
+}
+
+// Checks implements api.Cluster.
+func (b backend) Checks(context.Context) []client.Check {
+	var out []client.Check
+	for _, c := range b.node.Checks() {
+		out = append(out, client.Check(c))
+	}
+	return out
+}

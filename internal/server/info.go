@@ -1,0 +1,109 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/node"
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/transport"
+)
+
+func (b backend) machineInfo(ctx context.Context, m node.MachineRecord) (client.MachineInfo, error) {
+	g, err := b.node.Group(ctx, m.Group, m.Name)
+	if err != nil {
+		return client.MachineInfo{}, err
+	}
+	state, reason := machineState(g)
+	return client.MachineInfo{
+		Name: m.Name, Group: client.GroupID(m.Group), Module: client.DigestFromSum(m.Module), ModuleBytes: b.node.ModuleSize(m.Module),
+		Limits:      client.MachineLimits{MemoryBytes: m.Limits.MemoryBytes, CommandBytes: m.Limits.CommandBytes},
+		DeployIndex: uint64(m.Created), State: state, StateReason: reason,
+		Leader: client.NodeID(g.Status.Leader), LeaderAPI: b.apiOf(g.Status.Leader),
+		Term: uint64(g.Status.Term), Commit: uint64(g.Status.Commit), Applied: uint64(g.Applied),
+	}, nil
+}
+
+func (b backend) groupInfo(ctx context.Context, id raft.GroupID, machine string) (client.GroupInfo, error) {
+	g, err := b.node.Group(ctx, id, machine)
+	if err != nil {
+		return client.GroupInfo{}, err
+	}
+	state, reason := machineState(g)
+	return client.GroupInfo{
+		Group: client.GroupID(id), Machine: machine, Leader: client.NodeID(g.Status.Leader), Role: g.Status.Role.String(),
+		Term: uint64(g.Status.Term), Commit: uint64(g.Status.Commit), Applied: uint64(g.Applied), State: state, StateReason: reason,
+	}, nil
+}
+
+func machineState(g node.GroupInfo) (client.MachineState, string) {
+	reason := ""
+	if g.Cause != nil {
+		reason = g.Cause.Error()
+	}
+	switch g.Phase {
+	case node.PhaseRunning:
+		return client.MachineRunning, ""
+	case node.PhaseFailed:
+		return client.MachineHalted, reason
+	}
+	return client.MachineStarting, reason
+}
+
+func (b backend) nodeInfos() []client.NodeInfo {
+	links := map[raft.NodeID]transport.LinkStats{}
+	for _, l := range b.node.Links() {
+		links[l.Peer] = l
+	}
+	var out []client.NodeInfo
+	for _, r := range b.node.Nodes() {
+		link := links[r.ID]
+		info := client.NodeInfo{
+			ID: client.NodeID(r.ID), Name: r.ID.String(), Region: r.Region, Peer: r.PeerAddress, API: r.APIAddress,
+			Role: "unknown", Up: link.Up, RTT: link.RTT,
+		}
+		if r.ID == b.node.Self() {
+			info.Up, info.Version = true, b.version
+		}
+		out = append(out, info)
+	}
+	return out
+}
+
+// setRoles fills in what this node knows of the others' roles in the meta group:
+// who leads follows, everybody else it hears of does not.
+func (b backend) setRoles(info *client.ClusterInfo, meta client.GroupInfo) {
+	for i := range info.Nodes {
+		n := &info.Nodes[i]
+		switch {
+		case n.ID == info.ServedBy:
+			n.Role = meta.Role
+		case meta.Leader == n.ID:
+			n.Role = raft.Leader.String()
+		case meta.Leader != 0 && n.Up:
+			n.Role = raft.Follower.String()
+		}
+	}
+}
+
+func (b backend) apiOf(id raft.NodeID) string {
+	for _, r := range b.node.Nodes() {
+		if r.ID == id {
+			return r.APIAddress
+		}
+	}
+	return ""
+}
+
+func (b backend) leaderAPI(machine string) string {
+	if m, ok := b.node.Catalogue().Machine(machine); ok {
+		return b.apiOf(b.node.Leader(m.Group))
+	}
+	return ""
+}
+
+func sortGroups(groups []client.GroupInfo) {
+	slices.SortFunc(groups, func(a, b client.GroupInfo) int { return cmp.Compare(a.Group, b.Group) })
+}

@@ -1,0 +1,129 @@
+package server
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wraft/wraft/node"
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/storage"
+)
+
+// collectTimeout bounds what a scrape waits for the node's shards.
+const collectTimeout = time.Second
+
+// collector reads a node's numbers when it is scraped, so that counting costs the
+// node nothing.
+type collector struct {
+	node  *node.Node
+	store *storage.Store
+
+	role, term, commit, applied, lag       *prometheus.Desc
+	machineRunning                         *prometheus.Desc
+	syncs, batches, entries, bytes, syncS  *prometheus.Desc
+	linkUp, linkRTT, linkSent, linkRecv    *prometheus.Desc
+	linkPackets, linkLost, linkDropped, re *prometheus.Desc
+}
+
+func newCollector(n *node.Node, s *storage.Store) *collector {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("wraft_"+name, help, labels, nil)
+	}
+	group, peer := []string{"group", "machine"}, []string{"peer"}
+	return &collector{
+		node: n, store: s,
+		role:           desc("raft_is_leader", "1 when this node leads the group.", group...),
+		term:           desc("raft_term", "The replica's term.", group...),
+		commit:         desc("raft_commit_index", "The replica's commit index.", group...),
+		applied:        desc("machine_applied_index", "The last index that ran through the machine.", group...),
+		lag:            desc("raft_follower_lag_entries", "The leader's last index minus what is durable at the follower.", "group", "machine", "peer"),
+		machineRunning: desc("machine_running", "1 when the machine applies commands on this node.", group...),
+		syncs:          desc("storage_syncs_total", "Synced batches."),
+		batches:        desc("storage_batches_total", "Batches written."),
+		entries:        desc("storage_entries_total", "Log entries written."),
+		bytes:          desc("storage_written_bytes_total", "Bytes of batches written."),
+		syncS:          desc("storage_sync_seconds_total", "Time spent in synced batches."),
+		linkUp:         desc("link_up", "1 while a connection to the peer stands.", peer...),
+		linkRTT:        desc("link_rtt_seconds", "Smoothed round trip to the peer.", peer...),
+		linkSent:       desc("link_sent_bytes_total", "Bytes sent to the peer.", peer...),
+		linkRecv:       desc("link_received_bytes_total", "Bytes received from the peer.", peer...),
+		linkPackets:    desc("link_sent_packets_total", "Packets sent to the peer.", peer...),
+		linkLost:       desc("link_lost_packets_total", "Packets to the peer that were declared lost.", peer...),
+		linkDropped:    desc("link_dropped_frames_total", "Frames refused or replaced before they were sent.", peer...),
+		re:             desc("link_reconnects_total", "Connections to the peer after the first.", peer...),
+	}
+}
+
+// Describe implements prometheus.Collector: no descriptions, since the labels vary.
+func (c *collector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), collectTimeout)
+	defer cancel()
+	c.group(ctx, out, node.MetaGroup, "")
+	for _, m := range c.node.Catalogue().Machines {
+		c.group(ctx, out, m.Group, m.Name)
+	}
+	c.storage(out)
+	c.links(out)
+}
+
+func (c *collector) group(ctx context.Context, out chan<- prometheus.Metric, id raft.GroupID, machine string) {
+	g, err := c.node.Group(ctx, id, machine)
+	if err != nil {
+		return // Why: a scrape shows what it can get in time
+	}
+	labels := []string{strconv.FormatUint(uint64(id), 10), machine}
+	gauge := func(d *prometheus.Desc, v float64, extra ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, append(labels, extra...)...)
+	}
+	gauge(c.role, one(g.Status.Role == raft.Leader))
+	gauge(c.term, float64(g.Status.Term))
+	gauge(c.commit, float64(g.Status.Commit))
+	gauge(c.applied, float64(g.Applied))
+	gauge(c.machineRunning, one(g.Phase == node.PhaseRunning))
+	for _, f := range g.Status.Followers {
+		gauge(c.lag, float64(g.Status.LastIndex-min(f.Match, g.Status.LastIndex)), strconv.FormatUint(uint64(f.ID), 10))
+	}
+}
+
+func (c *collector) storage(out chan<- prometheus.Metric) {
+	m := c.store.Metrics()
+	counter := func(d *prometheus.Desc, v float64) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v)
+	}
+	counter(c.syncs, float64(m.Syncs))
+	counter(c.batches, float64(m.Batches))
+	counter(c.entries, float64(m.Entries))
+	counter(c.bytes, float64(m.Bytes))
+	counter(c.syncS, m.SyncTime.Seconds())
+}
+
+func (c *collector) links(out chan<- prometheus.Metric) {
+	for _, l := range c.node.Links() {
+		peer := strconv.FormatUint(uint64(l.Peer), 10)
+		out <- prometheus.MustNewConstMetric(c.linkUp, prometheus.GaugeValue, one(l.Up), peer)
+		out <- prometheus.MustNewConstMetric(c.linkRTT, prometheus.GaugeValue, l.RTT.Seconds(), peer)
+		counters := []struct {
+			desc  *prometheus.Desc
+			value uint64
+		}{
+			{c.linkSent, l.SentBytes}, {c.linkRecv, l.RecvBytes}, {c.linkPackets, l.SentPackets},
+			{c.linkLost, l.LostPackets}, {c.linkDropped, l.Dropped}, {c.re, l.Reconnects},
+		}
+		for _, row := range counters {
+			out <- prometheus.MustNewConstMetric(row.desc, prometheus.CounterValue, float64(row.value), peer)
+		}
+	}
+}
+
+func one(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

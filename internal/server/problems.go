@@ -1,0 +1,130 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/node"
+	"github.com/wraft/wraft/plugins"
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/storage"
+)
+
+// backpressurePause is what a client is told to wait before it tries again.
+const backpressurePause = time.Second
+
+// problem puts a node's error into the words of the catalogue.
+func (b backend) problem(err error) error {
+	var problem *client.Problem
+	if errors.As(err, &problem) {
+		return problem
+	}
+	var (
+		notLeader *raft.NotLeaderError
+		unknown   *node.UnknownOutcomeError
+		halted    *node.MachineHaltedError
+		refused   *plugins.RefusedError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		return client.NewProblem(client.CodeTimeoutUnknown, "%v", err).WithIndex(uint64(unknown.Index)).WithCause(err)
+	case errors.As(err, &halted):
+		return client.NewProblem(client.CodeMachineHalted, "%v", halted).WithCause(err)
+	case errors.As(err, &refused):
+		return refusedProblem(refused)
+	case errors.Is(err, node.ErrNoLeader):
+		return client.NewProblem(client.CodeNoLeader, "%v", err).WithCause(err)
+	case errors.Is(err, node.ErrTimeout):
+		return client.NewProblem(client.CodeTimeout, "%v", err).WithCause(err)
+	case errors.As(err, &notLeader):
+		leader := client.NodeRef{ID: client.NodeID(notLeader.Leader), API: b.apiOf(notLeader.Leader)}
+		return client.NewProblem(client.CodeNotLeader, "%v", err).WithLeader(leader).WithCause(err)
+	}
+	return plainProblem(err)
+}
+
+// plainProblem maps the errors that carry no data.
+func plainProblem(err error) error {
+	table := []struct {
+		err  error
+		code client.Code
+	}{
+		{node.ErrNoMachine, client.CodeUnknownMachine},
+		{node.ErrNoModule, client.CodeUnknownModule},
+		{node.ErrDigestMismatch, client.CodeDigestMismatch},
+		{node.ErrModuleTooLarge, client.CodeModuleTooLarge},
+		{node.ErrLimits, client.CodeBadRequest},
+		{node.ErrTooLarge, client.CodeCommandTooLarge},
+		{raft.ErrProposalTooLarge, client.CodeCommandTooLarge},
+		{node.ErrIndexNotReached, client.CodeMinIndex},
+		{node.ErrNoQuorum, client.CodeNoLeader},
+		{node.ErrMachineNotRunning, client.CodeNotReady},
+		{node.ErrStopping, client.CodeShuttingDown},
+		{raft.ErrDiskFailed, client.CodeShuttingDown},
+	}
+	for _, row := range table {
+		if errors.Is(err, row.err) {
+			return client.NewProblem(row.code, "%v", err).WithCause(err)
+		}
+	}
+	var conflict *node.ConflictError
+	if errors.As(err, &conflict) {
+		return client.NewProblem(client.CodeMachineExists, "%v", err).WithCause(err)
+	}
+	if errors.Is(err, node.ErrBusy) || errors.Is(err, raft.ErrBackpressure) || errors.Is(err, raft.ErrTooManyReads) {
+		p := client.NewProblem(client.CodeBackpressure, "%v", err).WithCause(err)
+		p.RetryAfter = backpressurePause
+		return p
+	}
+	return err
+}
+
+func refusedProblem(r *plugins.RefusedError) *client.Problem {
+	p := client.NewProblem(client.CodeModuleRefused, "%v", r).WithCause(r)
+	if r.Hint != "" {
+		p = p.WithHint("%s", r.Hint)
+	}
+	return p
+}
+
+// statusProblem is nil for an answer, and otherwise what a status means.
+func statusProblem(status int32, data []byte, machine string) *client.Problem {
+	switch status {
+	case plugins.StatusOK:
+		return nil
+	case node.StatusSessionExpired:
+		return client.NewProblem(client.CodeSessionExpired, "machine %q does not know the session, or no longer", machine)
+	case node.StatusSequenceStale:
+		return client.NewProblem(client.CodeSequenceConflict, "the session acknowledged this sequence before")
+	case node.StatusSequenceWindow:
+		return client.NewProblem(client.CodeSequenceConflict, "the session has %d sequences unacknowledged, the most there may be", node.SessionWindow)
+	}
+	if node.Refused(status) {
+		return client.NewProblem(client.CodeMachineTrapped, "machine %q: %s", machine, data)
+	}
+	return client.NewProblem(client.CodeMachineRejected, "machine %q answered status %d: %s", machine, status, data)
+}
+
+// storageProblem says of a data directory that cannot be used what to do.
+func storageProblem(dir string, err error) error {
+	switch {
+	case errors.Is(err, storage.ErrInUse):
+		return client.NewProblem(client.CodeDataDirInUse, "%s: %v", dir, err).WithCause(err)
+	case errors.Is(err, storage.ErrForeign), errors.Is(err, storage.ErrGroupExists):
+		return client.NewProblem(client.CodeDataDirForeign, "%s: %v", dir, err).WithCause(err)
+	case errors.Is(err, storage.ErrFormat), errors.Is(err, storage.ErrDamaged):
+		return client.NewProblem(client.CodeLocalFile, "%s: %v", dir, err).WithCause(err)
+	}
+	return fmt.Errorf("server: data directory %s: %w", dir, err)
+}
+
+// listenProblem says of an address that cannot be listened on what to do.
+func listenProblem(what, address string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return client.NewProblem(client.CodeAddressInUse, "the address for %s, %s, is in use", what, address).WithCause(err)
+	}
+	return client.NewProblem(client.CodeConfig, "cannot listen on %s for %s: %v", address, what, err).WithCause(err)
+}

@@ -1,0 +1,230 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/clock"
+	"github.com/wraft/wraft/node"
+	"github.com/wraft/wraft/node/api"
+	"github.com/wraft/wraft/plugins"
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/storage"
+	"github.com/wraft/wraft/transport"
+	"github.com/wraft/wraft/transport/quic"
+)
+
+// Server is one running wraftd node.
+type Server struct {
+	log      *slog.Logger
+	store    *storage.Store
+	engine   *plugins.Engine
+	node     *node.Node
+	api      *api.Server
+	listener net.Listener
+	served   chan error // what api.Serve returned
+	undo     []func() error
+}
+
+// Start opens the data directory, the network and the API of one node and begins
+// to run. Errors are *client.Problem where the operator can mend them: a wrong
+// configuration or certificate, a data directory of another cluster or in use, an
+// address in use.
+func Start(ctx context.Context, cfg Config, log *slog.Logger) (*Server, error) {
+	cfg = cfg.WithDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{log: log, served: make(chan error, 1)}
+	if err := s.start(ctx, cfg); err != nil {
+		return nil, errors.Join(err, s.unwind())
+	}
+	return s, nil
+}
+
+// APIAddr is the host:port the API listens on.
+func (s *Server) APIAddr() string { return s.listener.Addr().String() }
+
+// Wait returns when the node ends by itself: with the reason, or nil after Close.
+func (s *Server) Wait() error {
+	select {
+	case <-s.node.Failed():
+		return client.NewProblem(client.CodeDiskFailed, "%v", s.node.Cause()).WithCause(s.node.Cause())
+	case err := <-s.served:
+		s.served <- err
+		return err
+	}
+}
+
+// Close stops the node gracefully: running requests are answered within ctx, then
+// the node, the network and the store are closed.
+func (s *Server) Close(ctx context.Context) error {
+	err := s.api.Shutdown(ctx)
+	return errors.Join(err, s.unwind())
+}
+
+func (s *Server) start(ctx context.Context, cfg Config) error {
+	identity, err := loadIdentity(cfg)
+	if err != nil {
+		return err
+	}
+	if err := s.openStore(cfg); err != nil {
+		return err
+	}
+	if err := s.openEngine(cfg); err != nil {
+		return err
+	}
+	if err := s.openNode(cfg, identity); err != nil {
+		return err
+	}
+	return s.openAPI(ctx, cfg, identity)
+}
+
+func (s *Server) openStore(cfg Config) error {
+	store, err := storage.Open(cfg.DataDir, storage.Options{Logger: s.log})
+	if err != nil {
+		return storageProblem(cfg.DataDir, err)
+	}
+	s.store = store
+	s.undo = append(s.undo, store.Close)
+	digest, err := bootstrapDigest(cfg)
+	if err != nil {
+		return err
+	}
+	id := storage.Identity{Cluster: cfg.Cluster, Node: raft.NodeID(cfg.Node), Incarnation: 1}
+	if err := store.Bootstrap(id, digest); err != nil {
+		return storageProblem(cfg.DataDir, err)
+	}
+	return nil
+}
+
+func (s *Server) openEngine(cfg Config) error {
+	engine, err := plugins.NewEngine(plugins.Config{CacheDir: filepath.Join(cfg.DataDir, "cache"), Logger: s.log})
+	if err != nil {
+		return fmt.Errorf("server: open plugin engine: %w", err)
+	}
+	s.engine = engine
+	s.undo = append(s.undo, func() error { return engine.Close(context.Background()) })
+	return nil
+}
+
+func (s *Server) openNode(cfg Config, id *identity) error {
+	conn := cfg.PeerConn
+	if conn == nil {
+		var err error
+		if conn, err = net.ListenPacket("udp", cfg.ListenPeer); err != nil {
+			return listenProblem("peers (UDP)", cfg.ListenPeer, err)
+		}
+	}
+	s.undo = append(s.undo, conn.Close)
+	seed, err := randomSeed()
+	if err != nil {
+		return err
+	}
+	n, err := node.Start(nodeConfig(cfg, seed), node.Parts{
+		Store: s.store, Modules: node.NewStoredModules(s.store.Modules()), Opener: node.NewWASM(s.engine),
+		Clock: clock.System(), Logger: s.log,
+		Network: func(h transport.Handler) (transport.Network, error) {
+			return quic.New(quic.Config{
+				Node: raft.NodeID(cfg.Node), Incarnation: 1, Boot: s.store.Boot(), Cluster: cfg.Cluster, Conn: conn,
+				Certificate: func() (tls.Certificate, error) { return id.cert, nil },
+				CAs:         id.authority, Logger: s.log,
+			}, h)
+		},
+	})
+	if err != nil {
+		return storageProblem(cfg.DataDir, err)
+	}
+	s.node = n
+	s.undo = append(s.undo, n.Close)
+	return nil
+}
+
+func (s *Server) openAPI(ctx context.Context, cfg Config, id *identity) error {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		newCollector(s.node, s.store))
+	b := backend{node: s.node, version: Version()}
+	server, err := api.New(api.Config{
+		Node: cfg.Node, TLS: api.ServerTLS(id.cert, id.authority), ClientAuth: cfg.TLS.ClientAuth == ClientAuthRequire,
+		CommandBytesMax: int64(cfg.Limits.CommandBytes), ModuleBytesMax: int64(cfg.Limits.ModuleBytes),
+		Metrics: registry, Log: s.log,
+	}, api.Backend{Commands: b, Queries: b, Catalogue: b, Cluster: b})
+	if err != nil {
+		return err
+	}
+	s.api, s.listener = server, cfg.APIListener
+	if s.listener == nil {
+		if s.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.ListenAPI); err != nil {
+			return listenProblem("the API (TCP)", cfg.ListenAPI, err)
+		}
+	}
+	go func() { s.served <- server.Serve(s.listener) }()
+	s.log.Info("node is up", "node", uint64(cfg.Node), "api", s.listener.Addr().String(), "peers", cfg.ListenPeer)
+	return nil
+}
+
+// unwind undoes the steps of start, the last one first.
+func (s *Server) unwind() error {
+	var problems []error
+	for i := len(s.undo) - 1; i >= 0; i-- {
+		if err := s.undo[i](); err != nil && !errors.Is(err, net.ErrClosed) {
+			problems = append(problems, err)
+		}
+	}
+	s.undo = nil
+	return errors.Join(problems...)
+}
+
+func nodeConfig(cfg Config, seed uint64) node.Config {
+	c := node.Config{
+		Cluster: cfg.Cluster, Self: raft.NodeID(cfg.Node), Seed: seed,
+		Heartbeat: cfg.Raft.Heartbeat, ElectionTimeout: cfg.Raft.ElectionTimeout,
+		CommandBytesMax: uint64(cfg.Limits.CommandBytes), ModuleBytesMax: uint64(cfg.Limits.ModuleBytes),
+		MachineMemoryMax: uint64(cfg.Limits.MachineMemory),
+	}
+	for _, n := range cfg.Nodes {
+		c.Nodes = append(c.Nodes, node.NodeRecord{
+			ID: raft.NodeID(n.ID), Incarnation: 1, Region: n.Region, PeerAddress: n.Peer, APIAddress: n.API,
+		})
+	}
+	return c
+}
+
+// bootstrapDigest stands for the initial cluster: a node whose configuration later
+// describes another one is refused. Addresses and regions may change.
+func bootstrapDigest(cfg Config) (string, error) {
+	ids := make([]client.NodeID, len(cfg.Nodes))
+	for i, n := range cfg.Nodes {
+		ids[i] = n.ID
+	}
+	text, err := json.Marshal(struct {
+		Cluster string
+		Nodes   []client.NodeID
+	}{cfg.Cluster, ids})
+	if err != nil {
+		return "", fmt.Errorf("server: describe bootstrap: %w", err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(text)), nil
+}
+
+func randomSeed() (uint64, error) {
+	var b [8]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return 0, fmt.Errorf("server: read entropy: %w", err)
+	}
+	return binary.LittleEndian.Uint64(b[:]), nil
+}
