@@ -45,13 +45,13 @@ func newReplica(g raft.GroupID, core *raft.Core) *replica {
 // propose packs the queue into as few entries as the bounds allow.
 func (r *replica) propose(now time.Duration, out *ShardEffects) {
 	for len(r.queue) > 0 {
-		status := r.core.Status()
-		if status.Role != raft.Leader {
-			r.refuse(&raft.NotLeaderError{Leader: status.Leader}, out)
+		term, leads := r.core.Leads()
+		if !leads {
+			r.refuse(&raft.NotLeaderError{Leader: r.core.KnownLeader()}, out)
 			return
 		}
-		if status.Term != r.leadTerm {
-			r.leadTerm, r.leadSince = status.Term, now
+		if term != r.leadTerm {
+			r.leadTerm, r.leadSince = term, now
 		}
 		n, bytes := 0, 0
 		for n < len(r.queue) && n < BatchCommandsMax && (n == 0 || bytes+r.queue[n].command.size() <= BatchBytesMax) {

@@ -200,7 +200,8 @@ func (s *Shard) Applied(g raft.GroupID, index raft.Index) {
 	}
 }
 
-// Fetched answers a GroupFetch.
+// Fetched answers a GroupFetch; without entries, that reading failed and should be
+// asked for again.
 func (s *Shard) Fetched(g raft.GroupID, peer raft.NodeID, lo raft.Index, entries []raft.Entry) {
 	if r := s.replicas[g]; r != nil {
 		r.core.Fetched(peer, lo, entries)
@@ -222,7 +223,7 @@ func (s *Shard) Unreachable(peer raft.NodeID, g raft.GroupID) {
 // Campaign makes a replica ask for leadership now unless it knows a leader, so
 // that a new group need not wait for an election timeout.
 func (s *Shard) Campaign(g raft.GroupID) {
-	if r := s.replicas[g]; r != nil && r.core.Status().Leader == 0 {
+	if r := s.replicas[g]; r != nil && r.core.KnownLeader() == 0 {
 		s.settle(r)
 		r.core.Campaign()
 		s.touch(r)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/storage"
 	"github.com/wraft/wraft/transport"
 )
 
@@ -81,7 +82,9 @@ func (l *shardLoop) dispatch() {
 		}
 	}
 	for _, f := range l.out.Fetches {
-		l.fetches.put(f)
+		if !l.fetches.put(f) {
+			l.fetched(f, nil) // it is asked for again
+		}
 	}
 	l.answer()
 	for _, s := range l.out.Statuses {
@@ -136,13 +139,16 @@ func (l *shardLoop) runFetches() {
 		batch = l.fetches.take(batch)
 		for _, f := range batch {
 			entries, err := l.node.store.Entries(f.Group, f.Fetch.Lo, f.Fetch.Hi, fetchBytesMax)
-			if err != nil {
+			if err != nil && !errors.Is(err, storage.ErrOutOfRange) { // Why not that: the log may have been truncated since
 				l.log.Error("reading the log failed", "group", f.Group, "index", f.Fetch.Lo, "err", err)
-				continue
 			}
-			l.in.force(func(s *Shard) { s.Fetched(f.Group, f.Fetch.Peer, f.Fetch.Lo, entries) })
+			l.fetched(f, entries)
 		}
 	}
+}
+
+func (l *shardLoop) fetched(f GroupFetch, entries []raft.Entry) {
+	l.in.force(func(s *Shard) { s.Fetched(f.Group, f.Fetch.Peer, f.Fetch.Lo, entries) })
 }
 
 // failureError is what a caller learns of a command without an answer.

@@ -42,6 +42,13 @@ type FollowerStatus struct {
 	Heard           time.Duration // when it last answered, on the driver's clock
 }
 
+// Leads reports whether this replica leads, and in which term it is. It is Status
+// for those who ask often.
+func (c *Core) Leads() (Term, bool) { return c.term, c.role == Leader }
+
+// KnownLeader returns the leader of the current term, 0 while it is not known.
+func (c *Core) KnownLeader() NodeID { return c.leader }
+
 // Status describes the core as it is now.
 func (c *Core) Status() Status {
 	s := Status{

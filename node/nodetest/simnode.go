@@ -190,9 +190,10 @@ func (n *simNode) applyNext(id raft.GroupID) {
 func (n *simNode) fetch(f node.GroupFetch) {
 	n.later(between(n.sim.draw("fetch", n.id), n.sim.cfg.DiskMin, n.sim.cfg.DiskMax), func() {
 		entries, err := n.store.Entries(f.Group, f.Fetch.Lo, f.Fetch.Hi, 1<<16)
-		if err == nil { // Why ignored: the range may have been truncated since; raft asks again
-			n.shard.Fetched(f.Group, f.Fetch.Peer, f.Fetch.Lo, entries)
+		if err != nil {
+			entries = nil // the range may have been truncated since; the core asks again
 		}
+		n.shard.Fetched(f.Group, f.Fetch.Peer, f.Fetch.Lo, entries)
 	})
 }
 
