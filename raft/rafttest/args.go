@@ -47,14 +47,16 @@ func onNode(do func(*Environment, *Node) error) func(*Environment, []string) err
 }
 
 // onLinks makes a command of something done to links.
-func onLinks(do func(*Environment, link)) func(*Environment, []string) error {
+func onLinks(do func(*Environment, link) error) func(*Environment, []string) error {
 	return func(e *Environment, args []string) error {
 		for _, arg := range args {
 			l, err := parseLink(arg)
 			if err != nil {
 				return err
 			}
-			do(e, l)
+			if err := do(e, l); err != nil {
+				return err
+			}
 		}
 		return nil
 	}
@@ -70,8 +72,43 @@ func parseLink(arg string) (link, error) {
 	return link{raft.NodeID(from), raft.NodeID(to)}, nil
 }
 
+// runDeliver delivers everything, or what is on some links at the moment.
+func (e *Environment) runDeliver(args []string) error {
+	if len(args) == 0 {
+		return e.settle()
+	}
+	return onLinks(func(e *Environment, l link) error {
+		var kept, now []flight
+		for _, f := range e.queue {
+			if f.from == l.from && f.to == l.to {
+				now = append(now, f)
+			} else {
+				kept = append(kept, f)
+			}
+		}
+		e.queue = kept
+		for _, f := range now {
+			if err := e.deliver(f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})(e, args)
+}
+
+// step delivers the oldest message on a link.
+func (e *Environment) step(l link) error {
+	for i, f := range e.queue {
+		if f.from == l.from && f.to == l.to {
+			e.queue = append(e.queue[:i], e.queue[i+1:]...)
+			return e.deliver(f)
+		}
+	}
+	return fmt.Errorf("nothing is on %v", l)
+}
+
 // lose drops what is on a link now.
-func (e *Environment) lose(l link) {
+func (e *Environment) lose(l link) error {
 	kept := e.queue[:0]
 	for _, f := range e.queue {
 		if f.from != l.from || f.to != l.to {
@@ -79,18 +116,20 @@ func (e *Environment) lose(l link) {
 		}
 	}
 	e.queue = kept
+	return nil
 }
 
 // repeat duplicates what is on a link now.
-func (e *Environment) repeat(l link) {
+func (e *Environment) repeat(l link) error {
 	for _, f := range e.queue {
 		if f.from == l.from && f.to == l.to {
 			e.queue = append(e.queue, f)
 		}
 	}
+	return nil
 }
 
-// runInject delivers a message that a script spells out.
+// runInject delivers a message that a script spells out, also over a cut link.
 func (e *Environment) runInject(args []string) error {
 	if len(args) < 2 {
 		return errors.New("a link and a kind are needed")
@@ -110,7 +149,7 @@ func (e *Environment) runInject(args []string) error {
 	if err != nil {
 		return err
 	}
-	return e.deliver(flight{l.from, l.to, m})
+	return e.receive(flight{l.from, l.to, m})
 }
 
 // values are the fields of an injected message.

@@ -1,0 +1,51 @@
+package sim
+
+import "time"
+
+// chance is keyed randomness: each decision hashes the seed with what it is
+// about and how often that was asked before.
+type chance struct {
+	seed     uint64
+	counters map[key]uint64
+}
+
+type key struct {
+	domain string
+	entity uint64
+}
+
+func newChance(seed uint64) *chance {
+	return &chance{seed: mix(seed), counters: map[key]uint64{}}
+}
+
+// next returns 64 random bits for the next decision about entity.
+func (c *chance) next(domain string, entity uint64) uint64 {
+	k := key{domain, entity}
+	c.counters[k]++
+	h := c.seed
+	for _, b := range []byte(domain) {
+		h = (h ^ uint64(b)) * 1099511628211
+	}
+	return mix(h ^ mix(entity) ^ mix(c.counters[k]<<20))
+}
+
+// below returns a number in [0, n).
+func (c *chance) below(domain string, entity, n uint64) uint64 { return c.next(domain, entity) % n }
+
+// hits is true with a probability of perMille in a thousand.
+func (c *chance) hits(domain string, entity, perMille uint64) bool {
+	return c.below(domain, entity, 1000) < perMille
+}
+
+// between returns a duration in [low, high).
+func (c *chance) between(domain string, entity uint64, low, high time.Duration) time.Duration {
+	return low + time.Duration(c.below(domain, entity, uint64(high-low)))
+}
+
+// mix is the finalizer of SplitMix64.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}

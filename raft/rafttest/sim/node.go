@@ -1,0 +1,170 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/raft/rafttest"
+)
+
+// node is a replica in the world: it ticks when its core asks for it, syncs with
+// its disk's delay and applies with its machine's.
+type node struct {
+	rafttest.Node
+	w    *world
+	cfg  raft.Config
+	life uint64 // counts starts; events of an earlier life are void
+
+	wakeAt      time.Duration // the earliest tick planned; 0: none
+	pausedUntil time.Duration
+	syncing     bool
+	applying    bool
+	apply       []raft.ApplyRange
+	slowUntil   time.Duration // its disk is slow until then
+}
+
+// start starts the node from its disk.
+func (n *node) start() error {
+	n.life++
+	n.wakeAt, n.syncing, n.applying, n.apply = 0, false, false, nil
+	cfg := n.cfg
+	cfg.Seed = n.w.chance.next("seed", uint64(n.ID))
+	if err := n.Start(cfg, n.w.now); err != nil {
+		return err
+	}
+	return n.settle()
+}
+
+// later plans something for this life of the node; a paused node does it when it
+// wakes up.
+func (n *node) later(delay time.Duration, do func() error) {
+	life := n.life
+	var run func() error
+	run = func() error {
+		if n.Core == nil || n.life != life {
+			return nil
+		}
+		if n.w.now < n.pausedUntil {
+			n.w.agenda.plan(n.pausedUntil, run)
+			return nil
+		}
+		n.Core.Tick(n.w.now)
+		return do()
+	}
+	n.w.agenda.plan(n.w.now+delay, run)
+}
+
+// settle carries out what the core wants and checks the node.
+func (n *node) settle() error {
+	for n.Core.Pending() {
+		fx, err := n.Drain()
+		if err != nil {
+			return err
+		}
+		// Before the clients hear of a commit, it has to stand up to the checker.
+		if err := n.w.checker.Check(&n.Node, n.w.all); err != nil {
+			return err
+		}
+		if err := n.perform(fx); err != nil {
+			return err
+		}
+	}
+	n.wake()
+	s := n.Core.Status()
+	n.w.digest(uint64(n.w.now), uint64(n.ID), uint64(s.Term), uint64(s.LastIndex), uint64(s.Commit))
+	return nil
+}
+
+func (n *node) perform(fx *raft.Effects) error {
+	for _, ev := range fx.Events {
+		if n.w.o.Trace != nil {
+			n.w.tracef("%v %s", n.ID, rafttest.DescribeEvent(ev))
+		}
+	}
+	if err := n.w.net.launch(n, fx.SendNow); err != nil {
+		return err
+	}
+	if err := n.w.history.results(n.w, fx); err != nil {
+		return err
+	}
+	for _, f := range fx.Fetches {
+		n.later(n.w.chance.between("fetch", uint64(n.ID), 0, 5*time.Millisecond), func() error {
+			n.Fetch(f)
+			return n.settle()
+		})
+	}
+	n.apply = append(n.apply, fx.Apply...)
+	n.planApply()
+	n.planSync()
+	return nil
+}
+
+// wake plans the tick that the core asks for.
+func (n *node) wake() {
+	at := n.Core.NextDeadline()
+	if n.wakeAt != 0 && n.wakeAt <= at || at > n.w.now+time.Hour {
+		return
+	}
+	at = max(at, n.w.now)
+	n.wakeAt = at
+	n.later(at-n.w.now, func() error {
+		if n.wakeAt <= n.w.now {
+			n.wakeAt = 0
+		}
+		return n.settle()
+	})
+}
+
+// planSync starts a sync of everything pending unless one is running.
+func (n *node) planSync() {
+	if n.syncing || n.Disk.Pending() == 0 {
+		return
+	}
+	n.syncing = true
+	delay := n.w.chance.between("sync", uint64(n.ID), n.w.syncTime/2, n.w.syncTime*3/2)
+	if n.w.now < n.slowUntil {
+		n.w.fault("slow sync")
+		delay = n.w.chance.between("slow sync", uint64(n.ID), 10*time.Millisecond, 3*time.Second)
+	}
+	count := n.Disk.Pending()
+	n.later(delay, func() error {
+		n.syncing = false
+		if err := n.w.net.launch(n, n.Sync(count)); err != nil {
+			return err
+		}
+		n.planSync()
+		return n.settle()
+	})
+}
+
+// planApply runs the oldest range through the machine after a while.
+func (n *node) planApply() {
+	if n.applying || len(n.apply) == 0 {
+		return
+	}
+	n.applying = true
+	n.later(n.w.chance.between("apply", uint64(n.ID), 0, 2*time.Millisecond), func() error {
+		n.applying = false
+		from := len(n.Applied)
+		if err := n.Apply(n.apply[0]); err != nil {
+			return err
+		}
+		n.apply = n.apply[1:]
+		if err := n.w.history.applied(n.Applied[from:]); err != nil {
+			return err
+		}
+		n.planApply()
+		return n.settle()
+	})
+}
+
+// crash stops the node; a random part of its unsynced writes survives.
+func (n *node) crash() {
+	keep := int(n.w.chance.below("crash keeps", uint64(n.ID), uint64(n.Disk.Pending())+1))
+	n.w.tracef("%v crashes, %d of %d unsynced writes survive", n.ID, keep, n.Disk.Pending())
+	if keep < n.Disk.Pending() {
+		n.w.fault("unsynced writes lost")
+	}
+	n.Crash(keep)
+	n.w.fault("crash")
+}
