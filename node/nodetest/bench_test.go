@@ -1,11 +1,12 @@
 package nodetest_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
 	"net"
-	"strings"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -13,7 +14,9 @@ import (
 
 	"github.com/wraft/wraft/internal/clock"
 	"github.com/wraft/wraft/internal/pki"
+	"github.com/wraft/wraft/internal/wasmtest"
 	"github.com/wraft/wraft/node"
+	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/storage"
 	"github.com/wraft/wraft/transport"
@@ -21,18 +24,44 @@ import (
 )
 
 // BenchmarkCall is the cost of a command through three production nodes of one
-// process: QUIC on loopback, Pebble with fsync on a real disk, a machine in Go.
+// process: QUIC on loopback, Pebble with fsync on a real disk, and a machine that
+// is a Go value or the counter in WASM.
 func BenchmarkCall(b *testing.B) {
-	for _, clients := range []int{1, 16, 64, 256} {
-		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) { benchmarkCall(b, clients) })
+	machines := []struct {
+		name    string
+		opener  func(b *testing.B) node.MachineOpener
+		binary  func(b *testing.B) []byte
+		payload []byte
+	}{
+		{"go", func(*testing.B) node.MachineOpener { return adders{} }, func(*testing.B) []byte { return []byte("any bytes") }, make([]byte, 128)},
+		{"wasm", wasmOpener, func(b *testing.B) []byte { return wasmtest.Counter(b) }, []byte("incr")},
+	}
+	for _, m := range machines {
+		for _, clients := range []int{1, 16, 64, 256} {
+			b.Run(fmt.Sprintf("machine=%s/clients=%d", m.name, clients), func(b *testing.B) {
+				benchmarkCall(b, clients, m.opener(b), m.binary(b), m.payload)
+			})
+		}
 	}
 }
 
-func benchmarkCall(b *testing.B, clients int) {
-	nodes := startLoopback(b)
+func wasmOpener(b *testing.B) node.MachineOpener {
+	engine, err := plugins.NewEngine(plugins.Config{CacheDir: filepath.Join(b.TempDir(), "cache")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := engine.Close(context.Background()); err != nil {
+			b.Error(err)
+		}
+	})
+	return node.NewWASM(engine)
+}
+
+func benchmarkCall(b *testing.B, clients int, opener node.MachineOpener, binary, payload []byte) {
+	nodes := startLoopback(b, opener)
 	ctx := context.Background()
-	leader := deployLoopback(ctx, b, nodes)
-	payload := make([]byte, 128)
+	leader := deployLoopback(ctx, b, nodes, binary)
 	b.ReportAllocs()
 	b.SetParallelism((clients + 1) / 2) // times GOMAXPROCS, which is 2 on the reference machine
 	b.ResetTimer()
@@ -46,7 +75,7 @@ func benchmarkCall(b *testing.B, clients int) {
 	})
 }
 
-func startLoopback(b *testing.B) []*node.Node {
+func startLoopback(b *testing.B, opener node.MachineOpener) []*node.Node {
 	b.Helper()
 	authority, err := pki.NewAuthority(bubbleCluster, time.Now())
 	if err != nil {
@@ -64,12 +93,12 @@ func startLoopback(b *testing.B) []*node.Node {
 	}
 	var nodes []*node.Node
 	for i, conn := range conns {
-		nodes = append(nodes, startLoopbackNode(b, authority, records, raft.NodeID(i+1), conn))
+		nodes = append(nodes, startLoopbackNode(b, authority, records, raft.NodeID(i+1), conn, opener))
 	}
 	return nodes
 }
 
-func startLoopbackNode(b *testing.B, authority *pki.Authority, records []node.NodeRecord, id raft.NodeID, conn net.PacketConn) *node.Node {
+func startLoopbackNode(b *testing.B, authority *pki.Authority, records []node.NodeRecord, id raft.NodeID, conn net.PacketConn, opener node.MachineOpener) *node.Node {
 	b.Helper()
 	store, err := storage.Open(b.TempDir(), storage.Options{FS: vfs.Default})
 	if err != nil {
@@ -87,7 +116,7 @@ func startLoopbackNode(b *testing.B, authority *pki.Authority, records []node.No
 		b.Fatal(err)
 	}
 	n, err := node.Start(node.Config{Cluster: bubbleCluster, Self: id, Nodes: records, Seed: uint64(id)}, node.Parts{
-		Store: store, Modules: node.NewStoredModules(store.Modules()), Opener: adders{}, Clock: clock.System(), Logger: slog.New(slog.DiscardHandler),
+		Store: store, Modules: node.NewStoredModules(store.Modules()), Opener: opener, Clock: clock.System(), Logger: slog.New(slog.DiscardHandler),
 		Network: func(h transport.Handler) (transport.Network, error) {
 			return quic.New(quic.Config{
 				Node: id, Incarnation: 1, Boot: store.Boot(), Cluster: bubbleCluster, Conn: conn, CAs: authority.Pool(), Certificate: certificate(cert),
@@ -110,10 +139,10 @@ func startLoopbackNode(b *testing.B, authority *pki.Authority, records []node.No
 }
 
 // deployLoopback returns the node that leads the new machine's group.
-func deployLoopback(ctx context.Context, b *testing.B, nodes []*node.Node) *node.Node {
+func deployLoopback(ctx context.Context, b *testing.B, nodes []*node.Node, binary []byte) *node.Node {
 	b.Helper()
-	d := node.DigestOf([]byte("any bytes"))
-	if _, _, err := nodes[0].PutModule(ctx, d, strings.NewReader("any bytes")); err != nil {
+	d := node.DigestOf(binary)
+	if _, _, err := nodes[0].PutModule(ctx, d, bytes.NewReader(binary)); err != nil {
 		b.Fatal(err)
 	}
 	m, _, err := nodes[0].Deploy(ctx, "adder", d, node.MachineLimits{})
