@@ -1,11 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"math"
 	"strconv"
-	"strings"
 
 	"github.com/wraft/wraft/sdk/go"
 )
@@ -15,18 +15,22 @@ import (
 const statusOverflow int32 = 2
 
 // counter is a signed 64-bit number.
-type counter struct{ value int64 }
+type counter struct {
+	value int64
+	// answer is the buffer of the last result, used again by the next one.
+	answer []byte
+}
 
 // Apply understands "incr", "add N" and "get".
 func (c *counter) Apply(_ *wraft.Context, command []byte) ([]byte, error) {
-	verb, operand, _ := strings.Cut(strings.TrimSpace(string(command)), " ")
+	verb, operand, _ := bytes.Cut(bytes.TrimSpace(command), []byte(" "))
 	switch {
-	case verb == "get" && operand == "":
+	case string(verb) == "get" && len(operand) == 0:
 		return c.show(), nil
-	case verb == "incr" && operand == "":
+	case string(verb) == "incr" && len(operand) == 0:
 		return c.add(1)
-	case verb == "add":
-		n, err := strconv.ParseInt(strings.TrimSpace(operand), 10, 64)
+	case string(verb) == "add":
+		n, err := strconv.ParseInt(string(bytes.TrimSpace(operand)), 10, 64)
 		if err != nil {
 			return nil, fmt.Errorf("add wants a whole number, got %q", operand)
 		}
@@ -37,7 +41,7 @@ func (c *counter) Apply(_ *wraft.Context, command []byte) ([]byte, error) {
 
 // Query understands "get"; an empty query means the same.
 func (c *counter) Query(_ *wraft.Context, query []byte) ([]byte, error) {
-	if q := strings.TrimSpace(string(query)); q != "" && q != "get" {
+	if q := bytes.TrimSpace(query); len(q) > 0 && string(q) != "get" {
 		return nil, fmt.Errorf("unknown query %q; use get", query)
 	}
 	return c.show(), nil
@@ -52,8 +56,10 @@ func (c *counter) add(n int64) ([]byte, error) {
 }
 
 func (c *counter) show() []byte {
-	b := strconv.AppendInt([]byte(`{"value":`), c.value, 10)
-	return append(b, '}')
+	c.answer = append(c.answer[:0], `{"value":`...)
+	c.answer = strconv.AppendInt(c.answer, c.value, 10)
+	c.answer = append(c.answer, '}')
+	return c.answer
 }
 
 // Snapshot writes the number in decimal, so that an export can be read by eye.
@@ -71,7 +77,7 @@ func (c *counter) Restore(r io.Reader, _ uint32) error {
 	if err != nil {
 		return fmt.Errorf("read snapshot: %w", err)
 	}
-	value, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+	value, err := strconv.ParseInt(string(bytes.TrimSpace(b)), 10, 64)
 	if err != nil {
 		return fmt.Errorf("not a snapshot of a counter: %q", b)
 	}

@@ -1,9 +1,8 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-
-	"github.com/fxamacker/cbor/v2"
 
 	"github.com/wraft/wraft/sdk/go"
 )
@@ -22,45 +21,39 @@ const (
 )
 
 // command is [operation, key, value, expected]; README.md says what each
-// operation makes of them.
+// operation makes of them. All slices are views of the input.
 type command struct {
-	_         struct{} `cbor:",toarray"`
-	Operation string
-	Key       []byte
-	Value     []byte // nil for null
-	Expected  []byte // nil for null
+	operation []byte
+	key       []byte
+	value     []byte // nil for null
+	expected  []byte // nil for null
 }
 
-// decoding refuses what a command never holds, before memory is taken for it.
-var decoding = mustMode(cbor.DecOptions{
-	MaxArrayElements: 16,
-	MaxMapPairs:      16,
-	MaxNestedLevels:  4,
-	IndefLength:      cbor.IndefLengthForbidden,
-	TagsMd:           cbor.TagsForbidden,
-}.DecMode())
+// commandItems is the length of the array that a command is.
+const commandItems = 4
 
-func mustMode(m cbor.DecMode, err error) cbor.DecMode {
-	if err != nil {
-		panic(err) // the options above are constant
-	}
-	return m
-}
+var errNotCommand = errors.New("not a command [operation, key, value, expected]; README.md has the encoding")
 
-// parse decodes and checks a command. Its slices may share memory with b.
+// parse decodes and checks a command.
 func parse(b []byte) (c command, err error) {
-	if err := decoding.Unmarshal(b, &c); err != nil {
-		return c, fmt.Errorf("not a command [operation, key, value, expected]: %w", err)
+	r := reader{rest: b}
+	r.array(commandItems)
+	c.operation = r.text()
+	c.key = r.bytesOrNull()
+	c.value = r.bytesOrNull()
+	c.expected = r.bytesOrNull()
+	if r.failed || len(r.rest) > 0 {
+		return command{}, errNotCommand
 	}
-	if len(c.Key) > keyBytesMax {
-		return c, wraft.Fail(statusTooLarge, fmt.Sprintf("the key has %d bytes, at most %d are allowed", len(c.Key), keyBytesMax))
+	if len(c.key) > keyBytesMax {
+		return c, wraft.Fail(statusTooLarge, fmt.Sprintf("the key has %d bytes, at most %d are allowed", len(c.key), keyBytesMax))
 	}
-	if n := max(len(c.Value), len(c.Expected)); n > valueBytesMax {
+	if n := max(len(c.value), len(c.expected)); n > valueBytesMax {
 		return c, wraft.Fail(statusTooLarge, fmt.Sprintf("the value has %d bytes, at most %d are allowed", n, valueBytesMax))
 	}
 	return c, nil
 }
 
 func unknown(c command, list string) error {
-	return wraft.Fail(statusUnknown, fmt.Sprintf("unknown operation %q; use %s", c.Operation, list))
+	return wraft.Fail(statusUnknown, fmt.Sprintf("unknown operation %q; use %s", c.operation, list))
 }

@@ -14,10 +14,10 @@ var snapshotMagic = []byte("wraft-kv 1\n")
 // Snapshot writes the pairs in the order of their keys, each as two
 // length-prefixed strings (u32 little-endian), after their number (u64).
 func (s *store) Snapshot(w io.Writer) error {
-	b := binary.LittleEndian.AppendUint64(bytes.Clone(snapshotMagic), uint64(len(s.values)))
-	for _, key := range s.keys() {
-		b = appendString(b, key)
-		b = appendString(b, s.values[key])
+	b := binary.LittleEndian.AppendUint64(bytes.Clone(snapshotMagic), uint64(len(s.pairs)))
+	for _, p := range s.inOrder() {
+		b = appendString(b, p.key)
+		b = appendString(b, p.value)
 		if _, err := w.Write(b); err != nil {
 			return err
 		}
@@ -39,7 +39,7 @@ func (s *store) Restore(r io.Reader, _ uint32) error {
 		return errors.New("not a snapshot of a key-value store")
 	}
 	count := binary.LittleEndian.Uint64(head[len(snapshotMagic):])
-	values := map[string][]byte{}
+	pairs := map[string]*pair{}
 	last := ""
 	for n := range count {
 		key, err := readString(r, keyBytesMax)
@@ -54,12 +54,12 @@ func (s *store) Restore(r io.Reader, _ uint32) error {
 			return fmt.Errorf("key %d of %d is out of order", n, count)
 		}
 		last = string(key)
-		values[last] = value
+		pairs[last] = &pair{key: last, value: value}
 	}
 	if n, err := r.Read(head[:1]); n != 0 || err != io.EOF {
 		return errors.New("bytes follow the last value")
 	}
-	s.values, s.sorted = values, nil
+	s.pairs, s.sorted = pairs, nil
 	return nil
 }
 

@@ -5,20 +5,26 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fxamacker/cbor/v2"
-
 	"github.com/wraft/wraft/sdk/go"
 )
 
-// store maps keys to values. Values are never changed in place.
+// store maps keys to values.
 type store struct {
-	values map[string][]byte
-	// sorted lists all keys in order; nil after a key came or went. Scans and
-	// snapshots rebuild it.
-	sorted []string
+	pairs map[string]*pair
+	// sorted lists all pairs in the order of keys; nil after a key came or
+	// went. Scans and snapshots rebuild it.
+	sorted []*pair
+	// answer is the buffer of the last result, used again by the next one.
+	answer []byte
 }
 
-func newStore() *store { return &store{values: map[string][]byte{}} }
+// pair is one key and its value, which no one else holds.
+type pair struct {
+	key   string
+	value []byte
+}
+
+func newStore() *store { return &store{pairs: map[string]*pair{}} }
 
 // Apply executes put, append, cas, delete, and the queries too.
 func (s *store) Apply(_ *wraft.Context, b []byte) ([]byte, error) {
@@ -26,20 +32,25 @@ func (s *store) Apply(_ *wraft.Context, b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch c.Operation {
+	s.answer = s.answer[:0]
+	switch string(c.operation) {
 	case "put":
-		s.put(c.Key, c.Value)
-		return cbor.Marshal(nil)
+		s.put(c.key, c.value)
+		s.answer = append(s.answer, simpleNull)
 	case "append":
-		return s.append(c)
+		err = s.append(c)
 	case "cas":
-		return s.compareAndSet(c)
+		s.answer = appendBool(s.answer, s.compareAndSet(c))
 	case "delete":
-		return cbor.Marshal(s.remove(c.Key))
-	case "get", "scan":
-		return s.read(c)
+		s.answer = appendBool(s.answer, s.remove(c.key))
+	case "get":
+		s.get(c)
+	case "scan":
+		s.scan(c)
+	default:
+		err = unknown(c, "put, append, cas, delete, get or scan")
 	}
-	return nil, unknown(c, "put, append, cas, delete, get or scan")
+	return s.answer, err
 }
 
 // Query executes get and scan.
@@ -48,75 +59,85 @@ func (s *store) Query(_ *wraft.Context, b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.read(c)
+	s.answer = s.answer[:0]
+	switch string(c.operation) {
+	case "get":
+		s.get(c)
+	case "scan":
+		s.scan(c)
+	default:
+		err = unknown(c, "get or scan")
+	}
+	return s.answer, err
 }
 
-func (s *store) read(c command) ([]byte, error) {
-	switch c.Operation {
-	case "get":
-		return cbor.Marshal(s.values[string(c.Key)])
-	case "scan":
-		return s.scan(c)
+func (s *store) get(c command) {
+	if p, ok := s.pairs[string(c.key)]; ok {
+		s.answer = appendBytes(s.answer, p.value)
+	} else {
+		s.answer = append(s.answer, simpleNull)
 	}
-	return nil, unknown(c, "get or scan")
 }
 
 // put stores a copy of the value. A null value is stored as an empty one, so
 // that null always means "no such key".
 func (s *store) put(key, value []byte) {
-	if _, ok := s.values[string(key)]; !ok {
-		s.sorted = nil
-	}
-	s.values[string(key)] = append(make([]byte, 0, len(value)), value...)
+	p := s.at(key)
+	p.value = append(p.value[:0], value...)
 }
 
-func (s *store) append(c command) ([]byte, error) {
-	old := s.values[string(c.Key)]
-	if len(old)+len(c.Value) > valueBytesMax {
-		return nil, wraft.Fail(statusTooLarge, "the value would exceed its limit")
-	}
-	if old == nil {
+// at returns the pair of a key, new if need be.
+func (s *store) at(key []byte) *pair {
+	p, ok := s.pairs[string(key)]
+	if !ok {
+		p = &pair{key: string(key)}
+		s.pairs[p.key] = p
 		s.sorted = nil
 	}
-	value := append(slices.Grow(old, len(c.Value)), c.Value...)
-	if value == nil {
-		value = []byte{}
+	return p
+}
+
+func (s *store) append(c command) error {
+	if p, ok := s.pairs[string(c.key)]; ok && len(p.value)+len(c.value) > valueBytesMax {
+		return wraft.Fail(statusTooLarge, "the value would exceed its limit")
 	}
-	s.values[string(c.Key)] = value
-	return cbor.Marshal(len(value))
+	p := s.at(c.key)
+	p.value = append(p.value, c.value...)
+	s.answer = appendHead(s.answer, majorUint, uint64(len(p.value)))
+	return nil
 }
 
 // compareAndSet sets the value if the present one is the expected one; null
 // stands for "no such key" on both sides.
-func (s *store) compareAndSet(c command) ([]byte, error) {
-	old, exists := s.values[string(c.Key)]
-	if exists != (c.Expected != nil) || !bytes.Equal(old, c.Expected) {
-		return cbor.Marshal(false)
+func (s *store) compareAndSet(c command) bool {
+	p, exists := s.pairs[string(c.key)]
+	if exists != (c.expected != nil) || exists && !bytes.Equal(p.value, c.expected) {
+		return false
 	}
-	if c.Value == nil {
-		s.remove(c.Key)
+	if c.value == nil {
+		s.remove(c.key)
 	} else {
-		s.put(c.Key, c.Value)
+		s.put(c.key, c.value)
 	}
-	return cbor.Marshal(true)
+	return true
 }
 
 func (s *store) remove(key []byte) bool {
-	if _, ok := s.values[string(key)]; !ok {
+	if _, ok := s.pairs[string(key)]; !ok {
 		return false
 	}
-	delete(s.values, string(key))
+	delete(s.pairs, string(key))
 	s.sorted = nil
 	return true
 }
 
-func (s *store) keys() []string {
+func (s *store) inOrder() []*pair {
 	if s.sorted == nil {
-		s.sorted = make([]string, 0, len(s.values))
-		for key := range s.values {
-			s.sorted = append(s.sorted, key)
+		s.sorted = make([]*pair, 0, len(s.pairs))
+		for _, p := range s.pairs {
+			s.sorted = append(s.sorted, p)
 		}
-		slices.Sort(s.sorted)
+		slices.SortFunc(s.sorted, func(a, b *pair) int { return strings.Compare(a.key, b.key) })
 	}
 	return s.sorted
 }
@@ -127,45 +148,44 @@ const (
 	scanBytesMax = 256 << 10
 )
 
-// page is [more, [[key, value], ...]].
-type page struct {
-	_     struct{} `cbor:",toarray"`
-	More  bool
-	Items []item
+// scan lists pairs with a prefix in order, those after the given key if the
+// command has a value, as [more, [[key, value], ...]].
+func (s *store) scan(c command) {
+	page, more := s.page(c)
+	s.answer = appendHead(s.answer, majorArray, 2)
+	s.answer = appendBool(s.answer, more)
+	s.answer = appendHead(s.answer, majorArray, uint64(len(page)))
+	for _, p := range page {
+		s.answer = appendHead(s.answer, majorArray, 2)
+		s.answer = appendBytes(s.answer, p.key)
+		s.answer = appendBytes(s.answer, p.value)
+	}
 }
 
-type item struct {
-	_     struct{} `cbor:",toarray"`
-	Key   []byte
-	Value []byte
-}
-
-// scan lists keys with a prefix in order, those after the given one if the
-// command has a value.
-func (s *store) scan(c command) ([]byte, error) {
-	keys := s.keys()
-	prefix := string(c.Key)
-	start, _ := slices.BinarySearch(keys, prefix)
-	if c.Value != nil {
-		after, found := slices.BinarySearch(keys, string(c.Value))
+// page picks the pairs of one answer; more says that others follow.
+func (s *store) page(c command) (page []*pair, more bool) {
+	all, prefix := s.inOrder(), string(c.key)
+	start, _ := find(all, prefix)
+	if c.value != nil {
+		after, found := find(all, string(c.value))
 		if found {
 			after++
 		}
 		start = max(start, after)
 	}
-	out := page{Items: []item{}}
 	size := 0
-	for _, key := range keys[start:] {
-		if !strings.HasPrefix(key, prefix) {
-			break
+	for n, p := range all[start:] {
+		if !strings.HasPrefix(p.key, prefix) {
+			return all[start : start+n], false
 		}
-		value := s.values[key]
-		size += len(key) + len(value)
-		if len(out.Items) == scanItemsMax || size > scanBytesMax && len(out.Items) > 0 {
-			out.More = true
-			break
+		size += len(p.key) + len(p.value)
+		if n == scanItemsMax || size > scanBytesMax && n > 0 {
+			return all[start : start+n], true
 		}
-		out.Items = append(out.Items, item{Key: []byte(key), Value: value})
 	}
-	return cbor.Marshal(out)
+	return all[start:], false
+}
+
+func find(pairs []*pair, key string) (at int, found bool) {
+	return slices.BinarySearchFunc(pairs, key, func(p *pair, key string) int { return strings.Compare(p.key, key) })
 }

@@ -12,16 +12,17 @@ import (
 	"github.com/wraft/wraft/sdk/go"
 )
 
-// encode makes a command; nil operands are null.
+// encode makes a command with a library, so that the store's own decoder is
+// held against another one; nil operands are null.
 func encode(t *testing.T, operation string, operands ...[]byte) []byte {
 	t.Helper()
-	c := command{Operation: operation}
-	for i, into := range []*[]byte{&c.Key, &c.Value, &c.Expected} {
-		if i < len(operands) {
-			*into = operands[i]
+	items := []any{operation, nil, nil, nil}
+	for i, o := range operands {
+		if o != nil {
+			items[i+1] = o
 		}
 	}
-	b, err := cbor.Marshal(c)
+	b, err := cbor.Marshal(items)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,14 +88,17 @@ func TestBadCommands(t *testing.T) {
 		command []byte
 		status  int32
 	}{
-		"nothing":      {nil, 0},
-		"text":         {bs("put a 1"), 0},
-		"short array":  {[]byte{0x81, 0x63, 'g', 'e', 't'}, 0},
-		"deep":         {deep, 0},
-		"huge length":  {[]byte{0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, 0},
-		"long key":     {encode(t, "put", make([]byte, keyBytesMax+1)), statusTooLarge},
-		"long value":   {encode(t, "put", bs("k"), make([]byte, valueBytesMax+1)), statusTooLarge},
-		"unknown verb": {encode(t, "frob", bs("k")), statusUnknown},
+		"nothing":       {nil, 0},
+		"text":          {bs("put a 1"), 0},
+		"short array":   {[]byte{0x81, 0x63, 'g', 'e', 't'}, 0},
+		"deep":          {deep, 0},
+		"huge length":   {[]byte{0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, 0},
+		"trailing byte": {append(encode(t, "get", bs("k")), 0), 0},
+		"text key":      {[]byte{0x84, 0x63, 'g', 'e', 't', 0x61, 'k', 0xf6, 0xf6}, 0},
+		"indefinite":    {[]byte{0x9f, 0x63, 'g', 'e', 't', 0x41, 'k', 0xf6, 0xf6, 0xff}, 0},
+		"long key":      {encode(t, "put", make([]byte, keyBytesMax+1)), statusTooLarge},
+		"long value":    {encode(t, "put", bs("k"), make([]byte, valueBytesMax+1)), statusTooLarge},
+		"unknown verb":  {encode(t, "frob", bs("k")), statusUnknown},
 	} {
 		_, err := s.Apply(ctx, c.command)
 		var failure *wraft.Error
@@ -102,10 +106,10 @@ func TestBadCommands(t *testing.T) {
 			t.Errorf("%s: error %v, want status %d", name, err, c.status)
 		}
 	}
-	if len(s.values) != 0 {
-		t.Errorf("bad commands left %d keys", len(s.values))
+	if len(s.pairs) != 0 {
+		t.Errorf("bad commands left %d keys", len(s.pairs))
 	}
-	if _, err := s.Query(ctx, encode(t, "put", bs("k"), bs("v"))); err == nil || len(s.values) != 0 {
+	if _, err := s.Query(ctx, encode(t, "put", bs("k"), bs("v"))); err == nil || len(s.pairs) != 0 {
 		t.Errorf("a query wrote: %v", err)
 	}
 }
@@ -117,7 +121,7 @@ func TestValuesDoNotShareTheInputBuffer(t *testing.T) {
 		t.Fatal(err)
 	}
 	clear(b)
-	if got := string(s.values["k"]); got != "value" {
+	if got := string(s.pairs["k"].value); got != "value" {
 		t.Errorf("the value became %q when the buffer was reused", got)
 	}
 }
@@ -144,7 +148,15 @@ func TestScanPages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var p page
+		var p struct {
+			_     struct{} `cbor:",toarray"`
+			More  bool
+			Items []struct {
+				_     struct{} `cbor:",toarray"`
+				Key   []byte
+				Value []byte
+			}
+		}
 		if err := cbor.Unmarshal(b, &p); err != nil {
 			t.Fatal(err)
 		}
@@ -195,4 +207,32 @@ func export(t *testing.T, s *store) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// FuzzParse holds the decoder against a library: whatever it takes for a
+// command, the library must read alike.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte{0x84, 0x63, 'p', 'u', 't', 0x41, 'k', 0x41, 'v', 0xf6})
+	f.Add([]byte{0x84, 0x78, 3, 'c', 'a', 's', 0x59, 0, 1, 'k', 0xf6, 0x40})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := parse(b)
+		if err != nil {
+			return
+		}
+		var want struct {
+			_                    struct{} `cbor:",toarray"`
+			Operation            string
+			Key, Value, Expected []byte
+		}
+		lax, err := cbor.DecOptions{UTF8: cbor.UTF8DecodeInvalid}.DecMode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := lax.Unmarshal(b, &want); err != nil {
+			t.Fatalf("%x: accepted, but the library says %v", b, err)
+		}
+		if string(c.operation) != want.Operation || !bytes.Equal(c.key, want.Key) || !bytes.Equal(c.value, want.Value) || !bytes.Equal(c.expected, want.Expected) {
+			t.Fatalf("%x: got %q, want %q", b, c, want)
+		}
+	})
 }
