@@ -38,8 +38,8 @@ type Instance struct {
 	reader *guest
 	stale  bool
 
-	base    image   // some earlier state of live
-	journal journal // what has been applied since
+	base    image    // some earlier state of live
+	journal journal  // what has been applied since
 	scratch []uint64 // room for the globals of a view
 
 	input  []byte  // encoded commands of the current call

@@ -2,12 +2,27 @@ package plugins_test
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/wraft/wraft/internal/wasmtest"
 	"github.com/wraft/wraft/plugins"
 )
+
+// shared is the engine of all tests that need none of their own, so that each
+// guest is compiled once.
+var shared *plugins.Engine
+
+func TestMain(m *testing.M) {
+	var err error
+	if shared, err = plugins.NewEngine(plugins.Config{}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
 
 // newEngine starts an engine that ends with the test.
 func newEngine(tb testing.TB, c plugins.Config) *plugins.Engine {
@@ -58,7 +73,7 @@ func apply(tb testing.TB, i *plugins.Instance, index uint64, commands ...string)
 }
 
 func TestCounterEndToEnd(t *testing.T) {
-	i := start(t, newEngine(t, plugins.Config{}), wasmtest.Counter(t), plugins.InstanceConfig{})
+	i := start(t, shared, wasmtest.Counter(t), plugins.InstanceConfig{})
 	got := apply(t, i, 1, "incr", "add 40", "bogus", "incr")
 	want := []string{`0 {"value":1}`, `0 {"value":41}`, `1 unknown command "bogus"; use incr, add N or get`, `0 {"value":42}`}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
