@@ -17,8 +17,8 @@ const (
 	pullsMax = 8
 	// campaignTries and campaignPause say how long the node that created a group
 	// asks for its leadership before the ordinary election timeout takes over.
-	campaignTries = 20
-	campaignPause = 50 * time.Millisecond
+	campaignTries = 10
+	campaignPause = 100 * time.Millisecond
 )
 
 // deployLoop drives the Deployer: it creates groups, fetches modules and opens

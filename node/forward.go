@@ -117,8 +117,9 @@ func (f *forwards) peerDown(peer raft.NodeID) {
 	}
 }
 
-// forward passes a request on and waits for the answer.
-func (n *Node) forward(ctx context.Context, to raft.NodeID, g raft.GroupID, op uint8, body any) (reply, error) {
+// forward passes a request on and waits for the answer, for as long as current
+// holds (nil: for ever); changed wakes it to look again.
+func (n *Node) forward(ctx context.Context, to raft.NodeID, g raft.GroupID, op uint8, body any, current func() (holds bool, changed <-chan struct{})) (reply, error) {
 	data, err := batchEncoding.Marshal(body)
 	if err != nil {
 		return reply{}, fmt.Errorf("node: encode forward: %w", err)
@@ -132,7 +133,24 @@ func (n *Node) forward(ctx context.Context, to raft.NodeID, g raft.GroupID, op u
 	if err := n.network.Send(to, transport.Frame{Group: g, Payload: transport.Forward{ID: id, Op: op, Body: data}}); err != nil {
 		return reply{}, fmt.Errorf("%w: %v could not be reached: %w", ErrNoLeader, to, err)
 	}
-	return n.await(ctx, c)
+	if current == nil {
+		return n.await(ctx, c)
+	}
+	for {
+		holds, changed := current()
+		if !holds {
+			return reply{}, &UnknownOutcomeError{Cause: fmt.Errorf("node: %v does not lead any more and has not answered", to)}
+		}
+		select {
+		case r := <-c.done:
+			return r, r.err
+		case <-changed:
+		case <-ctx.Done():
+			return reply{}, ctx.Err()
+		case <-n.stop:
+			return reply{}, ErrStopping
+		}
+	}
 }
 
 // serveForward takes a request that a peer passed on. It must not block.

@@ -90,7 +90,7 @@ func (n *Node) askToPull(ctx context.Context, to raft.NodeID, d Digest) error {
 	patience := n.clock.NewTimer(n.cfg.LeaderWait)
 	defer patience.Stop()
 	for {
-		_, err := n.forward(ctx, to, MetaGroup, forwardPull, forwardedPull{Module: d})
+		_, err := n.forward(ctx, to, MetaGroup, forwardPull, forwardedPull{Module: d}, nil)
 		if !errors.Is(err, transport.ErrNotConnected) {
 			return err
 		}

@@ -220,14 +220,17 @@ func (s *Shard) Unreachable(peer raft.NodeID, g raft.GroupID) {
 	}
 }
 
-// Campaign makes a replica ask for leadership now unless it knows a leader, so
-// that a new group need not wait for an election timeout.
+// Campaign makes a replica ask for leadership now, so that a new group need not
+// wait for an election timeout. A replica that knows a leader or is waiting for
+// votes already goes on with that: asking again would only raise its term.
 func (s *Shard) Campaign(g raft.GroupID) {
-	if r := s.replicas[g]; r != nil && r.core.KnownLeader() == 0 {
-		s.settle(r)
-		r.core.Campaign()
-		s.touch(r)
+	r := s.replicas[g]
+	if r == nil || r.core.KnownLeader() != 0 || r.core.Status().Role == raft.Candidate {
+		return
 	}
+	s.settle(r)
+	r.core.Campaign()
+	s.touch(r)
 }
 
 // Drain moves everything the inputs led to into out, which it resets first.
