@@ -66,6 +66,9 @@ func (c *Core) drainApply() {
 			r.Last = min(limit, cached-1, c.handed+uncachedApplyMax)
 		} else {
 			r.Entries, bytes = c.log.stretch(r.First, limit+1, c.cfg.ApplyBytesMax-c.applyOut)
+			if c.applyOut > 0 && c.applyOut+bytes > c.cfg.ApplyBytesMax {
+				return // not even one more entry fits
+			}
 			r.Last = c.handed + Index(len(r.Entries))
 		}
 		c.fx.Apply = append(c.fx.Apply, r)

@@ -64,7 +64,7 @@ func (w *world) call(count uint64) error {
 	if n.Core == nil || w.now < n.pausedUntil {
 		return nil
 	}
-	n.Core.Tick(w.now)
+	n.Core.Tick(n.clock())
 	for range count {
 		w.history.last++
 		id := w.history.last

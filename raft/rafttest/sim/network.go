@@ -80,8 +80,8 @@ func (t *network) arrive(from raft.NodeID, to *node, m raft.Message) error {
 	if t.w.o.Trace != nil {
 		t.w.tracef("%v->%v %s", from, to.ID, rafttest.Describe(m))
 	}
-	to.Core.Tick(t.w.now)
-	if err := to.Core.Receive(from, m); err != nil && to.failing() == false {
+	to.Core.Tick(to.clock())
+	if err := to.Core.Receive(from, m); err != nil && !to.failing() {
 		return err
 	}
 	return to.settle()

@@ -14,6 +14,7 @@ type node struct {
 	w    *world
 	cfg  raft.Config
 	life uint64 // counts starts; events of an earlier life are void
+	rate uint64 // of its clock, in per mille of the world's
 
 	wakeAt      time.Duration // the earliest tick planned; 0: none
 	pausedUntil time.Duration
@@ -29,11 +30,14 @@ func (n *node) start() error {
 	n.wakeAt, n.syncing, n.applying, n.apply = 0, false, false, nil
 	cfg := n.cfg
 	cfg.Seed = n.w.chance.next("seed", uint64(n.ID))
-	if err := n.Start(cfg, n.w.now); err != nil {
+	if err := n.Start(cfg, n.clock()); err != nil {
 		return err
 	}
 	return n.settle()
 }
+
+// clock is the node's own time: it may run faster or slower than the world's.
+func (n *node) clock() time.Duration { return n.w.now * time.Duration(n.rate) / 1000 }
 
 // later plans something for this life of the node; a paused node does it when it
 // wakes up.
@@ -48,7 +52,7 @@ func (n *node) later(delay time.Duration, do func() error) {
 			n.w.agenda.plan(n.pausedUntil, run)
 			return nil
 		}
-		n.Core.Tick(n.w.now)
+		n.Core.Tick(n.clock())
 		return do()
 	}
 	n.w.agenda.plan(n.w.now+delay, run)
@@ -102,10 +106,13 @@ func (n *node) perform(fx *raft.Effects) error {
 // wake plans the tick that the core asks for.
 func (n *node) wake() {
 	at := n.Core.NextDeadline()
-	if n.wakeAt != 0 && n.wakeAt <= at || at > n.w.now+time.Hour {
+	if at > n.clock()+time.Hour {
 		return
 	}
-	at = max(at, n.w.now)
+	at = max(at*1000/time.Duration(n.rate)+1, n.w.now)
+	if n.wakeAt != 0 && n.wakeAt <= at {
+		return
+	}
 	n.wakeAt = at
 	n.later(at-n.w.now, func() error {
 		if n.wakeAt <= n.w.now {

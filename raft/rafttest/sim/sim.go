@@ -57,6 +57,7 @@ type world struct {
 	// syncTime is what a healthy disk takes, give or take a half.
 	syncTime time.Duration
 	quiet    bool      // clients have stopped
+	skewed   bool      // clocks differ
 	calmAt   raft.Term // the term once a calm run has booted
 }
 
@@ -89,13 +90,24 @@ func newWorld(o Options) *world {
 	w.net.init(w)
 	w.history.init()
 	w.plan.init(w)
+	w.skewed = w.chance.below("skew", 0, 3) == 0
 	first := confchange.New(ids...)
 	for _, id := range ids {
-		n := &node{w: w, Node: rafttest.Node{ID: id, Disk: rafttest.NewDisk(first)}}
+		n := &node{w: w, rate: w.clockRate(id), Node: rafttest.Node{ID: id, Disk: rafttest.NewDisk(first)}}
 		w.nodes = append(w.nodes, n)
 		w.all = append(w.all, &n.Node)
 	}
 	return w
+}
+
+// clockRate lets clocks differ in one of three runs with faults: nothing but
+// liveness may depend on them.
+func (w *world) clockRate(id raft.NodeID) uint64 {
+	if w.result.Calm || !w.skewed {
+		return 1000
+	}
+	w.fault("clock skewed")
+	return 400 + w.chance.below("clock rate", uint64(id), 1200)
 }
 
 // config draws one bound after the other, small ones often: that is where the

@@ -1,0 +1,163 @@
+package raft_test
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/raft/confchange"
+	"github.com/wraft/wraft/raft/rafttest"
+)
+
+// script turns fuzz bytes into small numbers; it yields zeros at its end.
+type script struct{ bytes []byte }
+
+func (s *script) next() uint64 {
+	if len(s.bytes) == 0 {
+		return 0
+	}
+	b := s.bytes[0]
+	s.bytes = s.bytes[1:]
+	if b == 255 {
+		return 1<<64 - 1 // where sums would overflow
+	}
+	return uint64(b)
+}
+
+func (s *script) term() raft.Term   { return raft.Term(s.next()) }
+func (s *script) index() raft.Index { return raft.Index(s.next()) }
+func (s *script) flag() bool        { return s.next()%2 == 1 }
+
+// message builds any message, sound or not.
+func (s *script) message() raft.Message {
+	switch s.next() % 13 {
+	case 0, 1:
+		return s.append()
+	case 2:
+		return raft.AppendReply{
+			Term: s.term(), Rejected: s.flag(), Match: s.index(), PrevIndex: s.index(),
+			HintIndex: s.index(), HintTerm: s.term(), Round: s.next(),
+		}
+	case 3:
+		return raft.Heartbeat{Term: s.term(), Commit: s.index(), Round: s.next()}
+	case 4:
+		return raft.HeartbeatReply{Term: s.term(), Round: s.next()}
+	case 5:
+		return raft.Vote{Term: s.term(), LastIndex: s.index(), LastTerm: s.term(), Transfer: s.flag()}
+	case 6:
+		return raft.VoteReply{Term: s.term(), Granted: s.flag()}
+	case 7:
+		return raft.PreVote{Term: s.term(), LastIndex: s.index(), LastTerm: s.term()}
+	case 8:
+		return raft.PreVoteReply{Term: s.term(), Granted: s.flag()}
+	case 9:
+		return raft.TimeoutNow{Term: s.term()}
+	case 10:
+		return raft.ReadIndex{Term: s.term(), ID: raft.ReadID(s.next())}
+	case 11:
+		return raft.ReadIndexReply{Term: s.term(), ID: raft.ReadID(s.next()), Index: s.index(), Refused: s.flag()}
+	}
+	return nil
+}
+
+func (s *script) append() raft.Append {
+	m := raft.Append{Term: s.term(), PrevIndex: s.index(), PrevTerm: s.term(), Commit: s.index(), Round: s.next()}
+	term := m.PrevTerm
+	for i := range s.next() % 6 {
+		e := raft.Entry{Index: m.PrevIndex + 1 + raft.Index(i), Term: term, Type: raft.EntryCommand}
+		switch s.next() % 8 {
+		case 0:
+			e.Term++
+		case 1:
+			e.Term = s.term()
+		case 2:
+			e.Index = s.index()
+		case 3:
+			e.Type = raft.EntryType(s.next())
+		case 4:
+			e.Type, e.Data = raft.EntryConfig, confchange.New(1, 2, raft.NodeID(3+s.next()%3)).Encode()
+		}
+		term = e.Term
+		m.Entries = append(m.Entries, e)
+	}
+	return m
+}
+
+// act does one thing to the node and carries out what follows.
+func act(t *testing.T, n *rafttest.Node, s *script, now *time.Duration) {
+	switch s.next() % 12 {
+	case 0:
+		*now += time.Duration(s.next()%256) * 20 * time.Millisecond
+		n.Core.Tick(*now)
+	case 1:
+		n.Core.Propose(raft.Proposal{ID: 1, Type: raft.EntryType(s.next()), Data: make([]byte, s.next()%256)})
+	case 2:
+		n.Core.Read(raft.ReadID(s.next()))
+	case 3:
+		n.Core.CancelRead(raft.ReadID(s.next()))
+	case 4:
+		n.Sync(n.Disk.Pending())
+	case 5:
+		n.Core.Unreachable(raft.NodeID(s.next()))
+	case 6:
+		n.Core.Campaign()
+	case 7:
+		n.Core.Fetched(raft.NodeID(s.next()), s.index(), s.append().Entries)
+	default:
+		receive(t, n, s)
+	}
+}
+
+// receive checks that a bad message leaves no trace.
+func receive(t *testing.T, n *rafttest.Node, s *script) {
+	before, pending := n.Core.Status(), n.Core.Pending()
+	m := s.message()
+	err := n.Core.Receive(raft.NodeID(s.next()%6), m)
+	if err == nil {
+		return
+	}
+	if !errors.Is(err, raft.ErrBadMessage) {
+		t.Fatalf("%v", err)
+	}
+	if after := n.Core.Status(); !reflect.DeepEqual(before, after) || pending != n.Core.Pending() {
+		t.Fatalf("%+v was refused (%v) and changed the core:\n%+v\n%+v", m, err, before, after)
+	}
+}
+
+// FuzzStep feeds a voter of three with anything. Whatever comes, it must not
+// panic, must not ask its disk for the impossible, and its cursors stay in order.
+func FuzzStep(f *testing.F) {
+	f.Add([]byte{6, 8, 8, 1, 1, 2, 4, 8, 6, 1, 1, 2, 8, 2, 1, 0, 1, 0, 0, 0, 0, 2, 1, 2, 5, 2, 9})
+	f.Add([]byte{8, 0, 3, 0, 0, 1, 0, 3, 1, 9, 9, 9, 2, 4, 8, 1, 4, 1, 1, 0, 0, 2, 9, 9, 3})
+	f.Add([]byte{8, 5, 2, 0, 0, 0, 2, 4, 8, 3, 2, 9, 1, 2, 0, 255, 0, 255})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		n := &rafttest.Node{ID: 1, Disk: rafttest.NewDisk(confchange.New(1, 2, 3))}
+		now := time.Duration(0)
+		cfg := raft.Config{Group: 1, Seed: 1, CacheBytesMax: 100, UncommittedBytesMax: 1000, PendingReadsMax: 3}
+		if err := n.Start(cfg, now); err != nil {
+			t.Fatal(err)
+		}
+		for s := (&script{data}); len(s.bytes) > 0; {
+			act(t, n, s, &now)
+			fx, err := n.Drain()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range fx.Apply {
+				if err := n.Apply(r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if is := n.Core.Status(); is.Applied > is.Handed || is.Handed > min(is.Commit, is.Persisted) || is.Commit > is.LastIndex {
+				t.Fatalf("cursors out of order: %+v", is)
+			}
+			if restored := n.Disk.Restored(); restored.LastIndex > 0 || restored.HardState.Term > 0 {
+				if _, err := raft.New(raft.Config{ID: 1, Group: 1, Seed: 2}, restored, now); err != nil {
+					t.Fatalf("what was written cannot be restored: %v", err)
+				}
+			}
+		}
+	})
+}
