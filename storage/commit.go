@@ -85,6 +85,10 @@ type commit struct {
 	store                *Store
 	batch                *pebble.Batch
 	entries, truncations uint64
+
+	// Scratch for a hard state, here so that it need not be allocated for each.
+	key   [groupKeyBytes]byte
+	value [recordBytesMax]byte
 }
 
 // take makes the commit the owner of every group in ws, or of none.
@@ -208,10 +212,8 @@ func (c *commit) setHardState(g *group, hs raft.HardState) error {
 		hs.Term == old.Term && old.Vote != 0 && hs.Vote != old.Vote {
 		invariants.Violated("storage: group %d: hard state goes back from %+v to %+v", g.id, old, hs)
 	}
-	var key [groupKeyBytes]byte
-	var value [recordBytesMax]byte
-	if err := c.batch.Set(appendGroupKey(key[:0], keyPrefixHardState, g.id),
-		appendHardState(value[:0], g.id, hs), nil); err != nil {
+	if err := c.batch.Set(appendGroupKey(c.key[:0], keyPrefixHardState, g.id),
+		appendHardState(c.value[:0], g.id, hs), nil); err != nil {
 		return fmt.Errorf("storage: hard state of group %d: %w", g.id, err)
 	}
 	g.hardState = hs
