@@ -158,6 +158,9 @@ func (m *Module) checkWhole(r *reader) {
 	if len(m.functions) > 0 && !m.has(SectionCode) {
 		r.truncated("the module: functions are declared but there is no code")
 	}
+	if m.dataCount > 1 && !m.has(SectionData) {
+		r.truncated("the module: data segments are announced but there are none")
+	}
 }
 
 func (m *Module) has(id SectionID) bool {
