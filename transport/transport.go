@@ -72,6 +72,8 @@ var (
 	ErrNotConnected = errors.New("transport: not connected")
 	// ErrNotFound: the peer does not hold the file that was asked for. Ask another.
 	ErrNotFound = errors.New("transport: not found")
+	// ErrBusy: the peer serves as many files as it may. Retry later, or ask another.
+	ErrBusy = errors.New("transport: busy")
 	// ErrClosed: the network was closed. Stop.
 	ErrClosed = errors.New("transport: closed")
 )

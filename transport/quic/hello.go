@@ -1,0 +1,147 @@
+package quic
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	quicgo "github.com/quic-go/quic-go"
+
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/transport/wire"
+)
+
+// protocolVersion is the version of the protocol between nodes: what frames mean
+// and how they travel. wire.Version is that of their encoding.
+const protocolVersion = 1
+
+// sayHello is the dialling side's part: send a hello, check the answer.
+func (p *peer) sayHello(ctx context.Context, conn *quicgo.Conn) (wire.Hello, error) {
+	stream, err := conn.OpenStreamSync(ctx)
+	if err != nil {
+		return wire.Hello{}, err
+	}
+	if err := writeHello(stream, p.n.ownHello(p.n.dials.Add(1))); err != nil {
+		return wire.Hello{}, err
+	}
+	hello, err := readHello(stream)
+	if err != nil {
+		return wire.Hello{}, err
+	}
+	return hello, p.n.checkHello(hello, p.id)
+}
+
+// greet is the accepting side's part up to the point where the peer's own
+// goroutine takes over: read the hello, check it, find the peer.
+func (n *Network) greet(ctx context.Context, conn *quicgo.Conn) {
+	ctx, cancel := context.WithTimeout(ctx, n.cfg.HandshakeTimeout)
+	defer cancel()
+	unwatch := context.AfterFunc(ctx, func() { _ = conn.CloseWithError(codeHello, "no hello in time") })
+	defer unwatch()
+	a, p, err := n.meet(ctx, conn)
+	if err != nil {
+		n.turnAway(conn, err)
+		return
+	}
+	select {
+	case p.arrivals <- a:
+	case <-conn.Context().Done():
+	case <-p.done:
+		n.turnAway(conn, refuse(ReasonUnknownPeer, "quic: %v was just removed", p.id))
+	}
+}
+
+// meet reads and checks the hello of a connection that was accepted.
+func (n *Network) meet(ctx context.Context, conn *quicgo.Conn) (*arrival, *peer, error) {
+	id, err := n.identify(conn.ConnectionState().TLS)
+	if err != nil {
+		return nil, nil, err
+	}
+	stream, err := conn.AcceptStream(ctx)
+	if err != nil {
+		return nil, nil, refuse(ReasonHello, "quic: no hello from %v: %w", id, err)
+	}
+	hello, err := readHello(stream)
+	if err != nil {
+		return nil, nil, fmt.Errorf("quic: hello of %v: %w", id, err)
+	}
+	if err := n.checkHello(hello, id); err != nil {
+		return nil, nil, err
+	}
+	p, err := n.peer(id)
+	if err != nil {
+		return nil, nil, refuse(ReasonUnknownPeer, "quic: %w", err)
+	}
+	if p.dials() {
+		return nil, nil, refuse(ReasonStale, "quic: %v dialled, but it is the lower ID that dials", id)
+	}
+	return &arrival{conn: conn, stream: stream, hello: hello}, p, nil
+}
+
+// checkHello compares a hello with the certificate and with what this node is.
+func (n *Network) checkHello(h wire.Hello, certified raft.NodeID) error {
+	switch {
+	case h.Cluster != n.cfg.Cluster:
+		return refuse(ReasonCluster, "quic: %v says hello for cluster %q, this is %s", certified, h.Cluster, n.cfg.Cluster)
+	case h.Node != certified:
+		return refuse(ReasonHello, "quic: %v says hello, but the certificate is that of %v", h.Node, certified)
+	case h.VersionMin > protocolVersion || h.VersionMax < protocolVersion:
+		return refuse(ReasonVersion, "quic: %v speaks versions %d to %d, this node %d", certified, h.VersionMin, h.VersionMax, protocolVersion)
+	}
+	return nil
+}
+
+func writeHello(stream *quicgo.Stream, h wire.Hello) error {
+	data, err := wire.AppendHello(nil, h)
+	if err != nil {
+		return err
+	}
+	if _, err := stream.Write(data); err != nil {
+		return err
+	}
+	return stream.Close()
+}
+
+func readHello(stream *quicgo.Stream) (wire.Hello, error) {
+	body, err := wire.ReadSession(stream, wire.KindHello)
+	if err != nil {
+		return wire.Hello{}, err
+	}
+	return wire.DecodeHello(body)
+}
+
+// helloCode is the code a dialling node closes a connection with.
+func helloCode(err error) quicgo.ApplicationErrorCode {
+	var own *refusal
+	if errors.As(err, &own) {
+		return own.reason.code()
+	}
+	return codeHello
+}
+
+// arrival is a connection that a peer dialled and whose hello was accepted; the
+// answer is still due.
+type arrival struct {
+	conn   *quicgo.Conn
+	stream *quicgo.Stream
+	hello  wire.Hello
+}
+
+// after reports whether the connection is newer than a link: of a later life of
+// the peer, or a later one of the same life.
+func (a *arrival) after(l *link) bool {
+	return cmp.Or(
+		cmp.Compare(a.hello.Incarnation, l.hello.Incarnation),
+		cmp.Compare(a.hello.Boot, l.hello.Boot),
+		cmp.Compare(a.hello.Connection, l.hello.Connection),
+	) > 0
+}
+
+// accept answers the hello; from then on the peer may send.
+func (a *arrival) accept(p *peer) (*link, error) {
+	if err := writeHello(a.stream, p.n.ownHello(a.hello.Connection)); err != nil {
+		return nil, fmt.Errorf("quic: answer the hello of %v: %w", p.id, err)
+	}
+	return newLink(p, a.conn, a.hello), nil
+}

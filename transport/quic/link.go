@@ -1,0 +1,89 @@
+package quic
+
+import (
+	"sync"
+
+	quicgo "github.com/quic-go/quic-go"
+
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/transport"
+	"github.com/wraft/wraft/transport/wire"
+)
+
+// Urgencies of streams (RFC 9218): lower goes first, equal ones take turns.
+const (
+	urgencyControl = 0
+	urgencyData    = 3 // appends and forwards
+	urgencyFiles   = 7
+)
+
+// link is an authenticated connection to a peer with its queues. What waits in
+// them falls with it.
+type link struct {
+	p       *peer
+	conn    *quicgo.Conn
+	hello   wire.Hello // the peer's
+	beats   *beatQueue
+	votes   *queue
+	lanes   []*queue // appends
+	forward *queue
+	fetches chan struct{} // holds a token per file being fetched
+	wg      sync.WaitGroup
+}
+
+func newLink(p *peer, conn *quicgo.Conn, hello wire.Hello) *link {
+	cfg := &p.n.cfg
+	l := &link{
+		p: p, conn: conn, hello: hello,
+		beats:   newBeatQueue(cfg.QueueFramesMax),
+		votes:   newQueue(transport.ClassControl, cfg.QueueBytesMax, cfg.QueueFramesMax),
+		forward: newQueue(transport.ClassForward, cfg.QueueBytesMax, cfg.QueueFramesMax),
+		fetches: make(chan struct{}, fetchesPerPeer),
+	}
+	for range cfg.Lanes {
+		l.lanes = append(l.lanes, newQueue(transport.ClassAppend, cfg.QueueBytesMax, cfg.QueueFramesMax))
+	}
+	return l
+}
+
+// startWriters starts to drain the queues.
+func (l *link) startWriters() {
+	l.wg.Go(l.writeBeats)
+	for _, q := range append([]*queue{l.votes, l.forward}, l.lanes...) {
+		l.wg.Go(func() { l.write(q) })
+	}
+}
+
+// startReaders starts to hand over what arrives.
+func (l *link) startReaders() {
+	l.wg.Go(l.readDatagrams)
+	l.wg.Go(l.readStreams)
+	l.wg.Go(l.serveFiles)
+}
+
+// ended reports whether the connection is gone.
+func (l *link) ended() bool { return l.conn.Context().Err() != nil }
+
+// wait returns when all goroutines of the link have; the connection must be gone
+// or closed.
+func (l *link) wait() { l.wg.Wait() }
+
+// send puts a frame into the queue it belongs to.
+func (l *link) send(f transport.Frame, size int) error {
+	var dropped int
+	var err error
+	switch f.Payload.(type) {
+	case raft.Heartbeat, raft.HeartbeatReply:
+		dropped, err = l.beats.push(f)
+	case raft.Append, raft.AppendReply:
+		// Why by group: the frames of a group stay in order, so long as the
+		// connection stands.
+		dropped, err = l.lanes[uint64(f.Group)%uint64(len(l.lanes))].push(f, size)
+	case transport.Forward, transport.ForwardReply:
+		dropped, err = l.forward.push(f, size)
+	default:
+		dropped, err = l.votes.push(f, size)
+	}
+	l.p.dropped.Add(uint64(dropped))
+	return err
+}

@@ -1,0 +1,177 @@
+package quic
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/transport"
+)
+
+// peer is a node of the peer list. Its goroutine, run, brings links up and down.
+type peer struct {
+	n        *Network
+	id       raft.NodeID
+	stop     context.CancelFunc
+	done     chan struct{} // closed when run has returned
+	kick     chan struct{} // holds a token when it is worth trying to dial at once
+	arrivals chan *arrival // connections the peer dialled, after their hello
+	link     atomic.Pointer[link]
+	dropped  atomic.Uint64 // frames
+	links    atomic.Uint64 // that came up
+	chance   *rand.Rand    // run's own
+
+	mu      sync.Mutex // guards all below
+	address string
+	giveUp  context.CancelFunc  // ends the attempt to dial that is under way
+	past    transport.LinkStats // the sums of links that ended
+}
+
+func newPeer(n *Network, at transport.Peer, stop context.CancelFunc) *peer {
+	return &peer{
+		n: n, id: at.ID, stop: stop, address: at.Address,
+		done: make(chan struct{}), kick: make(chan struct{}, 1), arrivals: make(chan *arrival), giveUp: func() {},
+		chance: n.chance(at.ID),
+	}
+}
+
+// dials reports whether this node dials the peer, rather than wait to be dialled.
+func (p *peer) dials() bool { return p.n.cfg.Node < p.id }
+
+// setAddress notes where the peer listens; a change is tried at once, and ends an
+// attempt at the old address.
+func (p *peer) setAddress(address string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.address == address {
+		return
+	}
+	p.address = address
+	signal(p.kick)
+	p.giveUp()
+}
+
+// target returns the address to dial next, and remembers how to end that attempt.
+func (p *peer) target(giveUp context.CancelFunc) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.giveUp = giveUp
+	return p.address
+}
+
+// run keeps a link to the peer until ctx ends.
+func (p *peer) run(ctx context.Context) {
+	var next *arrival
+	pause := backoff{min: p.n.cfg.BackoffMin, max: p.n.cfg.BackoffMax, chance: p.chance}
+	for ctx.Err() == nil {
+		var l *link
+		if p.dials() {
+			l = p.dial(ctx, &pause)
+		} else {
+			l = p.await(ctx, next)
+			next = nil
+		}
+		if l == nil {
+			continue // ctx ended, or the arrival turned out to be dead
+		}
+		began := time.Now()
+		next = p.attend(ctx, l)
+		// Why: a link that falls at once must not be dialled again at once, for ever.
+		if time.Since(began) >= p.n.cfg.BackoffMax {
+			pause.reset()
+		}
+	}
+	if next != nil {
+		_ = next.conn.CloseWithError(codeShutdown, "closing down")
+	}
+}
+
+// await waits for the peer to dial; given an arrival, it takes that. It returns
+// nil when ctx ended or the connection fell meanwhile.
+func (p *peer) await(ctx context.Context, a *arrival) *link {
+	if a == nil {
+		select {
+		case a = <-p.arrivals:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	l, err := a.accept(p)
+	if err != nil {
+		p.n.turnAway(a.conn, err)
+		return nil
+	}
+	return l
+}
+
+// attend runs a link until it ends, ctx ends, or a newer one arrives, which it
+// returns.
+func (p *peer) attend(ctx context.Context, l *link) (next *arrival) {
+	logger := p.n.cfg.Logger.With("node", p.n.cfg.Node, "peer", p.id)
+	l.startWriters()
+	p.links.Add(1)
+	p.link.Store(l)
+	p.n.handler.PeerUp(p.id)
+	l.startReaders()
+	logger.Info("peer connected", "address", l.conn.RemoteAddr().String(), "boot", l.hello.Boot)
+
+	for next == nil && ctx.Err() == nil && !l.ended() {
+		select {
+		case <-l.conn.Context().Done():
+		case <-ctx.Done():
+		case a := <-p.arrivals:
+			if !a.after(l) {
+				p.n.turnAway(a.conn, refuse(ReasonStale, "quic: %v: a connection as new as this one stands", p.id))
+				continue
+			}
+			next = a
+		}
+	}
+	p.link.Store(nil)
+	if next != nil {
+		_ = l.conn.CloseWithError(codeReplaced, "replaced by a newer connection")
+	} else {
+		_ = l.conn.CloseWithError(codeShutdown, "closing down")
+	}
+	l.wait()
+	p.absorb(l)
+	cause := context.Cause(l.conn.Context())
+	p.n.refusals.note(cause, "peer", p.id)
+	if !p.n.isClosed() {
+		logger.Info("peer disconnected", "cause", cause)
+		p.n.handler.PeerDown(p.id)
+	}
+	return next
+}
+
+// absorb adds a link's sums to those of the links before it.
+func (p *peer) absorb(l *link) {
+	now := l.conn.ConnectionStats()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.past.SentBytes += now.BytesSent
+	p.past.RecvBytes += now.BytesReceived
+	p.past.SentPackets += now.PacketsSent
+	p.past.LostPackets += now.PacketsLost
+}
+
+// stats describes the path to the peer.
+func (p *peer) stats() transport.LinkStats {
+	p.mu.Lock()
+	out := p.past
+	p.mu.Unlock()
+	out.Peer, out.Dropped = p.id, p.dropped.Load()
+	out.Reconnects = max(p.links.Load(), 1) - 1
+	if l := p.link.Load(); l != nil {
+		now := l.conn.ConnectionStats()
+		out.Up, out.RTT, out.RTTVariance = true, now.SmoothedRTT, now.MeanDeviation
+		out.SentBytes += now.BytesSent
+		out.RecvBytes += now.BytesReceived
+		out.SentPackets += now.PacketsSent
+		out.LostPackets += now.PacketsLost
+	}
+	return out
+}

@@ -1,0 +1,142 @@
+package quic
+
+import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+
+	quicgo "github.com/quic-go/quic-go"
+
+	"github.com/wraft/wraft/internal/pki"
+	"github.com/wraft/wraft/raft"
+)
+
+// ALPN names the protocol between nodes.
+const ALPN = "wraft-peer/1"
+
+// serverTLS is what this node accepts connections with.
+func (n *Network) serverTLS() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13,
+		NextProtos: []string{ALPN},
+		ClientAuth: tls.RequireAndVerifyClientCert,
+		ClientCAs:  n.cfg.CAs,
+		Time:       n.cfg.Now,
+		// Why no tickets: a resumed session would not look at certificates again.
+		SessionTicketsDisabled: true,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			cert, err := n.cfg.Certificate()
+			return &cert, err
+		},
+		VerifyConnection: func(state tls.ConnectionState) error {
+			_, err := n.identify(state)
+			return err
+		},
+	}
+}
+
+// clientTLS is what this node dials a peer with.
+func (n *Network) clientTLS(peer raft.NodeID) *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13,
+		NextProtos: []string{ALPN},
+		Time:       n.cfg.Now,
+		// Why: crypto/tls would compare the certificate with an address. What counts
+		// is the node's identity, so verifyServer checks the chain and that.
+		InsecureSkipVerify: true,
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			cert, err := n.cfg.Certificate()
+			return &cert, err
+		},
+		VerifyConnection: func(state tls.ConnectionState) error { return n.verifyServer(state, peer) },
+	}
+}
+
+// verifyServer checks all that a dialled node's certificate must be.
+func (n *Network) verifyServer(state tls.ConnectionState, peer raft.NodeID) error {
+	if len(state.PeerCertificates) == 0 {
+		return refuse(ReasonNoCertificate, "quic: the dialled node showed no certificate")
+	}
+	intermediates := x509.NewCertPool()
+	for _, cert := range state.PeerCertificates[1:] {
+		intermediates.AddCert(cert)
+	}
+	_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{
+		Roots: n.cfg.CAs, Intermediates: intermediates, CurrentTime: n.cfg.Now(),
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	})
+	if err != nil {
+		return fmt.Errorf("quic: the dialled node's certificate: %w", err)
+	}
+	id, err := n.identify(state)
+	if err != nil {
+		return err
+	}
+	if id != peer {
+		return refuse(ReasonWrongNode, "quic: dialled %v, but %v answered", peer, id)
+	}
+	return nil
+}
+
+// identify reads who the other side is from its certificate, whose chain was
+// verified, and refuses whoever is no other node of this cluster.
+func (n *Network) identify(state tls.ConnectionState) (raft.NodeID, error) {
+	if state.NegotiatedProtocol != ALPN {
+		return 0, refuse(ReasonProtocol, "quic: the protocol is %q, not %q", state.NegotiatedProtocol, ALPN)
+	}
+	if len(state.PeerCertificates) == 0 {
+		return 0, refuse(ReasonNoCertificate, "quic: no certificate")
+	}
+	cluster, id, err := pki.NodeIdentity(state.PeerCertificates[0])
+	switch {
+	case err != nil:
+		return 0, refuse(ReasonNotANode, "quic: %w", err)
+	case cluster != n.cfg.Cluster:
+		return 0, refuse(ReasonCluster, "quic: %v is of cluster %s, this is %s", id, cluster, n.cfg.Cluster)
+	case id == n.cfg.Node:
+		return 0, refuse(ReasonWrongNode, "quic: the certificate is that of %v, this node itself", id)
+	}
+	return id, nil
+}
+
+// checkOwnCertificate finds a wrong certificate of this node's own at the start,
+// rather than at every peer.
+func (n *Network) checkOwnCertificate() (tls.Certificate, error) {
+	cert, err := n.cfg.Certificate()
+	if err != nil {
+		return cert, fmt.Errorf("quic: own certificate: %w", err)
+	}
+	if len(cert.Certificate) == 0 {
+		return cert, fmt.Errorf("quic: own certificate: %w: it is empty", pki.ErrBadCertificate)
+	}
+	leaf, err := x509.ParseCertificate(cert.Certificate[0])
+	if err != nil {
+		return cert, fmt.Errorf("quic: own certificate: %w: %w", pki.ErrBadCertificate, err)
+	}
+	cluster, id, err := pki.NodeIdentity(leaf)
+	if err != nil {
+		return cert, fmt.Errorf("quic: own certificate: %w", err)
+	}
+	if cluster != n.cfg.Cluster || id != n.cfg.Node {
+		return cert, fmt.Errorf("quic: own certificate: it is that of %v in cluster %s, but this is %v in %s", id, cluster, n.cfg.Node, n.cfg.Cluster)
+	}
+	return cert, nil
+}
+
+// resetKey derives the key of stateless resets (RFC 9000 §10.3) from the node's
+// private key: a restarted node must have the same to tell its peers that their
+// connections are dead.
+func resetKey(cert tls.Certificate) (*quicgo.StatelessResetKey, error) {
+	secret, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+	if err != nil {
+		return nil, fmt.Errorf("quic: own key: %w", err)
+	}
+	derived, err := hkdf.Key(sha256.New, secret, nil, "wraft stateless reset", len(quicgo.StatelessResetKey{}))
+	if err != nil {
+		return nil, fmt.Errorf("quic: own key: %w", err)
+	}
+	key := quicgo.StatelessResetKey(derived)
+	return &key, nil
+}
