@@ -3,12 +3,51 @@
 // socket or log, and its only randomness is the seed it is given. Equal seed and
 // equal inputs give equal effects, byte for byte.
 //
-// The mental model: a driver calls input methods (Tick, Receive, Propose, Read,
-// Persisted, Applied, ...), each of which changes memory only, and then Drain,
-// which moves out everything that has to happen: writes to make durable in
-// order, messages to send now, messages to send once a write is durable,
-// committed ranges to apply, answers to proposals and reads. Many inputs before
-// one Drain are one batch.
+// # The mental model
+//
+// A driver calls input methods (Tick, Receive, Propose, Read, Persisted, Applied,
+// Fetched, ...), each of which changes memory only, and then Drain, which moves
+// out everything that has to happen: writes to make durable in order, messages to
+// send now, messages to send once a write is durable, committed ranges to apply,
+// answers to proposals and reads. Many inputs before one Drain are one batch: one
+// write, one Append per follower, one acknowledgement. The example shows a whole
+// driver.
+//
+// # What a driver promises
+//
+//   - Writes become durable in the order of their IDs, each as a whole; Persisted
+//     tells the core. A failed write or sync is told with PersistFailed and is
+//     final.
+//   - A message in SendAfter leaves only after its write is durable. Messages may
+//     be lost, repeated, delayed and reordered; order costs less.
+//   - Tick comes before Receive when both are due, with a clock that never goes
+//     back; NextDeadline says when it matters next.
+//   - Entries handed in or out are immutable from then on: they are shared.
+//   - Every Fetch is answered by Fetched, and every range for apply, in order, by
+//     Applied.
+//   - The seed differs between nodes and between two starts of a node.
+//
+// # What the core promises
+//
+// Raft's safety as the paper and the thesis state it, with these choices, which
+// are not options: pre-vote, refusal of votes while a leader is heard and for one
+// election timeout after a restart, and a leader that steps down when it hears no
+// quorum for as long. Term and vote are durable before a message shows them. Only
+// entries of the leader's own term commit by counting, its own disk counts like
+// any other, and what is not durable here is not applied here. Nothing at or below the commit index is
+// ever truncated. Linearizable reads never rest on clocks. Whatever a peer sends
+// ends in ErrBadMessage, with nothing changed, when no correct peer sends it.
+// Every queue has a bound in Config.
+//
+// # Where things are
+//
+// core.go dispatches inputs; election.go and vote.go decide who leads; replicate.go
+// is the leader's side of the log and follow.go the follower's; commit.go counts
+// and applies; read.go and propose.go answer clients; write.go is the way to the
+// disk and what waits for it; log.go is the log in memory; check.go is the guard
+// at the gate.
+//
+// # Concurrency
 //
 // One goroutine at a time may use a Core.
 package raft

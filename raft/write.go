@@ -142,10 +142,10 @@ func (c *Core) Persisted(id WriteID) {
 	}
 }
 
-// PersistFailed says that write id failed, or its sync. What is on the disk is
+// PersistFailed says that a write failed, or its sync. What is on the disk is
 // not known any more, so it is final: the core steps down, falls silent and
 // refuses everything. The process should end and say why.
-func (c *Core) PersistFailed(id WriteID, err error) {
+func (c *Core) PersistFailed(_ WriteID, err error) {
 	if c.failed != nil {
 		return
 	}

@@ -1,0 +1,183 @@
+package rafttest
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/raft/confchange"
+	"github.com/wraft/wraft/raft/quorum"
+)
+
+// The tests here make sure that what watches the cores can see: each plants
+// something that breaks a promise and wants it reported.
+
+func entry(index raft.Index, term raft.Term, data string) raft.Entry {
+	return raft.Entry{Index: index, Term: term, Type: raft.EntryCommand, Data: []byte(data)}
+}
+
+func diskWith(t *testing.T, state raft.HardState, entries ...raft.Entry) *Disk {
+	t.Helper()
+	d := NewDisk(confchange.New(1, 2, 3))
+	if err := d.Preload(state, entries); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestDiskRefusesTheImpossible(t *testing.T) {
+	state := raft.HardState{Term: 2, Vote: 1, Commit: 1}
+	two := []raft.Entry{entry(1, 1, "a"), entry(2, 2, "b")}
+	for name, w := range map[string]raft.Write{
+		"a gap":              {ID: 1, Entries: []raft.Entry{entry(4, 2, "c")}},
+		"an overwrite":       {ID: 1, Entries: []raft.Entry{entry(2, 2, "c")}},
+		"committed cut":      {ID: 1, Truncate: true, TruncateAfter: 0},
+		"cut behind the end": {ID: 1, Truncate: true, TruncateAfter: 3},
+		"older term":         {ID: 1, HardState: &raft.HardState{Term: 1, Commit: 1}},
+		"older commit":       {ID: 1, HardState: &raft.HardState{Term: 3}},
+		"commit beyond":      {ID: 1, HardState: &raft.HardState{Term: 3, Commit: 3}},
+		"another vote":       {ID: 1, HardState: &raft.HardState{Term: 2, Vote: 3, Commit: 1}},
+	} {
+		if err := diskWith(t, state, two...).Begin(w); err == nil {
+			t.Errorf("%s is accepted", name)
+		}
+	}
+	d := diskWith(t, state, two...)
+	if err := d.Begin(raft.Write{ID: 2}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Begin(raft.Write{ID: 2}); err == nil {
+		t.Error("one ID twice is accepted")
+	}
+}
+
+func TestCrashKeepsAPrefix(t *testing.T) {
+	for keep := range 3 {
+		d := diskWith(t, raft.HardState{Term: 1}, entry(1, 1, "a"))
+		for i := range raft.WriteID(2) {
+			if err := d.Begin(raft.Write{ID: i + 1, Entries: []raft.Entry{entry(raft.Index(i)+2, 1, "x")}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := d.Entries(1, 99); len(got) != 3 {
+			t.Fatalf("a reader sees %d entries", len(got))
+		}
+		d.Crash(keep)
+		if r := d.Restored(); r.LastIndex != raft.Index(1+keep) || d.Pending() != 0 || len(d.Entries(1, 99)) != 1+keep {
+			t.Errorf("%d of 2 writes kept: %+v", keep, r)
+		}
+	}
+}
+
+func TestSentSeesWhatIsNotDurable(t *testing.T) {
+	for name, m := range map[string]raft.Message{
+		"term":              raft.Heartbeat{Term: 3},
+		"vote request":      raft.Vote{Term: 2},
+		"vote":              raft.VoteReply{Term: 2, Granted: true},
+		"acknowledgement":   raft.AppendReply{Term: 2, Match: 2},
+		"pre-vote":          raft.PreVote{Term: 4},
+		"pre-vote's answer": raft.PreVoteReply{Term: 3},
+	} {
+		n := &Node{ID: 1, Disk: diskWith(t, raft.HardState{Term: 2, Vote: 3}, entry(1, 1, "a"))}
+		if err := NewChecker(quorum.Majority{1, 2, 3}).Sent(n, raft.Envelope{To: 2, Message: m}); err == nil {
+			t.Errorf("%s: not seen", name)
+		}
+	}
+	k := NewChecker(quorum.Majority{1, 2, 3})
+	n := &Node{ID: 1, Disk: diskWith(t, raft.HardState{Term: 2, Vote: 3}, entry(1, 1, "a"))}
+	grant := raft.VoteReply{Term: 2, Granted: true}
+	for _, e := range []raft.Envelope{
+		{To: 3, Message: grant}, {To: 3, Message: grant},
+		{To: 2, Message: raft.AppendReply{Term: 2, Match: 1}}, {To: 2, Message: raft.PreVote{Term: 3}},
+	} {
+		if err := k.Sent(n, e); err != nil {
+			t.Error(err)
+		}
+	}
+	n.Disk = diskWith(t, raft.HardState{Term: 2, Vote: 2})
+	if err := k.Sent(n, raft.Envelope{To: 2, Message: grant}); err == nil {
+		t.Error("two votes in one term: not seen")
+	}
+}
+
+// lone starts a node of a group of voters on a preloaded disk.
+func lone(t *testing.T, id raft.NodeID, state raft.HardState, entries ...raft.Entry) *Node {
+	t.Helper()
+	n := &Node{ID: id, Disk: diskWith(t, state, entries...)}
+	if err := n.Start(raft.Config{Group: 1, Seed: 1}, 0); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestCheckSeesDivergence(t *testing.T) {
+	same := []raft.Entry{entry(1, 1, "a"), entry(2, 1, "b")}
+	other := []raft.Entry{entry(1, 1, "z"), entry(2, 1, "b")}
+	state := raft.HardState{Term: 1}
+	for name, c := range map[string]struct {
+		want string
+		a, b *Node
+	}{
+		"equal":         {"", lone(t, 1, state, same...), lone(t, 2, state, same...)},
+		"another log":   {"another log", lone(t, 1, state, same...), lone(t, 2, state, other...)},
+		"not on quorum": {"no quorum", lone(t, 1, raft.HardState{Term: 1, Commit: 2}, same...), lone(t, 2, state)},
+		"on quorum":     {"", lone(t, 1, raft.HardState{Term: 1, Commit: 2}, same...), lone(t, 2, state, same...)},
+	} {
+		k, all := NewChecker(quorum.Majority{1, 2, 3}), []*Node{c.a, c.b}
+		err := k.Check(c.a, all)
+		if err == nil {
+			err = k.Check(c.b, all)
+		}
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestCheckSeesAWrongApply(t *testing.T) {
+	log := []raft.Entry{entry(1, 1, "a"), entry(2, 1, "b")}
+	a := lone(t, 1, raft.HardState{Term: 1, Commit: 2}, log...)
+	b := lone(t, 2, raft.HardState{Term: 1}, log...)
+	k := NewChecker(quorum.Majority{1, 2, 3})
+	if err := k.Check(a, []*Node{a, b}); err != nil {
+		t.Fatal(err)
+	}
+	a.Applied = []raft.Entry{entry(1, 1, "b")}
+	if err := k.Check(a, []*Node{a, b}); err == nil {
+		t.Error("not seen")
+	}
+	if err := (&Node{ID: 1, Disk: a.Disk}).Apply(raft.ApplyRange{First: 2, Last: 2}); err == nil {
+		t.Error("a gap in what is applied: not seen")
+	}
+}
+
+func TestScriptsFailWhereExpectationsDo(t *testing.T) {
+	begin := []string{"cluster 3", "boot", "elect 1", "propose 1 x", "deliver"}
+	for _, wrong := range []string{
+		"expect-leader 2", "expect-leader 1 7", "expect-leader none", "expect-role 1 follower", "expect-term 1 2",
+		"expect-commit 2 9", "expect-applied 3 1", "expect-vote 2 3", "expect-log 1 1 1 1", "expect-outcome x unknown",
+		"expect-outcome y committed", "expect-outcome x committed no words", "expect-read x 1", "expect-count x elections",
+		"expect-count 2-9 elections", "expect-progress 1 2 probe 2", "expect-progress 1 9 replicate 2",
+		"what", "crash 1", "campaign 9", "cut 1", "limit nothing 1", "log loudly", "inject 1->2 Nothing", "propose 1", "step 1->2",
+	} {
+		if _, err := NewEnvironment().Run(append(begin[:len(begin):len(begin)], wrong)); err == nil {
+			t.Errorf("%q is fine", wrong)
+		}
+	}
+	for _, right := range []string{"expect-leader 1 1", "expect-same", "expect-outcome x committed", "expect-progress 1 2 replicate 2", "# nothing"} {
+		if out, err := NewEnvironment().Run(append(begin[:len(begin):len(begin)], right)); err != nil {
+			t.Errorf("%q: %v\n%s", right, err, out)
+		}
+	}
+}
+
+func TestATickedClusterElects(t *testing.T) {
+	e := NewEnvironment()
+	if _, err := e.Run([]string{"cluster 5", "boot", "tick 40", "expect-same"}); err != nil {
+		t.Fatal(err)
+	}
+	if e.clocks[3] != 40*beat || beat != 100*time.Millisecond {
+		t.Errorf("n3's clock shows %v", e.clocks[3])
+	}
+}
