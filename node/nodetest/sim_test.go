@@ -3,14 +3,23 @@ package nodetest
 import (
 	"flag"
 	"fmt"
+	"os"
+	"strconv"
 	"testing"
 	"time"
 )
 
 var (
-	seeds = flag.Int("seeds", 60, "how many seeds TestSim plays")
+	seeds = flag.Int("seeds", seedsByDefault(), "how many seeds TestSim plays; WRAFT_SIM_SEEDS sets the default")
 	first = flag.Uint64("first", 1, "the first seed")
 )
+
+func seedsByDefault() int {
+	if n, err := strconv.Atoi(os.Getenv("WRAFT_SIM_SEEDS")); err == nil && n > 0 {
+		return n
+	}
+	return 60
+}
 
 // swarm picks a world by its seed: a tenth of them have no faults.
 func swarm(seed uint64) Config {
