@@ -54,88 +54,109 @@ func raw(parts ...[]byte) []byte {
 	return append([]byte("\x00asm\x01\x00\x00\x00"), bytes.Join(parts, nil)...)
 }
 
+// refusal is a binary and what must be said of it.
+type refusal struct {
+	binary []byte
+	rule   wasm.Rule
+	says   string
+}
+
+// strangers are files that are no module, or not all of one.
+var strangers = map[string]refusal{
+	"empty file":  {nil, wasm.RuleNotWasm, "the file is empty"},
+	"text":        {[]byte("hello, world"), wasm.RuleNotWasm, "did you pass the source?"},
+	"long text":   {[]byte(strings.Repeat("ü", 400)), wasm.RuleNotWasm, "did you pass the source?"},
+	"wat":         {[]byte(" (module (func))"), wasm.RuleNotWasm, "assemble it first"},
+	"native":      {[]byte("\x7fELF\x02\x01\x01\x00"), wasm.RuleNotWasm, "native program"},
+	"compressed":  {[]byte("\x1f\x8b\x08\x00\x00"), wasm.RuleNotWasm, "compressed"},
+	"noise":       {[]byte{0xde, 0xad, 0xbe, 0xef, 0}, wasm.RuleNotWasm, "does not start with"},
+	"component":   {[]byte("\x00asm\x0d\x00\x01\x00"), wasm.RuleNotWasm, "component"},
+	"version":     {[]byte("\x00asm\x02\x00\x00\x00"), wasm.RuleNotWasm, "version 02 00 00 00"},
+	"header cut":  {[]byte("\x00asm\x01"), wasm.RuleTruncated, "the header"},
+	"section cut": {raw([]byte{1, 100, 0}), wasm.RuleTruncated, "section 1"},
+	"no code":     {raw([]byte{1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0}), wasm.RuleTruncated, "no code"},
+	"data count":  {with(12, []byte{3}), wasm.RuleTruncated, "announced"},
+}
+
+// malformed are modules that break the format, or rules of their own.
+var malformed = map[string]refusal{
+	"section unknown": {raw([]byte{14, 0}), wasm.RuleMalformed, "section 14"},
+	"section twice":   {raw([]byte{1, 1, 0, 1, 1, 0}), wasm.RuleMalformed, "repeated"},
+	"section order":   {raw([]byte{3, 1, 0, 1, 1, 0}), wasm.RuleMalformed, "out of order"},
+	"section padding": {raw([]byte{1, 2, 0, 0}), wasm.RuleMalformed, "1 bytes too many"},
+	"section overrun": {raw([]byte{1, 1, 5, 0, 0, 0, 0, 0, 0}), wasm.RuleMalformed, "runs over"},
+	"long number":     {raw([]byte{1, 0x80, 0x80, 0x80, 0x80, 0x80, 0}), wasm.RuleMalformed, "longer than 32 bits"},
+	"start":           {with(8, []byte{0}), wasm.RuleStart, "start function"},
+	"bad type":        {with(3, []byte{99}), wasm.RuleMalformed, "type 99"},
+	"bodies missing":  {with(3, []byte{0}), wasm.RuleMalformed, "function bodies for"},
+	"memory import":   {with(2, []byte{1, 'm', 1, 'n', 2, 0, 1}), wasm.RuleImport, "m.n is not a function"},
+	"global type":     {with(6, []byte{0x7e, 0, 0x41, 0, 0x0b}), wasm.RuleMalformed, "type i32 where i64"},
+	"export twice":    {with(7, []byte{6, 'm', 'e', 'm', 'o', 'r', 'y', 2, 0}), wasm.RuleMalformed, "twice"},
+	"export utf8":     {with(7, []byte{1, 0xff, 2, 0}), wasm.RuleMalformed, "UTF-8"},
+	"element table":   {with(9, []byte{0, 0x41, 0, 0x0b, 1, 0}), wasm.RuleMalformed, "table 0 does not exist"},
+	"data overrun":    {with(11, []byte{0, 0x41, 0xff, 0xff, 3, 0x0b, 2, 0, 0}), wasm.RuleMalformed, "overruns the memory"},
+	"unknown opcode":  {body(0x27), wasm.RuleMalformed, "0x27"},
+	"unknown prefix":  {body(0xfc, 200, 1), wasm.RuleMalformed, "0xfc 200"},
+	"block type":      {body(0x02, 0x20), wasm.RuleMalformed, "type 32"},
+	"body after end":  {body(0x0b, 0x01), wasm.RuleMalformed, "after its end"},
+	"body without":    {wasmtestBodyWithoutEnd(), wasm.RuleMalformed, "runs over"},
+	"br_table label":  {body(0x41, 0, 0x0e, 0, 7), wasm.RuleMalformed, "target 7 outside"},
+}
+
+// features are what newer toolchains emit and wraft does not run.
+var features = map[string]refusal{
+	"tag":             {with(13, []byte{0, 0}), wasm.RuleFeature, "exceptions"},
+	"gc type":         {with(1, []byte{0x5f, 0}), wasm.RuleFeature, "function type"},
+	"simd global":     {with(6, []byte{0x7b, 0, 0x41, 0, 0x0b}), wasm.RuleFeature, "-mno-simd128"},
+	"funcref global":  {with(6, []byte{0x70, 1, 0xd0, 0x70, 0x0b}), wasm.RuleTable, "holds a reference"},
+	"global get":      {with(6, []byte{0x7f, 0, 0x23, 0, 0x0b}), wasm.RuleFeature, "imported globals"},
+	"extended const":  {with(6, []byte{0x7f, 0, 0x41, 0, 0x41, 0, 0x6a, 0x0b}), wasm.RuleFeature, "several instructions"},
+	"passive element": {with(9, []byte{1, 0, 0}), wasm.RuleTable, "passive"},
+	"threads":         {body(0xfe, 0x03, 0), wasm.RuleFeature, "-mno-atomics"},
+	"simd":            {body(0xfd, 0x0c), wasm.RuleFeature, "-C target-feature=-simd128"},
+	"tail call":       {body(0x12, 0), wasm.RuleFeature, "tail calls"},
+	"exception":       {body(0x08, 0), wasm.RuleFeature, "-fno-exceptions"},
+	"try_table":       {body(0x1f, 0x40, 0), wasm.RuleFeature, "exceptions"},
+	"gc":              {body(0xfb, 0), wasm.RuleFeature, "garbage collection"},
+	"table.set":       {body(0x26, 0), wasm.RuleTable, "table.set"},
+	"table.grow":      {body(0xfc, 15, 0), wasm.RuleTable, "table.grow"},
+	"table.init":      {body(0xfc, 12, 0, 0), wasm.RuleTable, "table.init"},
+	"table.copy":      {body(0xfc, 14, 0, 0), wasm.RuleTable, "table.copy"},
+	"table.fill":      {body(0xfc, 17, 0), wasm.RuleTable, "table.fill"},
+	"elem.drop":       {body(0xfc, 13, 0), wasm.RuleTable, "elem.drop"},
+}
+
+// bombs are small modules that would cost much.
+var bombs = map[string]refusal{
+	"huge vector":  {raw([]byte{1, 5, 0xff, 0xff, 0xff, 0xff, 0x0f}), wasm.RuleLimit, "typesMax"},
+	"two memories": {with(5, []byte{0, 1}), wasm.RuleLimit, "memories"},
+	"large table":  {with(4, append([]byte{0x70, 0}, wasmtest.Unsigned(2<<20)...)), wasm.RuleLimit, "tableElementsMax"},
+	"nesting":      {nested(6000, 0x02, 0x40), wasm.RuleLimit, "nestingMax"},
+	"wide":         {wide(20_000), wasm.RuleLimit, "costBodyMax"},
+	"loops":        {nested(4500, 0x03, 0x40), wasm.RuleLimit, "costBodyMax"},
+	"br_table":     {branchTable(50_000), wasm.RuleLimit, "brTargetsMax"},
+	"locals":       {locals(1 << 31), wasm.RuleLimit, "localsMax"},
+}
+
 func TestRefusals(t *testing.T) {
-	cases := map[string]struct {
-		binary []byte
-		rule   wasm.Rule
-		says   string
-	}{
-		"empty file":      {nil, wasm.RuleNotWasm, "the file is empty"},
-		"text":            {[]byte("hello, world"), wasm.RuleNotWasm, "did you pass the source?"},
-		"long text":       {[]byte(strings.Repeat("ü", 400)), wasm.RuleNotWasm, "did you pass the source?"},
-		"wat":             {[]byte(" (module (func))"), wasm.RuleNotWasm, "assemble it first"},
-		"native":          {[]byte("\x7fELF\x02\x01\x01\x00"), wasm.RuleNotWasm, "native program"},
-		"compressed":      {[]byte("\x1f\x8b\x08\x00\x00"), wasm.RuleNotWasm, "compressed"},
-		"noise":           {[]byte{0xde, 0xad, 0xbe, 0xef, 0}, wasm.RuleNotWasm, "does not start with"},
-		"component":       {[]byte("\x00asm\x0d\x00\x01\x00"), wasm.RuleNotWasm, "component"},
-		"version":         {[]byte("\x00asm\x02\x00\x00\x00"), wasm.RuleNotWasm, "version 02 00 00 00"},
-		"header cut":      {[]byte("\x00asm\x01"), wasm.RuleTruncated, "the header"},
-		"section cut":     {raw([]byte{1, 100, 0}), wasm.RuleTruncated, "section 1"},
-		"section unknown": {raw([]byte{14, 0}), wasm.RuleMalformed, "section 14"},
-		"section twice":   {raw([]byte{1, 1, 0, 1, 1, 0}), wasm.RuleMalformed, "repeated"},
-		"section order":   {raw([]byte{3, 1, 0, 1, 1, 0}), wasm.RuleMalformed, "out of order"},
-		"section padding": {raw([]byte{1, 2, 0, 0}), wasm.RuleMalformed, "1 bytes too many"},
-		"section overrun": {raw([]byte{1, 1, 5, 0, 0, 0, 0, 0, 0}), wasm.RuleMalformed, "runs over"},
-		"long number":     {raw([]byte{1, 0x80, 0x80, 0x80, 0x80, 0x80, 0}), wasm.RuleMalformed, "longer than 32 bits"},
-		"no code":         {raw([]byte{1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0}), wasm.RuleTruncated, "no code"},
-		"huge vector":     {raw([]byte{1, 5, 0xff, 0xff, 0xff, 0xff, 0x0f}), wasm.RuleLimit, "typesMax"},
-		"start":           {with(8, []byte{0}), wasm.RuleStart, "start function"},
-		"tag":             {with(13, []byte{0, 0}), wasm.RuleFeature, "exceptions"},
-		"bad type":        {with(3, []byte{99}), wasm.RuleMalformed, "type 99"},
-		"bodies missing":  {with(3, []byte{0}), wasm.RuleMalformed, "function bodies for"},
-		"gc type":         {with(1, []byte{0x5f, 0}), wasm.RuleFeature, "function type"},
-		"memory import":   {with(2, []byte{1, 'm', 1, 'n', 2, 0, 1}), wasm.RuleImport, "m.n is not a function"},
-		"two memories":    {with(5, []byte{0, 1}), wasm.RuleLimit, "memories"},
-		"large table":     {with(4, append([]byte{0x70, 0}, wasmtest.Unsigned(2<<20)...)), wasm.RuleLimit, "tableElementsMax"},
-		"simd global":     {with(6, []byte{0x7b, 0, 0x41, 0, 0x0b}), wasm.RuleFeature, "-mno-simd128"},
-		"funcref global":  {with(6, []byte{0x70, 1, 0xd0, 0x70, 0x0b}), wasm.RuleTable, "holds a reference"},
-		"global type":     {with(6, []byte{0x7e, 0, 0x41, 0, 0x0b}), wasm.RuleMalformed, "type i32 where i64"},
-		"global get":      {with(6, []byte{0x7f, 0, 0x23, 0, 0x0b}), wasm.RuleFeature, "imported globals"},
-		"extended const":  {with(6, []byte{0x7f, 0, 0x41, 0, 0x41, 0, 0x6a, 0x0b}), wasm.RuleFeature, "several instructions"},
-		"export twice":    {with(7, []byte{6, 'm', 'e', 'm', 'o', 'r', 'y', 2, 0}), wasm.RuleMalformed, "twice"},
-		"export utf8":     {with(7, []byte{1, 0xff, 2, 0}), wasm.RuleMalformed, "UTF-8"},
-		"passive element": {with(9, []byte{1, 0, 0}), wasm.RuleTable, "passive"},
-		"element table":   {with(9, []byte{0, 0x41, 0, 0x0b, 1, 0}), wasm.RuleMalformed, "table 0 does not exist"},
-		"data overrun":    {with(11, []byte{0, 0x41, 0xff, 0xff, 3, 0x0b, 2, 0, 0}), wasm.RuleMalformed, "overruns the memory"},
-		"data count":      {with(12, []byte{3}), wasm.RuleTruncated, "announced"},
-		"threads":         {body(0xfe, 0x03, 0), wasm.RuleFeature, "-mno-atomics"},
-		"simd":            {body(0xfd, 0x0c), wasm.RuleFeature, "-C target-feature=-simd128"},
-		"tail call":       {body(0x12, 0), wasm.RuleFeature, "tail calls"},
-		"exception":       {body(0x08, 0), wasm.RuleFeature, "-fno-exceptions"},
-		"try_table":       {body(0x1f, 0x40, 0), wasm.RuleFeature, "exceptions"},
-		"gc":              {body(0xfb, 0), wasm.RuleFeature, "garbage collection"},
-		"table.set":       {body(0x26, 0), wasm.RuleTable, "table.set"},
-		"table.grow":      {body(0xfc, 15, 0), wasm.RuleTable, "table.grow"},
-		"table.init":      {body(0xfc, 12, 0, 0), wasm.RuleTable, "table.init"},
-		"table.copy":      {body(0xfc, 14, 0, 0), wasm.RuleTable, "table.copy"},
-		"table.fill":      {body(0xfc, 17, 0), wasm.RuleTable, "table.fill"},
-		"elem.drop":       {body(0xfc, 13, 0), wasm.RuleTable, "elem.drop"},
-		"unknown opcode":  {body(0x27), wasm.RuleMalformed, "0x27"},
-		"unknown prefix":  {body(0xfc, 200, 1), wasm.RuleMalformed, "0xfc 200"},
-		"block type":      {body(0x02, 0x20), wasm.RuleMalformed, "type 32"},
-		"body after end":  {body(0x0b, 0x01), wasm.RuleMalformed, "after its end"},
-		"body without":    {wasmtestBodyWithoutEnd(), wasm.RuleMalformed, "runs over"},
-		"br_table label":  {body(0x41, 0, 0x0e, 0, 7), wasm.RuleMalformed, "target 7 outside"},
-		"nesting":         {nested(6000, 0x02, 0x40), wasm.RuleLimit, "nestingMax"},
-		"wide":            {wide(20_000), wasm.RuleLimit, "costBodyMax"},
-		"loops":           {nested(4500, 0x03, 0x40), wasm.RuleLimit, "costBodyMax"},
-		"br_table":        {branchTable(50_000), wasm.RuleLimit, "brTargetsMax"},
-		"locals":          {locals(1 << 31), wasm.RuleLimit, "localsMax"},
+	for _, cases := range []map[string]refusal{strangers, malformed, features, bombs} {
+		for name, c := range cases {
+			t.Run(name, func(t *testing.T) { checkRefusal(t, c) })
+		}
 	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			_, err := wasm.Read(c.binary, wasm.Limits{})
-			var r *wasm.Refusal
-			if !errors.As(err, &r) {
-				t.Fatalf("got %v", err)
-			}
-			if r.Rule != c.rule || !strings.Contains(r.Error(), c.says) {
-				t.Errorf("rule %s, want %s about %q: %v", r.Rule, c.rule, c.says, r)
-			}
-			if r.Offset < 0 || r.Offset > len(c.binary) {
-				t.Errorf("offset %d of %d bytes", r.Offset, len(c.binary))
-			}
-		})
+}
+
+func checkRefusal(t *testing.T, c refusal) {
+	_, err := wasm.Read(c.binary, wasm.Limits{})
+	var r *wasm.Refusal
+	if !errors.As(err, &r) {
+		t.Fatalf("got %v", err)
+	}
+	if r.Rule != c.rule || !strings.Contains(r.Error(), c.says) {
+		t.Errorf("rule %s, want %s about %q: %v", r.Rule, c.rule, c.says, r)
+	}
+	if r.Offset < 0 || r.Offset > len(c.binary) {
+		t.Errorf("offset %d of %d bytes", r.Offset, len(c.binary))
 	}
 }
 
