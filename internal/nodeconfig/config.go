@@ -34,6 +34,9 @@ type Config struct {
 	// port before it writes down the addresses.
 	APIListener net.Listener   `koanf:"-"`
 	PeerConn    net.PacketConn `koanf:"-"`
+	// CacheDir holds compiled modules and may be deleted; default: cache in DataDir.
+	// Nodes of one process share it, so that a module is compiled once.
+	CacheDir string `koanf:"-"`
 }
 
 // Node says where a node of the cluster is found.

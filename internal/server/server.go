@@ -112,7 +112,11 @@ func (s *Server) openStore(cfg Config) error {
 }
 
 func (s *Server) openEngine(cfg Config) error {
-	engine, err := plugins.NewEngine(plugins.Config{CacheDir: filepath.Join(cfg.DataDir, "cache"), Logger: s.log})
+	cache := cfg.CacheDir
+	if cache == "" {
+		cache = filepath.Join(cfg.DataDir, "cache")
+	}
+	engine, err := plugins.NewEngine(plugins.Config{CacheDir: cache, Logger: s.log})
 	if err != nil {
 		return fmt.Errorf("server: open plugin engine: %w", err)
 	}
