@@ -138,22 +138,8 @@ func TestWASIOutPointersAreChecked(t *testing.T) {
 		"sock_shutdown":     {"ii", []int64{0, 0}, 52},
 		"path_unlink_file":  {"iii", []int64{3, 0, 0}, 52},
 	}
-	e := shared
 	for name, c := range cases {
-		b := wasmtest.NewBuilder()
-		f := b.Import("wasi_snapshot_preview1", name, c.params, "i")
-		code := [][]byte{wasmtest.I32Const(wasmtest.OutputAt)}
-		for k, kind := range c.params {
-			if kind == 'I' {
-				code = append(code, wasmtest.I64Const(c.args[k]))
-			} else {
-				code = append(code, wasmtest.I32Const(int32(c.args[k])))
-			}
-		}
-		code = append(code, wasmtest.Call(f), wasmtest.I32Store(0),
-			store32(wasmtest.OutputAt+4, 0), wasmtest.Answer(wasmtest.OutputAt, 8))
-		i := start(t, e, machineOn(b, code...), plugins.InstanceConfig{})
-		if got, want := apply(t, i, 1, "x")[0], fmt.Sprintf("%d ", c.want); got != want {
+		if got, want := callWASI(t, name, c.params, c.args), fmt.Sprintf("%d ", c.want); got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
