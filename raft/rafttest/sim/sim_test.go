@@ -8,7 +8,7 @@ import (
 // TestSmoke runs some seeds; the command cmd/sim runs as many as one likes.
 func TestSmoke(t *testing.T) {
 	faults, calm := 0, 0
-	for seed := uint64(1); seed <= 40; seed++ {
+	for seed := uint64(1); seed <= smokeSeeds; seed++ {
 		r := Run(Options{Seed: seed, Duration: 2 * time.Minute})
 		if r.Violation != nil {
 			t.Errorf("%v\nrepeat with: go run ./raft/rafttest/cmd/sim -first %d -virtual 2m -trace", r.Violation, seed)
@@ -19,7 +19,7 @@ func TestSmoke(t *testing.T) {
 			faults++
 		}
 	}
-	if faults < 20 || calm == 0 {
+	if smokeSeeds >= 40 && (faults < 20 || calm == 0) {
 		t.Errorf("%d seeds had faults and %d were calm: the swarm is not what it should be", faults, calm)
 	}
 }
