@@ -73,8 +73,8 @@ var rooms = []Room{
 		Modules: []string{modQUIC, modCBOR, modSync}, Why: "the network over QUIC; the only room with peer sockets"},
 	{Path: "transport/fec", Modules: []string{modReedSol}, Why: "a net.PacketConn under QUIC that knows nothing above it"},
 	{Path: "plugins/abi", Why: "names and numbers of the guest ABI"},
-	{Path: "plugins/wasm", Imports: []string{"plugins/abi"}, Why: "reads binaries from strangers before an engine may"},
-	{Path: "plugins/instrument", Imports: []string{"plugins/abi", "plugins/wasm"}, Why: "rewrites a binary; the engine never sees it"},
+	{Path: "plugins/wasm", Imports: []string{"plugins/abi"}, TestImports: []string{"internal/wasmtest"}, Why: "reads binaries from strangers before an engine may"},
+	{Path: "plugins/instrument", Imports: []string{"plugins/abi", "plugins/wasm"}, TestImports: []string{"internal/wasmtest"}, Why: "rewrites a binary; the engine never sees it"},
 	{Path: "plugins", Imports: with(leaves, "plugins/abi", "plugins/instrument", "plugins/wasm"), Modules: []string{modWazero, modXXH3},
 		TestImports: []string{"internal/wasmtest"}, Why: "the only room with the WebAssembly engine"},
 
@@ -94,7 +94,7 @@ var rooms = []Room{
 	{Path: "node/api", Imports: with(leaves, "client", "internal/problem"), Modules: []string{modQUIC, modPrometheus, modSync},
 		TestImports: []string{"node/api/apitest", "internal/pki"}, Why: "declares what it needs of a node, so that it can be tested without one"},
 
-	{Path: "node/api/apitest", Imports: []string{"client", "node/api", "internal/pki"}, Modules: []string{modPrometheus},
+	{Path: "node/api/apitest", Imports: []string{"client", "node/api", "internal/pki"}, Modules: []string{modPrometheus, modCBOR},
 		Why: "a node in memory behind the real API, for tests of what talks to one"},
 
 	// Leaves and tools.
