@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wraft/wraft/client"
+)
+
+// callTimeout is how long call and query try by default.
+const callTimeout = 10 * time.Second
+
+// argumentBytesMax bounds what call and query read from a file or standard
+// input: the most any cluster's limit can be.
+const argumentBytesMax = 64 << 20
+
+func (p *Program) callCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "call MACHINE COMMAND",
+		Short: "Send one command to a machine, exactly once",
+		Long: "Sends one command and prints the machine's answer as it is. COMMAND is the text itself,\n" +
+			"@FILE for a file's content, or - for standard input. The command runs in a session of its\n" +
+			"own: however often it is repeated until an answer arrives, it is applied once.",
+		Example: "  wraftd call counter incr\n  wraftd call kv @command.cbor\n  wraftd call counter incr --server https://10.0.0.1:7443,https://10.0.0.2:7443",
+		Args:    exactArgs("MACHINE", "COMMAND"),
+	}
+	conn := p.connectFlags(cmd, callTimeout)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		data, err := p.argument(args[1])
+		if err != nil {
+			return err
+		}
+		cl, err := p.client(cmd, conn)
+		if err != nil {
+			return err
+		}
+		defer cl.Close()
+		ctx, cancel := context.WithTimeout(cmd.Context(), conn.timeout)
+		defer cancel()
+		session, err := cl.Register(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		result, err := session.Command(ctx, data)
+		if err != nil {
+			return err
+		}
+		return p.printAnswer(result.Data)
+	}
+	return cmd
+}
+
+func (p *Program) queryCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "query MACHINE QUERY",
+		Short: "Read from a machine",
+		Long: "Asks a machine and prints its answer as it is. QUERY is the text itself, @FILE for a file's\n" +
+			"content, or - for standard input. A linearizable read sees every command acknowledged before\n" +
+			"it; a stale one is answered by the node asked, from what it has.",
+		Example: "  wraftd query counter get\n  wraftd query counter get --consistency stale --server https://10.0.0.2:7443",
+		Args:    exactArgs("MACHINE", "QUERY"),
+	}
+	conn := p.connectFlags(cmd, callTimeout)
+	consistency := cmd.Flags().String("consistency", string(client.Linearizable), "linearizable or stale")
+	minIndex := cmd.Flags().Uint64("min-index", 0, "the log index the answering node must have applied")
+	wait := cmd.Flags().Duration("wait", 0, "how long the node may take to reach --min-index")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		data, err := p.argument(args[1])
+		if err != nil {
+			return err
+		}
+		cl, err := p.client(cmd, conn)
+		if err != nil {
+			return err
+		}
+		defer cl.Close()
+		ctx, cancel := context.WithTimeout(cmd.Context(), conn.timeout+*wait)
+		defer cancel()
+		result, err := cl.Query(ctx, args[0], client.Query{
+			Data: data, Consistency: client.Consistency(*consistency), MinIndex: *minIndex, Wait: *wait,
+		})
+		if err != nil {
+			return err
+		}
+		return p.printAnswer(result.Data)
+	}
+	return cmd
+}
+
+// argument reads a command or query given as text, @FILE or -.
+func (p *Program) argument(text string) ([]byte, error) {
+	var from io.Reader
+	switch {
+	case text == "-":
+		from = p.Stdin
+	case len(text) > 1 && text[0] == '@':
+		f, err := os.Open(text[1:])
+		if err != nil {
+			return nil, client.NewProblem(client.CodeLocalFile, "%v", err).WithCause(err)
+		}
+		defer f.Close()
+		from = f
+	default:
+		return []byte(text), nil
+	}
+	data, err := io.ReadAll(io.LimitReader(from, argumentBytesMax+1))
+	if err != nil {
+		return nil, client.NewProblem(client.CodeLocalFile, "%v", err).WithCause(err)
+	}
+	if len(data) > argumentBytesMax {
+		return nil, client.NewProblem(client.CodeCommandTooLarge, "%s holds more than %d bytes", text, argumentBytesMax)
+	}
+	return data, nil
+}
+
+// printAnswer writes what a machine said as it is; on a terminal it ends the line.
+func (p *Program) printAnswer(data []byte) error {
+	if _, err := p.Stdout.Write(data); err != nil {
+		return fmt.Errorf("cli: print: %w", err)
+	}
+	if isTerminal, _ := p.terminal(p.Stdout); isTerminal && len(data) > 0 && data[len(data)-1] != '\n' {
+		fmt.Fprintln(p.Stdout)
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/pki"
+	"github.com/wraft/wraft/raft/quorum"
+)
+
+// certDaysDefault and certDaysMax bound how long a certificate holds.
+const (
+	certDaysDefault = 365
+	certDaysMax     = 3650
+)
+
+func (p *Program) certsCommand() *cobra.Command {
+	return group("certs", "Make an authority and issue certificates", p.certsInitCommand(), p.certsIssueCommand())
+}
+
+func (p *Program) certsInitCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "init --dir DIR",
+		Short: "Make an authority (wraftd init does it too)",
+		Args:  exactArgs(),
+	}
+	dir := cmd.Flags().String("dir", "ca", "folder to write ca.crt and ca.key to")
+	name := cmd.Flags().String("cluster", "wraft", "name of the cluster")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		if err := pki.CheckName("cluster", *name); err != nil {
+			return usage("--cluster: %v", err)
+		}
+		authority, err := pki.NewAuthority(*name, p.Now())
+		if err != nil {
+			return err
+		}
+		if err := saved(authority.Save(*dir)); err != nil {
+			return err
+		}
+		fmt.Fprintln(p.Stdout, filepath.Join(*dir, pki.AuthorityCertFile))
+		return nil
+	}
+	return cmd
+}
+
+func (p *Program) certsIssueCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "issue (--node ID --host HOST... | --client NAME)",
+		Short: "Issue a certificate for a node or a client",
+		Long: "Issues a certificate of the cluster's authority: for a node, valid for the hosts named, or for a\n" +
+			"client, which may do everything until roles are enforced. Nothing is overwritten.",
+		Example: "  wraftd certs issue --ca-dir cluster/ca --client alice --out alice\n  wraftd certs issue --ca-dir cluster/ca --node 4 --host 10.0.0.4 --out node-4",
+		Args:    exactArgs(),
+	}
+	f := cmd.Flags()
+	caDir := f.String("ca-dir", "ca", "folder with ca.crt and ca.key")
+	node := f.Uint64("node", 0, "ID of the node to issue for")
+	hosts := f.StringSlice("host", nil, "names and IP addresses of the node")
+	name := f.String("client", "", "name of the client to issue for")
+	out := f.String("out", ".", "folder to write to")
+	days := f.Int("days", certDaysDefault, "days until the certificate expires")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		if *days < 1 || *days > certDaysMax {
+			return usage("--days %d: use 1 to %d", *days, certDaysMax)
+		}
+		if (*node == 0) == (*name == "") {
+			return usage("say for whom: either --node ID or --client NAME")
+		}
+		authority, err := pki.LoadAuthority(*caDir)
+		if err != nil {
+			return client.NewProblem(client.CodeLocalFile, "--ca-dir: %v", err).WithCause(err)
+		}
+		validity := time.Duration(*days) * 24 * time.Hour
+		file, pair := "node", pki.Pair{}
+		if *name != "" {
+			file = *name
+			pair, err = authority.IssueClient(*name, pki.RoleAdmin, p.Now(), validity)
+		} else {
+			pair, err = authority.IssueNode(quorum.NodeID(*node), *hosts, p.Now(), validity)
+		}
+		if err != nil {
+			return usage("%v", err)
+		}
+		if err := saved(pair.Save(*out, file)); err != nil {
+			return err
+		}
+		fmt.Fprintln(p.Stdout, filepath.Join(*out, file+".crt"))
+		fmt.Fprintln(p.Stdout, filepath.Join(*out, file+".key"))
+		return nil
+	}
+	return cmd
+}
+
+// saved words the error of writing an identity.
+func saved(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrExist):
+		return client.NewProblem(client.CodeAlreadyInitialized, "%v", err).WithCause(err)
+	default:
+		return client.NewProblem(client.CodeLocalFile, "%v", err).WithCause(err)
+	}
+}

@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/providers/posflag"
+	"github.com/knadh/koanf/v2"
+	"github.com/spf13/pflag"
+
+	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/nodeconfig"
+)
+
+const (
+	keyDelimiter   = "."
+	variablePrefix = "WRAFT_"
+	nodesKey       = "nodes"
+)
+
+// setting is a key of the configuration that holds one value.
+type setting struct {
+	key, help string
+	// path marks file names, which a configuration file gives relative to itself.
+	path bool
+}
+
+// settings are all such keys; each is also a variable and a flag of run.
+var settings = []setting{
+	{key: "cluster", help: "name of the cluster"},
+	{key: "node", help: "this node's ID"},
+	{key: "data-dir", help: "folder with everything the node must not lose", path: true},
+	{key: "listen-api", help: "host:port (TCP) for clients (default: the node's api in nodes)"},
+	{key: "listen-peer", help: "host:port (UDP) for other nodes (default: the node's peer in nodes)"},
+	{key: "tls.ca", help: "file with the cluster's authority", path: true},
+	{key: "tls.cert", help: "file with the node's certificate", path: true},
+	{key: "tls.key", help: "file with the node's key", path: true},
+	{key: "tls.client-auth", help: "whether clients must show a certificate: require or none (default require)"},
+	{key: "raft.heartbeat", help: "interval of a leader's heartbeats (default 100ms)"},
+	{key: "raft.election-timeout", help: "silence after which a follower stands for election (default 1s)"},
+	{key: "limits.command-bytes", help: "longest command or query (default 1MiB)"},
+	{key: "limits.module-bytes", help: "largest module (default 64MiB)"},
+	{key: "limits.machine-memory", help: "most memory of one machine (default 256MiB)"},
+	{key: "log.level", help: "debug, info, warn or error (default info)"},
+	{key: "log.format", help: "auto, text or json (default auto: text on a terminal)"},
+}
+
+// nodeKeys are the keys of one entry of nodes.
+var nodeKeys = []string{"id", "peer", "api", "region"}
+
+// clientVariables begin like variables of a node but are for client commands.
+var clientVariables = []string{"WRAFT_SERVER", "WRAFT_CA", "WRAFT_CERT", "WRAFT_KEY"}
+
+// flag is the name of the setting's flag.
+func (s setting) flag() string { return strings.ReplaceAll(s.key, keyDelimiter, "-") }
+
+// variable is the name of the setting's environment variable.
+func (s setting) variable() string {
+	return variablePrefix + strings.ToUpper(strings.NewReplacer(keyDelimiter, "_", "-", "_").Replace(s.key))
+}
+
+// settingFlags adds a flag for each setting.
+func settingFlags(f *pflag.FlagSet) {
+	for _, s := range settings {
+		f.String(s.flag(), "", s.help)
+	}
+}
+
+// loadConfig layers a node's configuration: defaults, then the YAML file, then
+// WRAFT_ variables, then flags. Every error is a CodeConfig problem.
+func loadConfig(path string, environ []string, flags *pflag.FlagSet) (nodeconfig.Config, error) {
+	k := koanf.New(keyDelimiter)
+	if err := loadFile(k, path); err != nil {
+		return nodeconfig.Config{}, err
+	}
+	if err := loadVariables(k, environ); err != nil {
+		return nodeconfig.Config{}, err
+	}
+	if flags != nil {
+		if err := k.Load(posflag.ProviderWithFlag(flags, keyDelimiter, k, changedSetting), nil); err != nil {
+			return nodeconfig.Config{}, configProblem("flags: %v", err)
+		}
+	}
+	var cfg nodeconfig.Config
+	if err := k.Unmarshal("", &cfg); err != nil {
+		return cfg, configProblem("%v", err)
+	}
+	cfg = cfg.WithDefaults()
+	if err := cfg.Validate(); err != nil {
+		return cfg, configProblem("%v", err)
+	}
+	return cfg, nil
+}
+
+func configProblem(format string, args ...any) error {
+	return client.NewProblem(client.CodeConfig, format, args...)
+}
+
+// loadFile reads the YAML file and makes the file names in it independent of the
+// working directory.
+func loadFile(k *koanf.Koanf, path string) error {
+	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return client.NewProblem(client.CodeConfig, "%v", err).
+				WithHint("Write one with wraftd init, or name another with --config.")
+		}
+		return configProblem("%s: %v", path, err)
+	}
+	if err := checkKeys(path, k); err != nil {
+		return err
+	}
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return configProblem("%s: %v", path, err)
+	}
+	for _, s := range settings {
+		if name := k.String(s.key); s.path && name != "" && !filepath.IsAbs(name) {
+			if err := k.Set(s.key, filepath.Join(dir, name)); err != nil {
+				return configProblem("%s: %s: %v", path, s.key, err)
+			}
+		}
+	}
+	return nil
+}
+
+// checkKeys refuses keys that nothing would read.
+func checkKeys(path string, k *koanf.Koanf) error {
+	known := []string{nodesKey}
+	for _, s := range settings {
+		known = append(known, s.key)
+	}
+	var problems []error
+	for _, key := range k.Keys() {
+		if !slices.Contains(known, key) {
+			problems = append(problems, fmt.Errorf("%s: unknown key%s", key, didYouMean(key, known)))
+		}
+	}
+	for i, n := range k.Slices(nodesKey) {
+		for _, key := range n.Keys() {
+			if !slices.Contains(nodeKeys, key) {
+				problems = append(problems, fmt.Errorf("nodes[%d].%s: unknown key%s", i, key, didYouMean(key, nodeKeys)))
+			}
+		}
+	}
+	if len(problems) > 0 {
+		return configProblem("%s: %v", path, errors.Join(problems...))
+	}
+	return nil
+}
+
+// loadVariables reads WRAFT_ variables; those for client commands are left alone.
+func loadVariables(k *koanf.Koanf, environ []string) error {
+	keyOf := make(map[string]string, len(settings))
+	var known []string
+	for _, s := range settings {
+		keyOf[s.variable()] = s.key
+		known = append(known, s.variable())
+	}
+	var unknown []error
+	provider := env.Provider(keyDelimiter, env.Opt{
+		Prefix:      variablePrefix,
+		EnvironFunc: func() []string { return environ },
+		TransformFunc: func(name, value string) (string, any) {
+			key, ok := keyOf[name]
+			if !ok && !slices.Contains(clientVariables, name) {
+				unknown = append(unknown, fmt.Errorf("%s: unknown variable%s", name, didYouMean(name, known)))
+			}
+			return key, value
+		},
+	})
+	if err := k.Load(provider, nil); err != nil {
+		return configProblem("variables: %v", err)
+	}
+	if len(unknown) > 0 {
+		return configProblem("%v", errors.Join(unknown...))
+	}
+	return nil
+}
+
+// changedSetting is the setting of a flag that was given, "" for all other flags.
+func changedSetting(f *pflag.Flag) (string, any) {
+	for _, s := range settings {
+		if f.Changed && f.Name == s.flag() {
+			return s.key, f.Value.String()
+		}
+	}
+	return "", nil
+}

@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"crypto/tls"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/pki"
+)
+
+// serverDefault is asked when nothing else is said.
+const serverDefault = "https://127.0.0.1:7443"
+
+// connection are the flags of commands that talk to a cluster.
+type connection struct {
+	servers       []string
+	ca, cert, key string
+	timeout       time.Duration
+}
+
+// connectFlags adds the flags to cmd. Variables fill those that are not given.
+func (p *Program) connectFlags(cmd *cobra.Command, timeout time.Duration) *connection {
+	c := new(connection)
+	f := cmd.Flags()
+	f.StringSliceVar(&c.servers, "server", nil, "addresses of nodes, with commas or repeated (WRAFT_SERVER; default "+serverDefault+")")
+	f.StringVar(&c.ca, "ca", "", "file with the cluster's authority (WRAFT_CA)")
+	f.StringVar(&c.cert, "cert", "", "file with your certificate (WRAFT_CERT)")
+	f.StringVar(&c.key, "key", "", "file with your key (WRAFT_KEY)")
+	f.DurationVar(&c.timeout, "timeout", timeout, "how long to try")
+	return c
+}
+
+// client makes the client the flags and variables describe. Close it.
+func (p *Program) client(cmd *cobra.Command, c *connection) (*client.Client, error) {
+	given := func(flag, variable string, value *string) {
+		if !cmd.Flags().Changed(flag) {
+			*value = p.getenv(variable)
+		}
+	}
+	given("ca", "WRAFT_CA", &c.ca)
+	given("cert", "WRAFT_CERT", &c.cert)
+	given("key", "WRAFT_KEY", &c.key)
+	servers := c.servers
+	if !cmd.Flags().Changed("server") {
+		servers = splitList(p.getenv("WRAFT_SERVER"))
+	}
+	if len(servers) == 0 {
+		servers = []string{serverDefault}
+	}
+	if c.timeout <= 0 {
+		return nil, usage("--timeout %v: must be above 0", c.timeout)
+	}
+	conf, err := c.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	cl, err := client.New(client.Config{Endpoints: servers, TLS: conf, Timeout: c.timeout})
+	if err != nil {
+		return nil, usage("--server: %v", err)
+	}
+	return cl, nil
+}
+
+// splitList reads a list with commas, without empty entries.
+func splitList(text string) []string {
+	var out []string
+	for _, s := range strings.Split(text, ",") {
+		if s = strings.TrimSpace(s); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (c *connection) tlsConfig() (*tls.Config, error) {
+	conf := &tls.Config{MinVersion: tls.VersionTLS13}
+	if c.ca != "" {
+		pool, err := pki.LoadPool(c.ca)
+		if err != nil {
+			return nil, client.NewProblem(client.CodeTLS, "--ca: %v", err).WithCause(err)
+		}
+		conf.RootCAs = pool
+	}
+	if (c.cert == "") != (c.key == "") {
+		return nil, usage("--cert and --key come together (WRAFT_CERT, WRAFT_KEY)")
+	}
+	if c.cert != "" {
+		pair, err := tls.LoadX509KeyPair(c.cert, c.key)
+		if err != nil {
+			return nil, client.NewProblem(client.CodeTLS, "--cert, --key: %v", err).WithCause(err)
+		}
+		conf.Certificates = []tls.Certificate{pair}
+	}
+	return conf, nil
+}

@@ -1,0 +1,226 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/progress"
+	"github.com/spf13/cobra"
+
+	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/nodeconfig"
+)
+
+const (
+	deployTimeout = 2 * time.Minute
+	barInterval   = 100 * time.Millisecond
+)
+
+// wasmMagic is how every WebAssembly module begins.
+var wasmMagic = []byte("\x00asm")
+
+func (p *Program) deployCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "deploy FILE",
+		Short: "Upload a module and run it as a machine",
+		Long: "Uploads a WebAssembly module and creates a machine that runs it. The module is checked before\n" +
+			"anything is replicated. Deploying the same module under the same name again changes nothing.",
+		Example: "  wraftd deploy counter.wasm\n  wraftd deploy build/kv.wasm --name orders --memory 512MiB",
+		Args:    exactArgs("FILE"),
+	}
+	conn := p.connectFlags(cmd, deployTimeout)
+	name := cmd.Flags().String("name", "", "the machine's name (default: the file's, without its ending)")
+	memory := sizeFlag(cmd, "memory", "most memory of the machine (default: the cluster's)")
+	commandBytes := sizeFlag(cmd, "command-bytes", "longest command of the machine (default: the cluster's)")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		file, err := openModule(args[0])
+		if err != nil {
+			return err
+		}
+		machine := *name
+		if machine == "" {
+			machine = strings.TrimSuffix(filepath.Base(args[0]), filepath.Ext(args[0]))
+			if err := client.CheckMachineName(machine); err != nil {
+				return client.NewProblem(client.CodeBadName, "the file's name makes no name for a machine: %v", err).
+					WithHint("Choose a name with --name.").WithCause(err)
+			}
+		}
+		cl, err := p.client(cmd, conn)
+		if err != nil {
+			return err
+		}
+		defer cl.Close()
+		ctx, cancel := context.WithTimeout(cmd.Context(), conn.timeout)
+		defer cancel()
+		limits := client.MachineLimits{MemoryBytes: uint64(*memory), CommandBytes: uint64(*commandBytes)}
+		info, created, err := p.deploy(ctx, cl, file, machine, limits)
+		if err != nil {
+			return err
+		}
+		return p.printDeployed(cmd, info, created)
+	}
+	return cmd
+}
+
+// deploy uploads and creates.
+func (p *Program) deploy(ctx context.Context, cl *client.Client, file moduleFile, machine string, limits client.MachineLimits) (client.MachineInfo, bool, error) {
+	// Why first: a name that cannot be must not cost an upload.
+	if err := client.CheckMachineName(machine); err != nil {
+		return client.MachineInfo{}, false, err
+	}
+	bar := p.startBar("upload "+machine, file.size)
+	_, _, err := cl.PutModule(ctx, file.digest, file.size, func() (io.ReadCloser, error) { return bar.open(file.path) })
+	bar.stop(err)
+	if err != nil {
+		return client.MachineInfo{}, false, err
+	}
+	return cl.Deploy(ctx, machine, client.DeploySpec{Module: file.digest, Limits: limits})
+}
+
+func (p *Program) printDeployed(cmd *cobra.Command, info client.MachineInfo, created bool) error {
+	err := p.print(cmd, view{
+		value:  info,
+		header: []string{"machine", "module", "group", "index"},
+		rows:   [][]any{{info.Name, info.Module.Short(), info.Group.String(), info.DeployIndex}},
+		names:  []string{info.Name},
+	})
+	if err != nil {
+		return err
+	}
+	if created {
+		fmt.Fprintf(p.Stderr, "deployed %s; next: wraftd call %s COMMAND\n", info.Name, info.Name)
+	} else {
+		fmt.Fprintf(p.Stderr, "%s was deployed already, nothing changed; next: wraftd call %s COMMAND\n", info.Name, info.Name)
+	}
+	return nil
+}
+
+// moduleFile is a file that begins as a module does.
+type moduleFile struct {
+	path   string
+	size   int64
+	digest client.Digest
+}
+
+// openModule checks the plain mistakes and finds the digest.
+func openModule(path string) (moduleFile, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return moduleFile{}, client.NewProblem(client.CodeLocalFile, "%v", err).WithCause(err)
+	}
+	defer f.Close()
+	head := make([]byte, len(wasmMagic))
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return moduleFile{}, client.NewProblem(client.CodeLocalFile, "%v", err).WithCause(err)
+	}
+	if !bytes.Equal(head[:n], wasmMagic) {
+		return moduleFile{}, client.NewProblem(client.CodeNotWASM, "%s begins with %q, not with %q", path, head[:n], wasmMagic)
+	}
+	sum := sha256.New()
+	sum.Write(head)
+	rest, err := io.Copy(sum, f)
+	if err != nil {
+		return moduleFile{}, client.NewProblem(client.CodeLocalFile, "%v", err).WithCause(err)
+	}
+	return moduleFile{path, rest + int64(n), client.DigestFromSum([sha256.Size]byte(sum.Sum(nil)))}, nil
+}
+
+// bar shows the progress of an upload; on anything but a terminal it shows nothing.
+type bar struct {
+	writer  progress.Writer
+	tracker *progress.Tracker
+	done    chan struct{}
+}
+
+func (p *Program) startBar(what string, size int64) *bar {
+	isTerminal, colour := p.terminal(p.Stderr)
+	if !isTerminal {
+		return &bar{}
+	}
+	b := &bar{writer: progress.NewWriter(), tracker: &progress.Tracker{Message: what, Total: size, Units: progress.UnitsBytes}, done: make(chan struct{})}
+	b.writer.SetOutputWriter(p.Stderr)
+	b.writer.SetUpdateFrequency(barInterval)
+	b.writer.SetAutoStop(false)
+	if colour {
+		b.writer.SetStyle(progress.StyleBlocks)
+	}
+	b.writer.AppendTracker(b.tracker)
+	go func() {
+		defer close(b.done)
+		b.writer.Render()
+	}()
+	return b
+}
+
+// open opens the file for one attempt, which begins the bar anew.
+func (b *bar) open(path string) (io.ReadCloser, error) {
+	f, err := os.Open(path)
+	if err != nil || b.tracker == nil {
+		return f, err
+	}
+	b.tracker.SetValue(0)
+	return &countedFile{f, b.tracker}, nil
+}
+
+// stop ends the bar and waits until it is drawn.
+func (b *bar) stop(err error) {
+	if b.writer == nil {
+		return
+	}
+	if err == nil {
+		b.tracker.MarkAsDone()
+	} else {
+		b.tracker.MarkAsErrored()
+	}
+	b.writer.Stop()
+	<-b.done
+}
+
+// countedFile moves the bar as it is read.
+type countedFile struct {
+	*os.File
+	tracker *progress.Tracker
+}
+
+// Read reads the file.
+func (c *countedFile) Read(p []byte) (int, error) {
+	n, err := c.File.Read(p)
+	c.tracker.Increment(int64(n))
+	return n, err
+}
+
+// sizeFlag adds a flag for a size such as 64MiB.
+func sizeFlag(cmd *cobra.Command, name, help string) *nodeconfig.Size {
+	s := new(nodeconfig.Size)
+	cmd.Flags().Var((*sizeValue)(s), name, help)
+	return s
+}
+
+// sizeValue is a Size as a flag.
+type sizeValue nodeconfig.Size
+
+// Set reads the flag's text.
+func (v *sizeValue) Set(text string) (err error) {
+	*(*nodeconfig.Size)(v), err = nodeconfig.ParseSize(text)
+	return err
+}
+
+// String is "" for no size, so that the help shows no default.
+func (v *sizeValue) String() string {
+	if *v == 0 {
+		return ""
+	}
+	return nodeconfig.Size(*v).String()
+}
+
+// Type is the word the help shows.
+func (v *sizeValue) Type() string { return "size" }

@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/nodeconfig"
+)
+
+func (p *Program) machinesCommand() *cobra.Command {
+	return group("machines", "List and show machines", p.machinesListCommand(), p.machinesShowCommand())
+}
+
+func (p *Program) machinesListCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "list", Short: "List all machines", Args: exactArgs()}
+	conn := p.connectFlags(cmd, callTimeout)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cl, err := p.client(cmd, conn)
+		if err != nil {
+			return err
+		}
+		defer cl.Close()
+		ctx, cancel := context.WithTimeout(cmd.Context(), conn.timeout)
+		defer cancel()
+		machines, err := cl.Machines(ctx)
+		if err != nil {
+			return err
+		}
+		v := view{
+			value:  map[string]any{"machines": machines},
+			header: []string{"machine", "module", "group", "leader", "term", "commit", "applied", "state"},
+		}
+		for _, m := range machines {
+			v.names = append(v.names, m.Name)
+			v.rows = append(v.rows, []any{m.Name, m.Module.Short(), m.Group.String(), dash(m.Leader.String()), m.Term, m.Commit, m.Applied, string(m.State)})
+		}
+		return p.print(cmd, v)
+	}
+	return cmd
+}
+
+func (p *Program) machinesShowCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "show MACHINE", Short: "Show one machine, as the node asked sees it",
+		Example: "  wraftd machines show counter\n  wraftd machines show counter --export --server https://10.0.0.2:7443",
+		Args:    exactArgs("MACHINE"),
+	}
+	conn := p.connectFlags(cmd, callTimeout)
+	export := cmd.Flags().Bool("export", false, "also run the machine's snapshot export on that node and show its digest")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		cl, err := p.client(cmd, conn)
+		if err != nil {
+			return err
+		}
+		defer cl.Close()
+		ctx, cancel := context.WithTimeout(cmd.Context(), conn.timeout)
+		defer cancel()
+		m, err := cl.Machine(ctx, args[0], *export)
+		if err != nil {
+			return err
+		}
+		return p.print(cmd, view{value: m, rows: machineRows(m), names: []string{m.Name}})
+	}
+	return cmd
+}
+
+// machineRows is one line per fact.
+func machineRows(m client.MachineInfo) [][]any {
+	rows := [][]any{
+		{"machine", m.Name},
+		{"state", string(m.State)},
+		{"group", m.Group.String()},
+		{"module", string(m.Module)},
+		{"leader", dash(m.Leader.String())},
+		{"term", m.Term},
+		{"commit", m.Commit},
+		{"applied", m.Applied},
+		{"deployed at", m.DeployIndex},
+	}
+	if m.StateReason != "" {
+		rows = append(rows, []any{"reason", m.StateReason})
+	}
+	if m.ModuleBytes != 0 {
+		rows = append(rows, []any{"module size", fmt.Sprintf("%.1fMiB", float64(m.ModuleBytes)/float64(nodeconfig.MiB))})
+	}
+	if m.Limits.MemoryBytes != 0 {
+		rows = append(rows, []any{"memory limit", nodeconfig.Size(m.Limits.MemoryBytes).String()})
+	}
+	if m.Limits.CommandBytes != 0 {
+		rows = append(rows, []any{"command limit", nodeconfig.Size(m.Limits.CommandBytes).String()})
+	}
+	if m.ExportDigest != "" {
+		rows = append(rows, []any{"export", string(m.ExportDigest)}, []any{"export at", m.ExportIndex})
+	}
+	return rows
+}

@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/node/api/apitest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"wraftd": func() { os.Exit(Main()) }})
+}
+
+// TestScripts runs testdata/script/*.txtar. Each script finds a fake node of its
+// own through the variables wraftd reads; $FAKE_DIR holds its certificates.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		UpdateScripts:       *update,
+		Setup:               func(env *testscript.Env) error { return setupFake(t, env) },
+		Condition: func(cond string) (bool, error) {
+			if cond == "real" {
+				return !testing.Short(), nil
+			}
+			return false, errors.New("unknown condition " + cond)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "appears": appears, "mkmodule": makeModule},
+	})
+}
+
+// setupFake serves a fake node with a counter and a kv machine to one script.
+func setupFake(t *testing.T, env *testscript.Env) error {
+	b := apitest.New(func(state *string, command []byte) ([]byte, error) {
+		if len(command) > 0 && command[0] == 0x84 { // the head of a kv command
+			return apitest.KV(state, command)
+		}
+		return apitest.Counter(state, command)
+	})
+	b.AddMachine("counter")
+	b.AddMachine("kv")
+	s := apitest.Start(t, b, apitest.Options{CommandBytesMax: 1 << 10, ModuleBytesMax: 1 << 20})
+	env.Setenv("FAKE_DIR", s.Dir)
+	env.Setenv("FAKE_SERVER", s.Address)
+	env.Setenv("WRAFT_SERVER", "https://"+s.Address)
+	env.Setenv("WRAFT_CA", s.File("ca.crt"))
+	env.Setenv("WRAFT_CERT", s.File("admin.crt"))
+	env.Setenv("WRAFT_KEY", s.File("admin.key"))
+	return nil
+}
+
+// exits runs a program and wants its exit code: exits CODE PROGRAM ARGS...
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGS...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		code = exit.ExitCode()
+	case err != nil:
+		ts.Fatalf("%v", err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("%v: exit code %d, want %s\n%s", args[1:], code, args[0], ts.ReadFile("stderr"))
+	}
+}
+
+// makeModule writes a file that begins as a module does: mkmodule FILE SIZE FILLER
+func makeModule(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: mkmodule FILE SIZE FILLER")
+	}
+	size, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	data := append([]byte("\x00asm\x01\x00\x00\x00"), strings.Repeat(args[2], size)...)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o644))
+}
+
+// appearsDeadline is how long a file may take to appear.
+const appearsDeadline = time.Minute
+
+// appears waits until a file exists: appears FILE
+func appears(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: appears FILE")
+	}
+	deadline := time.After(appearsDeadline)
+	for {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+		select {
+		case <-deadline:
+			ts.Fatalf("%s does not appear", args[0])
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// TestEveryExitCodeIsMeant ties the scripts' numbers to the catalogue's names.
+func TestEveryExitCodeIsMeant(t *testing.T) {
+	for exit, want := range map[client.Exit]int{
+		client.ExitOK: 0, client.ExitFailed: 1, client.ExitUsage: 2, client.ExitUnreachable: 3, client.ExitTLS: 4, client.ExitNoQuorum: 5,
+		client.ExitNotFound: 6, client.ExitConflict: 7, client.ExitRefused: 8, client.ExitNegative: 9, client.ExitInterrupted: 130,
+	} {
+		if int(exit) != want {
+			t.Errorf("exit code %d, want %d: scripts depend on it", exit, want)
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wraft/wraft/client"
+)
+
+func (p *Program) statusCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show the cluster, and what to do when something is wrong",
+		Long:  "Shows nodes and machines as the node asked sees them, and the next thing to do.",
+		Args:  exactArgs(),
+	}
+	conn := p.connectFlags(cmd, callTimeout)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cl, err := p.client(cmd, conn)
+		if err != nil {
+			return err
+		}
+		defer cl.Close()
+		ctx, cancel := context.WithTimeout(cmd.Context(), conn.timeout)
+		defer cancel()
+		info, err := cl.Cluster(ctx)
+		if err != nil {
+			return err
+		}
+		return p.printStatus(cmd, info)
+	}
+	return cmd
+}
+
+// printStatus is the only command with two tables; each has a line of its own kind.
+func (p *Program) printStatus(cmd *cobra.Command, info client.ClusterInfo) error {
+	var names []string
+	for _, n := range info.Nodes {
+		names = append(names, "node/"+n.ID.String())
+	}
+	for _, g := range info.Groups {
+		if g.Machine != "" {
+			names = append(names, "machine/"+g.Machine)
+		}
+	}
+	if outputOf(cmd) != formatTable {
+		return p.print(cmd, view{value: info, names: names})
+	}
+	fmt.Fprintf(p.Stdout, "cluster %s, as node %d sees it\n\n", info.Cluster, info.ServedBy)
+	p.printTable([]string{"node", "name", "role", "up", "rtt", "region", "api", "peer"}, nodeRows(info))
+	fmt.Fprintln(p.Stdout)
+	p.printTable([]string{"group", "machine", "leader", "term", "commit", "applied", "state"}, groupRows(info))
+	fmt.Fprintln(p.Stdout, "\n"+advice(info))
+	return nil
+}
+
+func nodeRows(info client.ClusterInfo) [][]any {
+	var rows [][]any
+	for _, n := range info.Nodes {
+		up, rtt := "no", "-"
+		if n.Up {
+			up = "yes"
+		}
+		if n.RTT > 0 {
+			rtt = n.RTT.Round(10 * time.Microsecond).String()
+		}
+		rows = append(rows, []any{n.ID.String(), n.Name, dash(n.Role), up, rtt, dash(n.Region), n.API, n.Peer})
+	}
+	return rows
+}
+
+func groupRows(info client.ClusterInfo) [][]any {
+	var rows [][]any
+	for _, g := range info.Groups {
+		name := g.Machine
+		if name == "" {
+			name = "(meta)"
+		}
+		rows = append(rows, []any{g.Group.String(), name, dash(g.Leader.String()), g.Term, g.Commit, g.Applied, dash(string(g.State))})
+	}
+	return rows
+}
+
+// advice is the next thing to do: the worst problem first.
+func advice(info client.ClusterInfo) string {
+	up, quorum := 0, len(info.Nodes)/2+1
+	var down *client.NodeInfo
+	for i, n := range info.Nodes {
+		if n.Up {
+			up++
+		} else if down == nil {
+			down = &info.Nodes[i]
+		}
+	}
+	switch {
+	case up < quorum:
+		return fmt.Sprintf("next: start more nodes, such as node %d (%s): %d of %d are up as node %d sees it, and %d are needed for anything to be written",
+			down.ID, down.Peer, up, len(info.Nodes), info.ServedBy, quorum)
+	case len(info.Groups) == 0 || info.Groups[0].Leader == 0:
+		return "next: ask again; the meta group has no leader at the moment. If it lasts, check that nodes reach each other over UDP"
+	}
+	for _, g := range info.Groups {
+		switch {
+		case g.State == client.MachineHalted:
+			return fmt.Sprintf("next: machine %s is halted on node %d: %s", g.Machine, info.ServedBy, g.StateReason)
+		case g.Leader == 0:
+			return fmt.Sprintf("next: ask again; machine %s has no leader at the moment", g.Machine)
+		}
+	}
+	switch {
+	case down != nil:
+		return fmt.Sprintf("next: start node %d (%s); %d of %d nodes are up, %d more may fail", down.ID, down.Peer, up, len(info.Nodes), up-quorum)
+	case len(info.Groups) == 1:
+		return "next: deploy a machine with: wraftd deploy FILE"
+	default:
+		return fmt.Sprintf("all is well: %d of %d nodes are up, %d may fail", up, len(info.Nodes), up-quorum)
+	}
+}
