@@ -57,7 +57,8 @@ type Config struct {
 	InflightAppendsMax int
 	InflightBytesMax   uint64
 	// CacheBytesMax is the tail of the log kept in memory. Default 32 MiB. Entries
-	// that are not persisted and applied stay whatever it says.
+	// that are not applied may take as much again; what is not persisted stays
+	// whatever it says, and a leader with too much of that refuses proposals.
 	CacheBytesMax uint64
 	// ApplyBytesMax bounds what is handed out for apply and not reported by
 	// Applied. Default 16 MiB; one range is always let out.

@@ -60,6 +60,10 @@ func (c *Core) refusal(p *Proposal) error {
 		return ErrBackpressure
 	case c.uncommitted > 0 && c.uncommitted+bytes > c.cfg.UncommittedBytesMax:
 		return ErrBackpressure
+	case c.log.bytes > 2*c.cfg.CacheBytesMax+c.cfg.UncommittedBytesMax:
+		// Why: followers may commit without this disk, but what is not durable here
+		// stays in memory.
+		return ErrBackpressure
 	}
 	return nil
 }

@@ -262,3 +262,39 @@ func TestTheCacheIsTrimmed(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 }
+
+func TestMemoryIsBoundedWhenDiskOrMachineLag(t *testing.T) {
+	cfg := raft.Config{CacheBytesMax: 10_000, UncommittedBytesMax: 20_000}
+	l := newLab(t, cfg, fresh(1, 2, 3))
+	l.lead(2, 3)
+	l.ack(2, 3)
+	l.held = true // two followers commit, the leader's own disk stands still
+	refused := 0
+	for id := range 200 {
+		l.propose(raft.ProposalID(id+1), 1000)
+		l.ack(2, 3)
+		l.core.Drain(&l.fx)
+		s := l.core.Status()
+		if s.CacheBytes > 42_000 {
+			t.Fatalf("%d bytes in memory", s.CacheBytes)
+		}
+		if refused = 200 - int(s.LastIndex); s.Commit != s.LastIndex {
+			t.Fatalf("%+v", s)
+		}
+	}
+	if refused < 150 {
+		t.Fatalf("only %d proposals were refused", refused)
+	}
+	f := newLab(t, cfg, fresh(1, 2, 3)) // its machine stands still
+	for i := range raft.Index(200) {
+		term := raft.Term(1)
+		if i == 0 {
+			term = 0
+		}
+		f.receive(2, raft.Append{Term: 1, PrevIndex: i, PrevTerm: term, Entries: entries(i+1, 1, 1, 1000), Commit: i})
+		f.drain()
+	}
+	if s := f.core.Status(); s.CacheBytes > 22_000 || s.Commit != 199 || s.Handed == 0 || s.Applied != 0 {
+		t.Fatalf("%+v", s)
+	}
+}

@@ -158,7 +158,9 @@ func (c *Core) PersistFailed(_ WriteID, err error) {
 	c.fx.Events = append(c.fx.Events, DiskFailed{Err: err})
 }
 
-// trimCache drops entries from memory that are durable and applied.
+// trimCache drops entries from memory that are durable and applied, and, when a
+// machine lags far behind, also those that it will have to read from storage.
 func (c *Core) trimCache() {
 	c.log.evict(min(c.w.durable, c.applied), c.cfg.CacheBytesMax)
+	c.log.evict(c.w.durable, 2*c.cfg.CacheBytesMax)
 }

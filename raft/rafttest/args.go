@@ -169,6 +169,8 @@ func (v values) message(kind string) (raft.Message, error) {
 		return raft.PreVoteReply{Term: term, Granted: v["granted"] == 1, Reason: raft.RefusalReason(v["reason"])}, nil
 	case "Heartbeat":
 		return raft.Heartbeat{Term: term, Commit: raft.Index(v["commit"]), Round: v["round"]}, nil
+	case "HeartbeatReply":
+		return raft.HeartbeatReply{Term: term, Round: v["round"]}, nil
 	case "Append":
 		return v.append(term), nil
 	}
