@@ -32,6 +32,7 @@ const (
 	fetchesPerPeer      = 4
 	streamWindowBytes   = 4 << 20
 	handshakesMax       = 64
+	handshakesTrusted   = 16
 	connectionIDBytes   = 12
 	deliverFramesMax    = 256
 	writeBytesMax       = 256 << 10

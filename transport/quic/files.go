@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"time"
 
 	quicgo "github.com/quic-go/quic-go"
@@ -56,7 +57,7 @@ func (n *Network) OpenFile(ctx context.Context, from raft.NodeID, name string, o
 func (l *link) fetch(ctx context.Context, request []byte, offset int64) (*fetch, int64, error) {
 	stream, err := l.conn.OpenStreamSync(ctx)
 	if err != nil {
-		return nil, 0, l.lost(ctx, err)
+		return nil, 0, lost(ctx, err)
 	}
 	giveUp := func() {
 		stream.CancelRead(streamGivenUp)
@@ -75,21 +76,24 @@ func (l *link) fetch(ctx context.Context, request []byte, offset int64) (*fetch,
 	}
 	if err != nil {
 		giveUp()
-		return nil, 0, l.lost(ctx, err)
+		return nil, 0, lost(ctx, err)
 	}
 	return &fetch{l: l, stream: stream, left: int64(reply.Size) - offset}, int64(reply.Size), nil
 }
 
 // lost names an error by what the caller can do about it.
-func (l *link) lost(ctx context.Context, err error) error {
+func lost(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if l.ended() {
+	if connectionLost(err) {
 		return fmt.Errorf("%w: %w", transport.ErrNotConnected, err)
 	}
 	return err
 }
+
+// connectionLost reports whether a stream's error is that of its connection.
+func connectionLost(err error) bool { return errors.Is(err, net.ErrClosed) }
 
 // ask writes a request and reads the reply.
 func ask(stream *quicgo.Stream, request []byte) (wire.FileReply, error) {
@@ -144,7 +148,7 @@ func (f *fetch) Read(b []byte) (int, error) {
 		return n, nil
 	case errors.Is(err, io.EOF):
 		return 0, io.ErrUnexpectedEOF
-	case f.l.ended():
+	case connectionLost(err):
 		return 0, fmt.Errorf("%w: %w", transport.ErrNotConnected, err)
 	}
 	return 0, err

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	quicgo "github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/testutils/simnet"
 
 	"github.com/wraft/wraft/internal/pki"
@@ -189,67 +187,17 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// simWorld is a network with a delay per link and a filter for packets.
-type simWorld struct {
-	simnet.PerfectRouter
-
-	mu   sync.Mutex
-	drop func(from, to raft.NodeID) bool
-}
-
-// newSimWorld must be called in a bubble.
-func newSimWorld(t *testing.T) *world {
-	w := newWorld(t)
-	w.sim = &simWorld{}
-	return w
-}
-
-const simLatency = 20 * time.Millisecond
-
-func simAddr(id raft.NodeID) *net.UDPAddr {
-	return &net.UDPAddr{IP: net.IPv4(10, 0, 0, byte(id)), Port: 7000}
-}
-
-func (s *simWorld) SendPacket(p simnet.Packet) error {
-	s.mu.Lock()
-	drop := s.drop
-	s.mu.Unlock()
-	id := func(a net.Addr) raft.NodeID { return raft.NodeID(a.(*net.UDPAddr).IP.To4()[3]) }
-	if drop != nil && drop(id(p.From), id(p.To)) {
-		return nil
-	}
-	_ = s.PerfectRouter.SendPacket(p) // an unknown destination is a lost packet
-	return nil
-}
-
-func (s *simWorld) setDrop(drop func(from, to raft.NodeID) bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.drop = drop
-}
-
-// simConn is an endpoint that takes its link with it when it is closed.
-type simConn struct {
-	*simnet.SimConn
-	link simnet.Simnet
-	once sync.Once
-}
-
-func (c *simConn) Close() error {
-	err := c.SimConn.Close()
-	c.once.Do(func() { err = errors.Join(err, c.link.Close()) })
-	return err
-}
-
 // listen opens a node's address, anew or again.
 func (w *world) listen(id raft.NodeID, at net.Addr) net.PacketConn {
 	w.t.Helper()
 	if w.sim != nil {
-		conn := &simConn{link: simnet.Simnet{Router: w.sim}}
+		late := &latecomer{simWorld: w.sim}
+		conn := &simConn{link: simnet.Simnet{Router: late}}
 		conn.SimConn = conn.link.NewEndpoint(simAddr(id), simnet.NodeBiDiLinkSettings{Latency: simLatency})
 		if err := conn.link.Start(); err != nil {
 			w.t.Fatal(err)
 		}
+		late.join()
 		return conn
 	}
 	udp := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}
@@ -397,40 +345,4 @@ func (n *node) untilCounted(reason Reason, count uint64) {
 		timer := time.NewTimer(time.Millisecond) // counters have no signal to wait for
 		<-timer.C
 	}
-}
-
-// stranger is a QUIC endpoint that keeps to no rules of ours.
-type stranger struct {
-	t    *testing.T
-	conn net.PacketConn
-	tr   *quicgo.Transport
-}
-
-func (w *world) stranger() *stranger {
-	w.t.Helper()
-	conn := w.listen(99, nil)
-	s := &stranger{t: w.t, conn: conn, tr: &quicgo.Transport{Conn: conn}}
-	w.t.Cleanup(func() {
-		_ = s.tr.Close()
-		_ = conn.Close()
-	})
-	return s
-}
-
-var strangeConfig = &quicgo.Config{EnableDatagrams: true, MaxIncomingUniStreams: 100}
-
-// dial connects to a node with any TLS configuration.
-func (s *stranger) dial(to *node, cfg *tls.Config) (*quicgo.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	return s.tr.Dial(ctx, to.conn.LocalAddr(), cfg, strangeConfig)
-}
-
-// clientTLS is what a correct node dials with, but for the certificate.
-func clientTLS(cert *tls.Certificate) *tls.Config {
-	cfg := &tls.Config{MinVersion: tls.VersionTLS13, NextProtos: []string{ALPN}, InsecureSkipVerify: true}
-	if cert != nil {
-		cfg.Certificates = []tls.Certificate{*cert}
-	}
-	return cfg
 }

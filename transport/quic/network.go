@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -28,7 +27,8 @@ type Network struct {
 	refusals   *refusals
 	serves     chan struct{} // holds a token per file being served
 	files      *limiter
-	handshakes chan struct{} // holds a token per handshake of an accepted connection
+	handshakes chan struct{} // holds a token per hello of an accepted connection
+	pending    atomic.Int64  // TLS handshakes under way on the accepting side
 	dials      atomic.Uint64 // connections dialled since the start
 	stopAccept context.CancelFunc
 	wg         sync.WaitGroup // of the accept loop, handshakes and peers
@@ -95,25 +95,6 @@ func (n *Network) quicConfig() *quicgo.Config {
 		EnableDatagrams:                true,
 	}
 }
-
-// watchHandshake counts handshakes that failed on the accepting side, which the
-// listener never shows.
-func (n *Network) watchHandshake(ctx context.Context, info *quicgo.ClientInfo) (context.Context, error) {
-	// The function ends with the connection, and so before Close returns or
-	// right after: it only counts.
-	context.AfterFunc(ctx, func() {
-		err := context.Cause(ctx)
-		var tr *quicgo.TransportError
-		if errors.As(err, &tr) {
-			n.refusals.note(err, "address", info.RemoteAddr.String())
-		}
-	})
-	return ctx, nil
-}
-
-// crowded makes dialling nodes prove their address first while many handshakes
-// are under way (RFC 9000 §8.1.2).
-func (n *Network) crowded(net.Addr) bool { return len(n.handshakes) >= handshakesMax/4 }
 
 // Counters returns how many connections were refused, or ended for what came over
 // them, by reason. The map is the caller's.
@@ -261,6 +242,7 @@ func (n *Network) accept(ctx context.Context) {
 			}
 			return
 		}
+		endHandshake(conn.Context())
 		select {
 		case n.handshakes <- struct{}{}:
 			n.wg.Go(func() {
@@ -268,7 +250,7 @@ func (n *Network) accept(ctx context.Context) {
 				n.greet(ctx, conn)
 			})
 		default:
-			n.turnAway(conn, refuse(ReasonBusy, "quic: %d handshakes are under way", handshakesMax))
+			n.turnAway(conn, refuse(ReasonBusy, "quic: %d hellos are awaited", handshakesMax))
 		}
 	}
 }

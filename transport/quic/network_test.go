@@ -140,7 +140,6 @@ func TestNewAddressIsTriedAtOnce(t *testing.T) {
 	b.list(a, b)
 	nobody := w.listen(98, nil)
 	defer func() { _ = nobody.Close() }()
-	a.cfg = nil
 	a.net.SetPeers([]transport.Peer{{ID: 2, Address: "not an address"}})
 	a.net.SetPeers([]transport.Peer{{ID: 2, Address: nobody.LocalAddr().String()}})
 	a.list(a, b)

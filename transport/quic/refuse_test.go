@@ -4,83 +4,19 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	quicgo "github.com/quic-go/quic-go"
 
-	"github.com/wraft/wraft/internal/pki"
 	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/transport"
 	"github.com/wraft/wraft/transport/wire"
 )
-
-// strangeCerts are certificates a node must not be let in with.
-type strangeCerts struct {
-	expired, early, foreign, otherCluster, client, self, unknown, good tls.Certificate
-	pool                                                               *pki.Authority // of otherCluster, trusted too
-}
-
-func newStrangeCerts(w *world) strangeCerts {
-	w.t.Helper()
-	other, err := pki.NewAuthority("c2", time.Now())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	imposter, err := pki.NewAuthority("c1", time.Now())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	pair, err := w.authority.IssueClient("ada", pki.RoleAdmin, time.Now(), time.Hour)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	client, err := pair.TLS()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return strangeCerts{
-		expired:      issue(w.t, w.authority, 1, time.Now().Add(-48*time.Hour)),
-		early:        issue(w.t, w.authority, 1, time.Now().Add(48*time.Hour)),
-		foreign:      issue(w.t, imposter, 1, time.Now()),
-		otherCluster: issue(w.t, other, 1, time.Now()),
-		client:       client,
-		self:         w.identity(2),
-		unknown:      w.identity(7),
-		good:         w.identity(1),
-		pool:         other,
-	}
-}
-
-// trusting makes a node trust the other cluster's authority as well, so that the
-// name of the cluster alone decides.
-func trusting(c strangeCerts) func(*Config) {
-	return func(cfg *Config) {
-		pool := cfg.CAs.Clone()
-		pool.AddCert(c.pool.Certificate())
-		cfg.CAs = pool
-	}
-}
-
-// goodHello is what node 1 of the cluster would say.
-func goodHello() wire.Hello {
-	return wire.Hello{VersionMin: 1, VersionMax: 1, Cluster: "c1", Node: 1, Boot: 1, Connection: 1}
-}
-
-// shake says hello over a connection and waits for the answer, as far as it comes.
-func shake(conn *quicgo.Conn, h wire.Hello) error {
-	stream, err := conn.OpenStream()
-	if err != nil {
-		return err
-	}
-	if err := writeHello(stream, h); err != nil {
-		return err
-	}
-	_, err = readHello(stream)
-	return err
-}
 
 // Every row is a connection that node 2 must refuse, though it lists node 1.
 func TestAcceptingSideRefuses(t *testing.T) {
@@ -375,4 +311,63 @@ func TestSilentStrangerIsTurnedAway(t *testing.T) {
 		t.Errorf("closed with code %d", code)
 	}
 	n.untilCounted(ReasonHello, 1)
+}
+
+// A renewed certificate is used from the next handshake on, without a restart.
+func TestRenewedCertificateIsUsed(t *testing.T) {
+	w := newWorld(t)
+	good, expired := w.identity(1), issue(t, w.authority, 1, time.Now().Add(-48*time.Hour))
+	var current atomic.Pointer[tls.Certificate]
+	current.Store(&good)
+	a := w.node(1, func(c *Config) {
+		c.Certificate = func() (tls.Certificate, error) { return *current.Load(), nil }
+	})
+	b := w.node(2, nil)
+	current.Store(&expired)
+	a.list(b)
+	b.list(a)
+	b.untilCounted(ReasonExpired, 1)
+	a.untilCounted(ReasonByPeer, 1)
+	current.Store(&good)
+	a.rec.untilUp(t, 2)
+	b.rec.untilUp(t, 1)
+}
+
+// While many handshakes hang, addresses must be proved, and a true peer gets in.
+func TestCrowdedNodeStillTakesItsPeers(t *testing.T) {
+	w := newWorld(t)
+	b := w.node(2, func(c *Config) { c.HandshakeTimeout = patience })
+	release := make(chan struct{})
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	hanging := clientTLS(nil)
+	hanging.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		<-release
+		return nil, errors.New("never mind")
+	}
+	s := w.stranger()
+	for range handshakesTrusted {
+		wg.Go(func() {
+			if conn, err := s.dial(b, hanging); err == nil {
+				t.Errorf("a handshake without a certificate succeeded: %v", conn.RemoteAddr())
+			}
+		})
+	}
+	deadline := time.Now().Add(patience)
+	for !b.net.crowded(nil) && time.Now().Before(deadline) {
+		runtime.Gosched()
+	}
+	if !b.net.crowded(nil) {
+		t.Fatalf("%d handshakes are under way", b.net.pending.Load())
+	}
+	a := w.node(1, nil)
+	w.connect(a, b)
+	close(release)
+	wg.Wait()
+	for b.net.pending.Load() != 0 && time.Now().Before(deadline) {
+		runtime.Gosched()
+	}
+	if left := b.net.pending.Load(); left != 0 {
+		t.Errorf("%d handshakes are still counted", left)
+	}
 }

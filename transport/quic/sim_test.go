@@ -1,0 +1,79 @@
+package quic
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/quic-go/quic-go/testutils/simnet"
+
+	"github.com/wraft/wraft/raft"
+)
+
+// simWorld is a network with a delay per link and a filter for packets.
+type simWorld struct {
+	simnet.PerfectRouter
+
+	mu   sync.Mutex
+	drop func(from, to raft.NodeID) bool
+}
+
+// newSimWorld must be called in a bubble.
+func newSimWorld(t *testing.T) *world {
+	w := newWorld(t)
+	w.sim = &simWorld{}
+	return w
+}
+
+const simLatency = 20 * time.Millisecond
+
+func simAddr(id raft.NodeID) *net.UDPAddr {
+	return &net.UDPAddr{IP: net.IPv4(10, 0, 0, byte(id)).To4(), Port: 7000}
+}
+
+func (s *simWorld) SendPacket(p simnet.Packet) error {
+	s.mu.Lock()
+	drop := s.drop
+	s.mu.Unlock()
+	id := func(a net.Addr) raft.NodeID { return raft.NodeID(a.(*net.UDPAddr).IP.To4()[3]) }
+	if drop != nil && drop(id(p.From), id(p.To)) {
+		return nil
+	}
+	_ = s.PerfectRouter.SendPacket(p) // an unknown destination is a lost packet
+	return nil
+}
+
+func (s *simWorld) setDrop(drop func(from, to raft.NodeID) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drop = drop
+}
+
+// latecomer is the world as a starting endpoint sees it: it can send, but nothing
+// reaches it until it is joined, since simnet adds a link before it starts it.
+type latecomer struct {
+	*simWorld
+	addr     net.Addr
+	receiver simnet.PacketReceiver
+}
+
+func (l *latecomer) AddNode(addr net.Addr, receiver simnet.PacketReceiver) {
+	l.addr, l.receiver = addr, receiver
+}
+
+func (l *latecomer) join() { l.simWorld.AddNode(l.addr, l.receiver) }
+
+// simConn is an endpoint that takes its link with it when it is closed.
+type simConn struct {
+	*simnet.SimConn
+	link simnet.Simnet
+	once sync.Once
+}
+
+func (c *simConn) Close() error {
+	err := c.SimConn.Close()
+	c.once.Do(func() { err = errors.Join(err, c.link.Close()) })
+	return err
+}
