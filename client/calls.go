@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -185,9 +186,9 @@ func decode(a answer, into any) error {
 
 // asRead says of a failed read what is always true of it: nothing was applied.
 func asRead(err error) error {
-	if p, ok := err.(*Problem); ok && p.Outcome == Unknown {
-		p.Outcome = NotApplied
-		p.Retryable = true
+	var p *Problem
+	if errors.As(err, &p) {
+		p.OfRead()
 	}
 	return err
 }

@@ -131,6 +131,23 @@ func TestDoubtOutlastsLaterAttempts(t *testing.T) {
 	if !errors.Is(err, client.ErrUnknownOutcome) || !errors.Is(err, client.ErrSessionExpired) {
 		t.Errorf("got %v", err)
 	}
+	var p *client.Problem
+	if errors.As(err, &p); p.Retryable || !strings.Contains(p.Hint, "same session") {
+		t.Errorf("the advice is %v, %q", p.Retryable, p.Hint)
+	}
+}
+
+func TestFailedRegistrationLeavesNoCommandInDoubt(t *testing.T) {
+	b, c := start(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	b.Fail(func(string) error {
+		cancel()
+		return client.NewProblem(client.CodeTimeoutUnknown, "lost answer")
+	})
+	if _, err := c.Register(ctx, "counter"); err == nil || errors.Is(err, client.ErrUnknownOutcome) {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestNotAppliedIsRepeatedUntilItWorks(t *testing.T) {

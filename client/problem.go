@@ -125,6 +125,19 @@ func (p *Problem) WithOutcome(o Outcome) *Problem {
 	return p
 }
 
+// OfRead is p as the problem of a request that changes nothing: whatever else is
+// in doubt, nothing was applied.
+func (p *Problem) OfRead() *Problem {
+	if p.Outcome != Unknown {
+		return p
+	}
+	p.Outcome = NotApplied
+	if p.Code != CodeInternal {
+		p.Retryable, p.Hint = true, "Retry; the request changes nothing."
+	}
+	return p
+}
+
 // WithCause is p with the local error that caused it.
 func (p *Problem) WithCause(err error) *Problem {
 	p.Cause = err

@@ -84,8 +84,8 @@ func (k *call) mayRepeat(p *Problem, rounds int) bool {
 // attempt whose outcome is unknown makes "not applied" a thing nobody can say.
 func conclude(p *Problem, doubt bool) error {
 	if doubt && p.Outcome == NotApplied {
-		p.Outcome = Unknown
-		p.Retryable = false
+		inDoubt, _ := Lookup(CodeTimeoutUnknown)
+		p.Outcome, p.Retryable, p.Hint = Unknown, false, inDoubt.Hint
 	}
 	return p
 }

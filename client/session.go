@@ -37,7 +37,8 @@ func (c *Client) Register(ctx context.Context, machine string) (*Session, error)
 	defer cancel()
 	a, err := c.do(ctx, &call{method: http.MethodPost, path: machinePath(machine) + "/sessions", machine: machine, repeatable: true})
 	if err != nil {
-		return nil, err
+		// Like a read: whatever was registered, no command was applied.
+		return nil, asRead(err)
 	}
 	var opened struct {
 		Session SessionID `json:"session"`

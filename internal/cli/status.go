@@ -49,7 +49,7 @@ func (p *Program) printStatus(cmd *cobra.Command, info client.ClusterInfo) error
 	if outputOf(cmd) != formatTable {
 		return p.print(cmd, view{value: info, names: names})
 	}
-	fmt.Fprintf(p.Stdout, "cluster %s, as node %d sees it\n\n", info.Cluster, info.ServedBy)
+	fmt.Fprintf(p.Stdout, "cluster %s, as node %d sees it\n\n", dash(info.Cluster), info.ServedBy)
 	p.printTable([]string{"node", "name", "role", "up", "rtt", "region", "api", "peer"}, nodeRows(info))
 	fmt.Fprintln(p.Stdout)
 	p.printTable([]string{"group", "machine", "leader", "term", "commit", "applied", "state"}, groupRows(info))

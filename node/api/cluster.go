@@ -21,7 +21,7 @@ func (s *Server) getCluster(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	info, err := s.backend.ClusterInfo(ctx)
 	if err != nil {
-		return readProblem(err)
+		return readProblem(err, r)
 	}
 	writeJSON(w, http.StatusOK, info)
 	return nil

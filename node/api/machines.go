@@ -31,7 +31,7 @@ func (s *Server) getMachines(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	machines, err := s.backend.Machines(ctx)
 	if err != nil {
-		return readProblem(err)
+		return readProblem(err, r)
 	}
 	if machines == nil {
 		machines = []client.MachineInfo{} // so that JSON says [] and not null
@@ -61,7 +61,7 @@ func (s *Server) getMachine(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	info, err := s.backend.Machine(ctx, machine, export)
 	if err != nil {
-		return readProblem(err)
+		return readProblem(err, r)
 	}
 	writeJSON(w, http.StatusOK, info)
 	return nil

@@ -152,7 +152,11 @@ func TestOtherErrors(t *testing.T) {
 		{errors.New("wires crossed"), queries, 500, client.CodeInternal},
 	} {
 		b.Fail(func(string) error { return test.err })
-		checkProblem(t, c.do(t, "POST", test.path, strings.NewReader("get")), test.status, test.code, test.err.Error())
+		r := c.do(t, "POST", test.path, strings.NewReader("get"))
+		checkProblem(t, r, test.status, test.code, test.err.Error())
+		if doubt := r.problem.Outcome == client.Unknown; doubt != (test.path == commands) {
+			t.Errorf("%s: the outcome of %v is %s", test.path, test.err, r.problem.Outcome)
+		}
 	}
 }
 

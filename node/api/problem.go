@@ -56,15 +56,12 @@ func problemOf(err error, ctx context.Context) client.Problem {
 
 // readProblem is the error of a request that changes nothing: an ended context
 // then leaves no doubt about the outcome.
-func readProblem(err error) error {
-	var p *client.Problem
-	if err == nil || errors.As(err, &p) {
-		return err
+func readProblem(err error, r *http.Request) error {
+	p := problemOf(err, r.Context())
+	if p.Code == client.CodeTimeoutUnknown {
+		p = *client.NewProblem(client.CodeTimeout, "%s", p.Detail)
 	}
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return client.NewProblem(client.CodeTimeout, "%v", err)
-	}
-	return err
+	return p.OfRead()
 }
 
 // retryAfter is the header's value in whole seconds, "" for none. 429 always has one.

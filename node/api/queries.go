@@ -28,7 +28,7 @@ func (s *Server) postQuery(w http.ResponseWriter, r *http.Request) error {
 	}
 	result, err := s.backend.Query(ctx, machine, query)
 	if err != nil {
-		return readProblem(err)
+		return readProblem(err, r)
 	}
 	h := w.Header()
 	h.Set(client.HeaderAppliedIndex, strconv.FormatUint(result.AppliedIndex, 10))
