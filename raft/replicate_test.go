@@ -206,11 +206,11 @@ func TestTheLeadersOwnDiskCounts(t *testing.T) {
 	}
 }
 
-func TestApplyIsBoundedAndReadsBackWhatWasEvicted(t *testing.T) {
+func TestApplyIsBoundedAndReadsBackWhatIsNotCached(t *testing.T) {
 	r := fresh(1)
 	r.HardState = raft.HardState{Term: 1, Commit: 2000}
 	r.LastIndex, r.TermRuns = 2000, []raft.TermRun{{First: 1, Term: 1}}
-	l := newLab(t, raft.Config{ApplyBytesMax: 100, CacheBytesMax: 1}, r)
+	l := newLab(t, raft.Config{ApplyBytesMax: 100}, r)
 	fx := l.drain()
 	if len(fx.Apply) != 1 || fx.Apply[0].First != 1 || fx.Apply[0].Last != 1024 || fx.Apply[0].Entries != nil {
 		t.Fatalf("%+v", fx.Apply)

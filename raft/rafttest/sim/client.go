@@ -51,14 +51,27 @@ func (w *world) planClients() {
 	w.agenda.plan(pause, again)
 }
 
-// call starts operations at one node: at a leader mostly, else anywhere.
+// aLeader returns one of the nodes that believe they lead; nil when none does.
+func (w *world) aLeader(choice uint64) *node {
+	var leaders []*node
+	for _, n := range w.nodes {
+		if n.Core != nil && n.Core.Status().Role == raft.Leader {
+			leaders = append(leaders, n)
+		}
+	}
+	if len(leaders) == 0 {
+		return nil
+	}
+	return leaders[choice%uint64(len(leaders))]
+}
+
+// call starts operations at one node: mostly one that believes it leads, which
+// may be the old one.
 func (w *world) call(count uint64) error {
 	n := w.nodes[w.chance.below("target", 0, uint64(len(w.nodes)))]
 	if w.chance.hits("to leader", 0, 800) {
-		for _, other := range w.nodes {
-			if other.Core != nil && other.Core.Status().Role == raft.Leader {
-				n = other
-			}
+		if leader := w.aLeader(w.chance.next("which leader", 0)); leader != nil {
+			n = leader
 		}
 	}
 	if n.Core == nil || w.now < n.pausedUntil {

@@ -25,7 +25,7 @@ func (p *faultPlan) init(w *world) {
 		w.result.Calm = true
 		return
 	}
-	all := [...]fault{loss, repetition, lateness, partition, oneWay, crash, crash, massCrash, slowDisk, failDisk, pause}
+	all := [...]fault{loss, repetition, lateness, partition, isolation, oneWay, crash, crash, massCrash, slowDisk, failDisk, pause}
 	for i, f := range all {
 		if w.chance.hits("swarm", uint64(i), 500) {
 			p.kinds = append(p.kinds, f)
@@ -104,6 +104,17 @@ func partition(w *world, number uint64) func() error {
 	w.fault("partition")
 	w.tracef("partition %b", side&0xff)
 	return w.cutLinks(func(from, to raft.NodeID) bool { return side>>from&1 != side>>to&1 })
+}
+
+// isolation cuts a leader off from everybody: it goes on for a while as if it led.
+func isolation(w *world, _ uint64) func() error {
+	n := w.aLeader(0)
+	if n == nil {
+		return nil
+	}
+	w.fault("leader isolated")
+	w.tracef("%v is isolated", n.ID)
+	return w.cutLinks(func(from, to raft.NodeID) bool { return from == n.ID || to == n.ID })
 }
 
 // oneWay cuts single directions.

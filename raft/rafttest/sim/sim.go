@@ -107,7 +107,7 @@ func (w *world) clockRate(id raft.NodeID) uint64 {
 		return 1000
 	}
 	w.fault("clock skewed")
-	return 400 + w.chance.below("clock rate", uint64(id), 1200)
+	return 300 + w.chance.below("clock rate", uint64(id), 1500)
 }
 
 // config draws one bound after the other, small ones often: that is where the

@@ -9,9 +9,9 @@ import (
 func TestSmoke(t *testing.T) {
 	faults, calm := 0, 0
 	for seed := uint64(1); seed <= smokeSeeds; seed++ {
-		r := Run(Options{Seed: seed, Duration: 2 * time.Minute})
+		r := Run(Options{Seed: seed, Duration: 80 * time.Second})
 		if r.Violation != nil {
-			t.Errorf("%v\nrepeat with: go run ./raft/rafttest/cmd/sim -first %d -virtual 2m -trace", r.Violation, seed)
+			t.Errorf("%v\nrepeat with: go run ./raft/rafttest/cmd/sim -first %d -virtual 80s -trace", r.Violation, seed)
 		}
 		if r.Calm {
 			calm++
