@@ -107,7 +107,8 @@ func newRequest(ctx context.Context, host string, k *call) (*http.Request, *Prob
 	}
 	if end, ok := ctx.Deadline(); ok {
 		left := time.Duration(float64(time.Until(end)) * answerTimeShare)
-		req.Header.Set(HeaderTimeout, max(left, time.Millisecond).Round(time.Millisecond).String())
+		left = min(max(left, time.Millisecond), TimeoutMax)
+		req.Header.Set(HeaderTimeout, left.Round(time.Millisecond).String())
 	}
 	return req.WithContext(ctx), nil
 }

@@ -380,6 +380,15 @@ func TestBadInputIsRefusedBeforeItIsSent(t *testing.T) {
 	}
 }
 
+func TestPatientCallersAreWelcome(t *testing.T) {
+	_, c := start(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+	defer cancel()
+	if _, err := c.Command(ctx, "counter", []byte("incr")); err != nil {
+		t.Errorf("a deadline beyond the server's longest: %v", err)
+	}
+}
+
 func TestConfigProblemsAreJoined(t *testing.T) {
 	_, err := client.New(client.Config{Endpoints: []string{"http://x:1", "y"}, Timeout: -1})
 	for _, part := range []string{"http://x:1", `"y"`, "negative"} {

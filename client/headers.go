@@ -1,5 +1,10 @@
 package client
 
+import "time"
+
+// TimeoutMax is the longest a request may wait, in Wraft-Timeout or by default.
+const TimeoutMax = 5 * time.Minute
+
 // The headers of the HTTP API. Requests carry the first block, answers the second.
 const (
 	// HeaderTimeout bounds a request, in the form of time.ParseDuration ("5s").

@@ -14,7 +14,7 @@ import (
 
 // writeProblem answers with err as problem+json. It logs only what is our fault.
 func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
-	p := problemOf(err, r.Context())
+	p := problemOf(r.Context(), err)
 	if p.Code == client.CodeInternal {
 		s.config.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
@@ -43,7 +43,7 @@ func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, err error)
 }
 
 // problemOf is err as a problem that the caller may change.
-func problemOf(err error, ctx context.Context) client.Problem {
+func problemOf(ctx context.Context, err error) client.Problem {
 	var p *client.Problem
 	if errors.As(err, &p) {
 		return *p
@@ -57,7 +57,7 @@ func problemOf(err error, ctx context.Context) client.Problem {
 // readProblem is the error of a request that changes nothing: an ended context
 // then leaves no doubt about the outcome.
 func readProblem(err error, r *http.Request) error {
-	p := problemOf(err, r.Context())
+	p := problemOf(r.Context(), err)
 	if p.Code == client.CodeTimeoutUnknown {
 		p = *client.NewProblem(client.CodeTimeout, "%s", p.Detail)
 	}

@@ -19,7 +19,7 @@ const (
 	commandTimeoutDefault = 10 * time.Second
 	deployTimeoutDefault  = time.Minute
 	uploadTimeoutDefault  = timeoutMax
-	timeoutMax            = 5 * time.Minute
+	timeoutMax            = client.TimeoutMax
 )
 
 // deadline is the request's context, bounded by Wraft-Timeout or else by usual.
