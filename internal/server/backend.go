@@ -12,6 +12,7 @@ import (
 // backend is a node in the words of the API: it translates, and decides nothing.
 type backend struct {
 	node    *node.Node
+	cluster string
 	version string
 }
 
@@ -134,7 +135,7 @@ func (b backend) Deploy(ctx context.Context, name string, spec client.DeploySpec
 func (b backend) ClusterInfo(ctx context.Context) (client.ClusterInfo, error) {
 	self := b.node.Self()
 	catalogue := b.node.Catalogue()
-	info := client.ClusterInfo{Cluster: catalogue.Cluster, ServedBy: client.NodeID(self), Nodes: b.nodeInfos()}
+	info := client.ClusterInfo{Cluster: b.cluster, ServedBy: client.NodeID(self), Nodes: b.nodeInfos()}
 	meta, err := b.groupInfo(ctx, node.MetaGroup, "")
 	if err != nil {
 		return client.ClusterInfo{}, b.problem(err)

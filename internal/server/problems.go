@@ -61,7 +61,7 @@ func plainProblem(err error) error {
 		{raft.ErrProposalTooLarge, client.CodeCommandTooLarge},
 		{node.ErrIndexNotReached, client.CodeMinIndex},
 		{node.ErrNoQuorum, client.CodeNoLeader},
-		{node.ErrMachineNotRunning, client.CodeNotReady},
+		{node.ErrMachineNotRunning, client.CodeMachineStarting},
 		{node.ErrStopping, client.CodeShuttingDown},
 		{raft.ErrDiskFailed, client.CodeShuttingDown},
 	}

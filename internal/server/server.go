@@ -161,7 +161,7 @@ func (s *Server) openAPI(ctx context.Context, cfg Config, id *identity) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(s.node, s.store))
-	b := backend{node: s.node, version: Version()}
+	b := backend{node: s.node, cluster: cfg.Cluster, version: Version()}
 	server, err := api.New(api.Config{
 		Node: cfg.Node, TLS: api.ServerTLS(id.cert, id.authority), ClientAuth: cfg.TLS.ClientAuth == ClientAuthRequire,
 		CommandBytesMax: int64(cfg.Limits.CommandBytes), ModuleBytesMax: int64(cfg.Limits.ModuleBytes),
