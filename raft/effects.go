@@ -49,7 +49,7 @@ type Fetch struct {
 type ReadReady struct {
 	ID    ReadID
 	Index Index
-	Err   error // ErrNotLeader, ErrLeadershipLost, ErrTooManyReads; nil when ready
+	Err   error // ErrNotLeader, ErrLeadershipLost, ErrTooManyReads, ErrDiskFailed; nil when ready
 }
 
 // Outcome is what became of a proposal.
@@ -80,7 +80,7 @@ type ProposalResult struct {
 	Outcome Outcome
 	Index   Index
 	Term    Term
-	Err     error // why it was dropped: ErrNotLeader, ErrBackpressure, ...
+	Err     error // why it was dropped, see Core.Propose; ErrLeadershipLost when unknown
 }
 
 // ProposalAccepted says where in the leader's log a proposal stands; its

@@ -1,17 +1,34 @@
 package sim
 
 import (
+	"os"
+	"strconv"
 	"testing"
 	"time"
 )
 
-// TestSmoke runs some seeds; the command cmd/sim runs as many as one likes.
-func TestSmoke(t *testing.T) {
+// smoke returns how many seeds to run and for how long: WRAFT_SIM_SEEDS asks for
+// more than a smoke.
+func smoke(t *testing.T) (seeds uint64, duration time.Duration) {
+	asked := os.Getenv("WRAFT_SIM_SEEDS")
+	if asked == "" {
+		return smokeSeeds, 80 * time.Second
+	}
+	seeds, err := strconv.ParseUint(asked, 10, 32)
+	if err != nil {
+		t.Fatalf("WRAFT_SIM_SEEDS: %v", err)
+	}
+	return seeds, 10 * time.Minute
+}
+
+// TestSeeds runs some seeds; the command cmd/sim runs as many as one likes.
+func TestSeeds(t *testing.T) {
+	seeds, duration := smoke(t)
 	faults, calm := 0, 0
-	for seed := uint64(1); seed <= smokeSeeds; seed++ {
-		r := Run(Options{Seed: seed, Duration: 80 * time.Second})
+	for seed := uint64(1); seed <= seeds; seed++ {
+		r := Run(Options{Seed: seed, Duration: duration})
 		if r.Violation != nil {
-			t.Errorf("%v\nrepeat with: go run ./raft/rafttest/cmd/sim -first %d -virtual 80s -trace", r.Violation, seed)
+			t.Errorf("%v\nrepeat with: go run ./raft/rafttest/cmd/sim -first %d -virtual %v -trace", r.Violation, seed, duration)
 		}
 		if r.Calm {
 			calm++
@@ -19,7 +36,7 @@ func TestSmoke(t *testing.T) {
 			faults++
 		}
 	}
-	if smokeSeeds >= 40 && (faults < 20 || calm == 0) {
+	if seeds >= 40 && (faults < int(seeds)/2 || calm == 0) {
 		t.Errorf("%d seeds had faults and %d were calm: the swarm is not what it should be", faults, calm)
 	}
 }
