@@ -77,6 +77,16 @@ func TestCommitTruncates(t *testing.T) {
 	check(raft.TermRun{First: 1, Term: 6}, raft.TermRun{First: 2, Term: 7})
 }
 
+func TestCommitKeepsNothingOfABatch(t *testing.T) {
+	s := mustOpen(t, vfs.NewMem())
+	mustCreate(t, s, 1)
+	mustCommit(t, s, appendWrite(1, 1, commands(1, 1, 100)))
+	g, err := s.group(1)
+	if err != nil || len(g.recent) != 0 || g.owner.Load() != 0 {
+		t.Fatalf("after Commit the group still holds %d places and owner %d, %v", len(g.recent), g.owner.Load(), err)
+	}
+}
+
 func TestCommitRefusals(t *testing.T) {
 	fs := vfs.NewMem()
 	s := mustOpen(t, fs)

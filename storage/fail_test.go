@@ -76,6 +76,24 @@ func TestAFailedWriteIsFinal(t *testing.T) {
 	}
 }
 
+func TestFatalHearsTheFirstFailureOnly(t *testing.T) {
+	var heard []error
+	s, err := Open(testDir, Options{FS: vfs.NewMem(), Fatal: func(err error) { heard = append(heard, err) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	first, second := errors.New("first"), errors.New("second")
+	s.fail(first) // as the log writer and a flush may do on the same disk
+	s.fail(second)
+	if len(heard) != 1 || heard[0] != first {
+		t.Fatalf("Fatal heard %v, want the first failure once", heard)
+	}
+	if err := s.usable(); !errors.Is(err, first) || errors.Is(err, second) {
+		t.Fatalf("later calls answer %v, want the first failure", err)
+	}
+}
+
 // everyCall makes each call that a failed or closed store must refuse.
 func everyCall(s *Store) map[string]error {
 	_, groups := s.Groups()

@@ -131,3 +131,24 @@ func TestIdentityCopies(t *testing.T) {
 		})
 	}
 }
+
+func TestBothCopiesOutliveAPowerLoss(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	s := mustOpen(t, fs)
+	mustBootstrap(t, s, testIdentity, "d1")
+	after := directory{fs: crashClone(fs, false), path: testDir}
+	if b, err := after.read(identityName); err != nil || len(b) == 0 {
+		t.Fatalf("the identity file: %d bytes, %v", len(b), err)
+	}
+	if b, err := after.read(formatName); err != nil || string(b) != formatText+"\n" {
+		t.Fatalf("the FORMAT file: %q, %v", b, err)
+	}
+	lost, err := Open(testDir, testOptions(t, crashClone(fs, false)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lost.Close()
+	if id, ok := lost.Identity(); !ok || id != testIdentity {
+		t.Fatalf("identity %v, %v", id, ok)
+	}
+}
