@@ -44,11 +44,12 @@ type Server struct {
 // configuration or certificate, a data directory of another cluster or in use, an
 // address in use.
 func Start(ctx context.Context, cfg Config, log *slog.Logger) (*Server, error) {
+	s := &Server{log: log, served: make(chan error, 1)}
+	s.adopt(cfg)
 	cfg = cfg.WithDefaults()
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.unwind())
 	}
-	s := &Server{log: log, served: make(chan error, 1)}
 	if err := s.start(ctx, cfg); err != nil {
 		return nil, errors.Join(err, s.unwind())
 	}
@@ -74,6 +75,17 @@ func (s *Server) Wait() error {
 func (s *Server) Close(ctx context.Context) error {
 	err := s.api.Shutdown(ctx)
 	return errors.Join(err, s.unwind())
+}
+
+// adopt takes over the sockets that the caller opened: they are closed whatever
+// becomes of the start.
+func (s *Server) adopt(cfg Config) {
+	if cfg.APIListener != nil {
+		s.undo = append(s.undo, cfg.APIListener.Close)
+	}
+	if cfg.PeerConn != nil {
+		s.undo = append(s.undo, cfg.PeerConn.Close)
+	}
 }
 
 func (s *Server) start(ctx context.Context, cfg Config) error {
@@ -132,8 +144,8 @@ func (s *Server) openNode(cfg Config, id *identity) error {
 		if conn, err = net.ListenPacket("udp", cfg.ListenPeer); err != nil {
 			return listenProblem("peers (UDP)", cfg.ListenPeer, err)
 		}
+		s.undo = append(s.undo, conn.Close)
 	}
-	s.undo = append(s.undo, conn.Close)
 	seed, err := randomSeed()
 	if err != nil {
 		return err
