@@ -1,0 +1,168 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/conformance/cluster"
+)
+
+// machinesCount is how many machines share the cluster.
+const machinesCount = 32
+
+// The slow machine is told how many rounds to spin; how long that takes is found
+// out, not known.
+const (
+	spinFirst  = 16_000_000
+	spinTarget = 2 * time.Second
+	spinTries  = 6
+)
+
+// TestMachinesWorkSideBySide deploys 32 machines. While one of them is inside an
+// apply of two seconds, all the others answer.
+func TestMachinesWorkSideBySide(t *testing.T) {
+	ctx := within(t, 6*time.Minute)
+	c := startCluster(t, ctx, "machines")
+	deploy(t, ctx, c, module(t, slowFolder), "slow")
+	var names []string
+	for i := range machinesCount - 1 {
+		names = append(names, fmt.Sprintf("counter-%d", i+1))
+		deploy(t, ctx, c, module(t, counterFolder), names[i])
+	}
+	cl := newClient(t, c)
+	machines, err := cl.Machines(ctx)
+	if err != nil || len(machines) != machinesCount {
+		t.Fatalf("%d machines are listed: %v", len(machines), err)
+	}
+	everyoneAnswers(t, ctx, cl, names)
+	spins := calibrate(t, ctx, cl)
+	for try := range spinTries {
+		took, latencies := besideSlow(t, ctx, cl, names, spins)
+		t.Logf("apply_s=%.2f answered_meanwhile=%d p50_ms=%.1f p99_ms=%.1f", took.Seconds(), len(latencies),
+			millis(quantile(latencies, 0.50)), millis(quantile(latencies, 0.99)))
+		if took >= spinTarget && len(latencies) >= len(names) {
+			checkLinks(t, ctx, c)
+			return
+		}
+		// Not a verdict yet: the spin was shorter than it was alone, or a machine
+		// short of processors needs longer for 31 answers. A held up machine never
+		// answers, however long the spin.
+		t.Logf("try %d: spinning twice as long", try+1)
+		spins *= 2
+	}
+	t.Fatal("machines are held up by another one's apply")
+}
+
+// everyoneAnswers increments each counter once.
+func everyoneAnswers(t *testing.T, ctx context.Context, cl *client.Client, names []string) {
+	t.Helper()
+	for _, name := range names {
+		if r, err := cl.Command(ctx, name, []byte("incr")); err != nil || string(r.Data) != `{"value":1}` {
+			t.Fatalf("%s: %q, %v", name, r.Data, err)
+		}
+	}
+}
+
+// calibrate finds a number of rounds that keeps the machine busy for spinTarget.
+func calibrate(t *testing.T, ctx context.Context, cl *client.Client) uint64 {
+	t.Helper()
+	spins := uint64(spinFirst)
+	for spin(t, ctx, cl, spins) < spinTarget {
+		spins *= 2
+	}
+	return spins
+}
+
+func spin(t *testing.T, ctx context.Context, cl *client.Client, spins uint64) time.Duration {
+	t.Helper()
+	began := time.Now()
+	if _, err := cl.Command(ctx, "slow", fmt.Appendf(nil, "spin %d", spins)); err != nil {
+		t.Fatal(err)
+	}
+	return time.Since(began)
+}
+
+// besideSlow lets the slow machine spin and asks all others, each once and a few
+// at a time, until it is done. It returns how long the spin took and the latency
+// of every answer that came before its end.
+func besideSlow(t *testing.T, ctx context.Context, cl *client.Client, names []string, spins uint64) (time.Duration, []time.Duration) {
+	t.Helper()
+	var done atomic.Bool
+	spun := make(chan time.Duration, 1)
+	go func() {
+		began := time.Now()
+		_, err := cl.Command(ctx, "slow", fmt.Appendf(nil, "spin %d", spins))
+		done.Store(true)
+		if err != nil {
+			t.Error(err)
+		}
+		spun <- time.Since(began)
+	}()
+	var mu sync.Mutex
+	var latencies []time.Duration
+	var workers sync.WaitGroup
+	queue := make(chan string, len(names))
+	for _, name := range names {
+		queue <- name
+	}
+	close(queue)
+	for range 4 {
+		workers.Go(func() {
+			for name := range queue {
+				began := time.Now()
+				_, err := cl.Command(ctx, name, []byte("incr"))
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				if meanwhile := !done.Load(); err == nil && meanwhile {
+					mu.Lock()
+					latencies = append(latencies, time.Since(began))
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	workers.Wait()
+	return <-spun, latencies
+}
+
+// checkLinks wants each node to see the two others over links that stand.
+func checkLinks(t *testing.T, ctx context.Context, c *cluster.Cluster) {
+	t.Helper()
+	for _, n := range c.Nodes {
+		cl, err := client.New(client.Config{Endpoints: []string{n.API}, TLS: c.TLS()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cl.Close()
+		info, err := cl.Cluster(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(info.Nodes) != len(c.Nodes) || len(info.Groups) != machinesCount+1 {
+			t.Errorf("node %v sees %d nodes and %d groups", n.ID, len(info.Nodes), len(info.Groups))
+		}
+		for _, other := range info.Nodes {
+			if !other.Up {
+				t.Errorf("node %v says that node %v is down", n.ID, other.ID)
+			}
+		}
+	}
+}
+
+// quantile is the q-th part of the sorted values, 0 of none.
+func quantile(values []time.Duration, q float64) time.Duration {
+	if len(values) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+}
+
+func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
