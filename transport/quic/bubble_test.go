@@ -106,6 +106,58 @@ func TestBubbleCrashAndRestart(t *testing.T) {
 	}
 }
 
+// A node that starts late must not be waited for, with or without an attempt to
+// dial it under way.
+func TestBubbleLateNodeIsDialledAtOnce(t *testing.T) {
+	for _, late := range []time.Duration{0, time.Millisecond, 50 * time.Millisecond, 900 * time.Millisecond, 2100 * time.Millisecond, time.Minute} {
+		t.Run(late.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newSimWorld(t)
+				a := w.node(1, nil)
+				a.net.SetPeers([]transport.Peer{{ID: 2, Address: simAddr(2).String()}})
+				time.Sleep(late)
+				b := w.node(2, nil)
+				b.list(a)
+				began := time.Now()
+				a.rec.untilUp(t, 2)
+				b.rec.untilUp(t, 1)
+				// A knock takes one and a half round trips, the grace two, a dial two.
+				if took := time.Since(began); took > 11*simLatency+2*knockGrace {
+					t.Errorf("up after %s", took)
+				}
+				time.Sleep(time.Minute)
+				if len(a.rec.story) != 1 || len(b.rec.story) != 1 {
+					t.Errorf("it did not stay so: %q, %q", a.rec.story, b.rec.story)
+				}
+				if ca, cb := a.net.Counters(), b.net.Counters(); len(ca)+len(cb) != 0 {
+					t.Errorf("counted %v, %v", ca, cb)
+				}
+			})
+		})
+	}
+}
+
+// A node that restarts with a new key cannot reset its old connections; its knock
+// must do, even without traffic.
+func TestBubbleKnockEndsTheFormerLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSimWorld(t)
+		slow := func(c *Config) { c.IdleTimeout, c.KeepAlive = time.Hour, 20*time.Minute }
+		a, b := w.node(1, slow), w.node(2, slow)
+		w.connect(a, b)
+		at := b.crash()
+		b.cert = w.identity(2)
+		b.start(at)
+		b.list(a)
+		began := time.Now()
+		b.rec.untilUp(t, 1)
+		a.rec.untilTold(t, "up n2", 2)
+		if took := time.Since(began); took > 20*simLatency {
+			t.Errorf("back after %s", took)
+		}
+	})
+}
+
 // Heartbeats must pass by a large append, votes too.
 func TestBubbleLargeAppendDoesNotDelayControl(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -17,9 +17,11 @@
 //	forwarded requests            full: refused  a stream
 //	files                         on request     a stream each, last in line
 //
-// The node with the lower ID dials. A restarted node's new connection replaces the
-// old one because its hello names a later boot; a node whose peer restarted learns
-// of it by a stateless reset (RFC 9000 §10.3), or by the idle timeout.
+// The node with the lower ID dials. The other knocks when it starts: it dials to
+// say hello, and is dialled back. A later boot in a hello ends what stands to an
+// earlier life of the peer; besides, a restarted node answers packets for its
+// former life with a stateless reset (RFC 9000 §10.3), and the idle timeout ends
+// whatever else is dead.
 //
 // Who is there is decided by certificates alone: chain, dates, cluster and node ID
 // are checked in the TLS handshake, and once more against the hello, before the

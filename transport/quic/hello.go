@@ -44,6 +44,10 @@ func (n *Network) greet(ctx context.Context, conn *quicgo.Conn) {
 		n.turnAway(conn, err)
 		return
 	}
+	if p.dials() {
+		p.answerKnock(ctx, a)
+		return
+	}
 	select {
 	case p.arrivals <- a:
 	case <-conn.Context().Done():
@@ -72,9 +76,6 @@ func (n *Network) meet(ctx context.Context, conn *quicgo.Conn) (*arrival, *peer,
 	p, err := n.peer(id)
 	if err != nil {
 		return nil, nil, refuse(ReasonUnknownPeer, "quic: %w", err)
-	}
-	if p.dials() {
-		return nil, nil, refuse(ReasonStale, "quic: %v dialled, but it is the lower ID that dials", id)
 	}
 	return &arrival{conn: conn, stream: stream, hello: hello}, p, nil
 }
@@ -131,11 +132,12 @@ type arrival struct {
 // after reports whether the connection is newer than a link: of a later life of
 // the peer, or a later one of the same life.
 func (a *arrival) after(l *link) bool {
-	return cmp.Or(
-		cmp.Compare(a.hello.Incarnation, l.hello.Incarnation),
-		cmp.Compare(a.hello.Boot, l.hello.Boot),
-		cmp.Compare(a.hello.Connection, l.hello.Connection),
-	) > 0
+	return cmp.Or(compareLives(a.hello, l.hello), cmp.Compare(a.hello.Connection, l.hello.Connection)) > 0
+}
+
+// compareLives orders two hellos of a node by its life: by disk, then by start.
+func compareLives(a, b wire.Hello) int {
+	return cmp.Or(cmp.Compare(a.Incarnation, b.Incarnation), cmp.Compare(a.Boot, b.Boot))
 }
 
 // accept answers the hello; from then on the peer may send.

@@ -54,6 +54,14 @@ func (p *peer) setAddress(address string) {
 	p.giveUp()
 }
 
+// redial ends an attempt to dial that is under way, and makes another at once.
+func (p *peer) redial() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	signal(p.kick)
+	p.giveUp()
+}
+
 // target returns the address to dial next, and remembers how to end that attempt.
 func (p *peer) target(giveUp context.CancelFunc) string {
 	p.mu.Lock()
@@ -65,6 +73,11 @@ func (p *peer) target(giveUp context.CancelFunc) string {
 // run keeps a link to the peer until ctx ends.
 func (p *peer) run(ctx context.Context) {
 	var next *arrival
+	if !p.dials() {
+		var knock sync.WaitGroup
+		knock.Go(func() { p.knock(ctx) })
+		defer knock.Wait()
+	}
 	pause := backoff{min: p.n.cfg.BackoffMin, max: p.n.cfg.BackoffMax, chance: p.chance}
 	for ctx.Err() == nil {
 		var l *link

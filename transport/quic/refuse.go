@@ -30,7 +30,7 @@ const (
 	ReasonUnknownPeer    Reason = "unknown-peer"      // a node of the cluster that is not in the peer list
 	ReasonHello          Reason = "hello"             // the hello and the certificate disagree, or it came not in time
 	ReasonVersion        Reason = "version"           // no common version of the protocol
-	ReasonStale          Reason = "stale"             // older than the connection that stands, or dialled by the wrong side
+	ReasonStale          Reason = "stale"             // not newer than the connection that stands
 	ReasonMalformed      Reason = "malformed"         // bytes no correct peer sends
 	ReasonBusy           Reason = "busy"              // too many handshakes at once
 	ReasonByPeer         Reason = "refused-by-peer"   // the other side refused us
