@@ -19,7 +19,8 @@ import (
 type Config struct {
 	// CacheDir keeps compiled code between runs. It is created with mode 0700
 	// and refused if others may write there, since what lies in it is executed.
-	// It may be deleted at any time. Empty: no cache on disk.
+	// It serves one Engine at a time and may be deleted while there is none.
+	// Empty: no cache on disk.
 	CacheDir string
 	// Logger gets what operators should see. Default: discard.
 	Logger *slog.Logger
@@ -42,7 +43,7 @@ func (c Config) Validate() error { return c.Limits.Validate() }
 type Engine struct {
 	config  Config
 	runtime wazero.Runtime
-	cache   wazero.CompilationCache // nil without CacheDir
+	cache   *codeCache // nil without CacheDir
 
 	// turn is held by whoever compiles: one at a time, since compiling takes a
 	// core and up to hundreds of megabytes. It guards modules and closed. It is
@@ -81,7 +82,7 @@ func (e *Engine) start(ctx context.Context) (err error) {
 		if e.cache, err = openCache(e.config.CacheDir); err != nil {
 			return err
 		}
-		rc = rc.WithCompilationCache(e.cache)
+		rc = rc.WithCompilationCache(e.cache.engine)
 	}
 	e.runtime = wazero.NewRuntimeWithConfig(ctx, rc)
 	if err := registerHost(ctx, e.runtime); err != nil {
@@ -124,14 +125,23 @@ func (e *Engine) Compile(ctx context.Context, binary []byte) (*Module, error) {
 // it and compiles again: a cache must never be the reason for a refusal.
 func (e *Engine) compileCached(ctx context.Context, binary []byte) (wazero.CompiledModule, error) {
 	compiled, err := e.compile(ctx, binary)
-	if err == nil || e.config.CacheDir == "" || !isCacheError(err) {
+	if e.cache == nil {
 		return compiled, err
 	}
-	e.config.Logger.Warn("compiled code in the cache is damaged; clearing it", "directory", e.config.CacheDir, "error", err)
-	if err := clearCache(e.config.CacheDir); err != nil {
+	if err != nil && isCacheError(err) {
+		e.config.Logger.Warn("the cache of compiled code is damaged; clearing it", "directory", e.config.CacheDir, "error", err)
+		if err := e.cache.clear(); err != nil {
+			return nil, fmt.Errorf("plugins: clear the code cache: %w", err)
+		}
+		compiled, err = e.compile(ctx, binary)
+	}
+	if err != nil {
 		return nil, err
 	}
-	return e.compile(ctx, binary)
+	if err := e.cache.seal(); err != nil { // the next start compiles again
+		e.config.Logger.Warn("compiled code is not kept in the cache", "directory", e.config.CacheDir, "error", err)
+	}
+	return compiled, nil
 }
 
 // compile runs the engine's type check and its compiler. A panic in there is
@@ -192,7 +202,7 @@ func (e *Engine) Close(ctx context.Context) error {
 func (e *Engine) shutdown(ctx context.Context) error {
 	err := e.runtime.Close(ctx)
 	if e.cache != nil {
-		err = errors.Join(err, e.cache.Close(ctx))
+		err = errors.Join(err, e.cache.engine.Close(ctx))
 	}
 	return err
 }

@@ -156,6 +156,7 @@ func TestCacheDirectory(t *testing.T) {
 		"flipped":   func(b []byte) []byte { b[len(b)/2] ^= 0x40; return b },
 		"truncated": func(b []byte) []byte { return b[:len(b)/2] },
 		"empty":     func([]byte) []byte { return nil },
+		"head":      func(b []byte) []byte { b[14] ^= 1; return b },
 		"garbage":   func(b []byte) []byte { return []byte(strings.Repeat("garbage", len(b)/7+1)) },
 	} {
 		for _, file := range cacheFiles(t, dir) {
@@ -181,7 +182,7 @@ func TestCacheDirectory(t *testing.T) {
 func cacheFiles(t *testing.T, dir string) (files []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
+		if err == nil && !d.IsDir() && !strings.HasSuffix(path, ".seal") {
 			files = append(files, path)
 		}
 		return err
@@ -190,4 +191,50 @@ func cacheFiles(t *testing.T, dir string) (files []string) {
 		t.Fatal(err)
 	}
 	return files
+}
+
+// TestFlippedBitsOfTheCacheAreHarmless walks over a cached file: the engine
+// alone would crash on some of these.
+func TestFlippedBitsOfTheCacheAreHarmless(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache")
+	binary := globalMachine()
+	ctx := context.Background()
+	use := func() {
+		t.Helper()
+		e, err := plugins.NewEngine(plugins.Config{CacheDir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := e.Compile(ctx, binary)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i, err := e.NewInstance(ctx, m, plugins.InstanceConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := apply(t, i, 1, "x"); got[0] != "0 1" {
+			t.Fatalf("got %q", got)
+		}
+		if err := errors.Join(i.Close(ctx), e.Close(ctx)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	use()
+	file := cacheFiles(t, dir)[0]
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := 0; at < len(whole); at += 1 + at/64 { // all of the head, some of the rest
+		damaged := append([]byte(nil), whole...)
+		damaged[at] ^= 1 << (at % 8)
+		if err := os.WriteFile(file, damaged, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		use()
+	}
+	if again, err := os.ReadFile(file); err != nil || len(again) != len(whole) {
+		t.Errorf("the cache was not mended: %d bytes, %v", len(again), err)
+	}
 }
