@@ -20,6 +20,7 @@ BIN ?= bin
 BUILD ?= build
 FUZZTIME ?= 20s
 SEEDS ?= 200
+BUDGET ?= 40s
 ROUNDS ?= 20
 BENCHTIME ?= 1s
 
@@ -43,8 +44,9 @@ guests: ## the native tests of the guest library and the example machines
 race: ## the packages with goroutines under the race detector
 	CGO_ENABLED=1 go test -race -short -timeout 15m $(addprefix ./,$(addsuffix /...,$(CONCURRENT)))
 
-sim: ## the simulators with SEEDS seeds
-	WRAFT_SIM_SEEDS=$(SEEDS) go test -count=1 -timeout 20m ./raft/rafttest/... ./node/nodetest/...
+sim: ## the simulators of whole nodes and of cores, SEEDS seeds each, the cores for BUDGET at most
+	WRAFT_SIM_SEEDS=$(SEEDS) go test -count=1 -timeout 20m -run 'TestSim|TestBubble' ./node/nodetest
+	go run ./raft/rafttest/cmd/sim -seeds $(SEEDS) -budget $(BUDGET)
 
 fuzz: ## each fuzz target for FUZZTIME
 	.ci/fuzz $(FUZZTIME)

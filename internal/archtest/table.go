@@ -113,7 +113,7 @@ var rooms = []Room{
 	{Path: "internal/server", Imports: with(leaves, "client", "node", "node/api", "raft", "raft/quorum", "raft/confchange", "storage",
 		"plugins", "plugins/abi", "transport", "transport/quic", "transport/fec", "internal/nodeconfig", "internal/pki", "internal/problem"),
 		Modules:     []string{modPrometheus, modPebble, modSync, modCBOR},
-		TestImports: []string{"internal/wasmtest", "transport/mem"},
+		TestImports: []string{"internal/bootstrap", "internal/wasmtest", "transport/mem"},
 		Why:         "assembles one wraftd process from all rooms"},
 	{Path: "internal/cli", Imports: with(leaves, "client", "internal/server", "internal/bench", "internal/bootstrap", "internal/nodeconfig",
 		"internal/pki", "internal/problem", "raft/quorum"),
