@@ -27,6 +27,9 @@ import (
 	"github.com/wraft/wraft/transport/quic"
 )
 
+// idleElections is how many election timeouts a silent connection to a peer lives.
+const idleElections = 3
+
 // Server is one running wraftd node.
 type Server struct {
 	log      *slog.Logger
@@ -157,7 +160,8 @@ func (s *Server) openNode(cfg Config, id *identity) error {
 			return quic.New(quic.Config{
 				Node: raft.NodeID(cfg.Node), Incarnation: 1, Boot: s.store.Boot(), Cluster: cfg.Cluster, Conn: conn,
 				Certificate: func() (tls.Certificate, error) { return id.cert, nil },
-				CAs:         id.authority, Logger: s.log,
+				CAs:         id.authority, Logger: s.log, Seed: seed,
+				IdleTimeout: idleElections * cfg.Raft.ElectionTimeout,
 			}, h)
 		},
 	})
