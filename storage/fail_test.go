@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -137,8 +138,13 @@ func TestAFailedFlushIsFinal(t *testing.T) {
 	if _, err := s.db.AsyncFlush(); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-failed; !strings.Contains(err.Error(), "flush") {
-		t.Fatalf("Fatal heard of %v", err)
+	select {
+	case err := <-failed:
+		if !strings.Contains(err.Error(), "flush") {
+			t.Fatalf("Fatal heard of %v", err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("Fatal did not hear of the failed flush")
 	}
 	if err := s.Commit(nil); !errors.Is(err, ErrFailed) {
 		t.Fatalf("afterwards: %v", err)

@@ -222,3 +222,22 @@ func TestEntries(t *testing.T) {
 		}
 	}
 }
+
+func TestEntriesAreTheCallers(t *testing.T) {
+	for _, flushed := range []bool{false, true} {
+		s := twoLogs(t)
+		if flushed {
+			if err := s.db.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := s.Entries(1, 1, 11, 1<<20)
+		if err != nil || len(got) != 10 {
+			t.Fatalf("%d entries, %v", len(got), err)
+		}
+		for _, e := range got {
+			clear(e.Data) // the store's own bytes must not change
+		}
+		mustRestore(t, s, 1)
+	}
+}
