@@ -5,37 +5,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/storage"
 )
 
 // WASM opens machines as instances of WebAssembly modules. It is safe for
-// concurrent use.
-type WASM struct {
-	engine *plugins.Engine
+// concurrent use; the engine compiles one module at a time and each only once.
+type WASM struct{ engine *plugins.Engine }
 
-	mu       sync.Mutex // guards compiled
-	compiled map[Digest]*plugins.Module
-}
-
-var _ MachineOpener = (*WASM)(nil)
+var _ MachineOpener = WASM{}
 
 // NewWASM returns an opener on an engine, which stays the caller's.
-func NewWASM(engine *plugins.Engine) *WASM {
-	return &WASM{engine: engine, compiled: map[Digest]*plugins.Module{}}
-}
+func NewWASM(engine *plugins.Engine) WASM { return WASM{engine: engine} }
 
 // Check validates and compiles a module.
-func (w *WASM) Check(ctx context.Context, binary []byte) error {
-	_, err := w.module(ctx, binary)
+func (w WASM) Check(ctx context.Context, binary []byte) error {
+	_, err := w.engine.Compile(ctx, binary)
 	return err
 }
 
 // Open compiles a module, unless it was before, and starts an instance.
-func (w *WASM) Open(ctx context.Context, binary []byte, o OpenConfig) (Machine, error) {
-	m, err := w.module(ctx, binary)
+func (w WASM) Open(ctx context.Context, binary []byte, o OpenConfig) (Machine, error) {
+	m, err := w.engine.Compile(ctx, binary)
 	if err != nil {
 		return nil, err
 	}
@@ -55,22 +47,6 @@ func instanceLimits(l MachineLimits) plugins.Limits {
 		MemoryBytesMax: int64(l.MemoryBytes), CommandBytesMax: int(l.CommandBytes),
 		EntryBytesMax: int(max(l.CommandBytes, BatchBytesMax*entryFactor) * entryFactor),
 	}
-}
-
-// module compiles one binary at a time: compiling takes a core and much memory.
-func (w *WASM) module(ctx context.Context, binary []byte) (*plugins.Module, error) {
-	d := DigestOf(binary)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if m, ok := w.compiled[d]; ok {
-		return m, nil
-	}
-	m, err := w.engine.Compile(ctx, binary)
-	if err != nil {
-		return nil, err
-	}
-	w.compiled[d] = m
-	return m, nil
 }
 
 // StoredModules is a ModuleStore on the files of a storage.Store.

@@ -131,12 +131,12 @@ func (s *Server) openEngine(cfg Config) error {
 	if cache == "" {
 		cache = filepath.Join(cfg.DataDir, "cache")
 	}
-	engine, err := plugins.NewEngine(plugins.Config{CacheDir: cache, Logger: s.log})
+	engine, release, err := engines.acquire(cache, s.log)
 	if err != nil {
-		return fmt.Errorf("server: open plugin engine: %w", err)
+		return err
 	}
 	s.engine = engine
-	s.undo = append(s.undo, func() error { return engine.Close(context.Background()) })
+	s.undo = append(s.undo, release)
 	return nil
 }
 
