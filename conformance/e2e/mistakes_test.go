@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -233,28 +232,5 @@ func cliProblem(t *testing.T, ctx context.Context, c *cluster.Cluster, m mistake
 	}
 	if m.cliCode == "" && len(seen) > 0 && !strings.Contains(r.Stderr, seen[0].Detail) {
 		t.Errorf("wraftd does not say %q:\n%s", seen[0].Detail, r.Stderr)
-	}
-}
-
-// TestHTTPStatusOfProbes keeps the probes honest: alive and ready are 200, and an
-// unknown check is 404.
-func TestHTTPStatusOfProbes(t *testing.T) {
-	ctx := within(t, 2*time.Minute)
-	c := startCluster(t, ctx, "probes")
-	hc := &http.Client{Transport: &http.Transport{TLSClientConfig: c.TLS(), ForceAttemptHTTP2: true}}
-	defer hc.CloseIdleConnections()
-	for path, want := range map[string]int{"/livez": 200, "/readyz": 200, "/readyz/nothing": 404, "/metrics": 200, "/": 404} {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Nodes[1].URL()+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := hc.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-		if resp.StatusCode != want || resp.Header.Get(client.HeaderServedBy) != "2" {
-			t.Errorf("%s: status %d, want %d; served by %q", path, resp.StatusCode, want, resp.Header.Get(client.HeaderServedBy))
-		}
 	}
 }
