@@ -26,12 +26,12 @@ type sharedEngine struct {
 
 // acquire opens the engine of a folder, or joins those who use it already. The
 // caller calls release once.
-func (t *engineTable) acquire(dir string, log *slog.Logger) (engine *plugins.Engine, release func() error, err error) {
+func (t *engineTable) acquire(dir string, limits plugins.Limits, log *slog.Logger) (engine *plugins.Engine, release func() error, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.open[dir]
 	if s == nil {
-		e, err := plugins.NewEngine(plugins.Config{CacheDir: dir, Logger: log})
+		e, err := plugins.NewEngine(plugins.Config{CacheDir: dir, Limits: limits, Logger: log})
 		if err != nil {
 			return nil, nil, fmt.Errorf("server: open plugin engine: %w", err)
 		}

@@ -131,7 +131,7 @@ func (s *Server) openEngine(cfg Config) error {
 	if cache == "" {
 		cache = filepath.Join(cfg.DataDir, "cache")
 	}
-	engine, release, err := engines.acquire(cache, s.log)
+	engine, release, err := engines.acquire(cache, plugins.Limits{ModuleBytesMax: int(cfg.Limits.ModuleBytes)}, s.log)
 	if err != nil {
 		return err
 	}
