@@ -28,9 +28,12 @@ func TestMain(m *testing.M) {
 		fmt.Println("down")
 		os.Exit(7)
 	case "deaf":
-		signal.Ignore(syscall.SIGTERM)
+		heard := make(chan os.Signal, 1)
+		signal.Notify(heard, syscall.SIGTERM)
 		fmt.Println("up")
-		select {}
+		for {
+			<-heard // and go on
+		}
 	}
 }
 
