@@ -28,10 +28,18 @@ type Config struct {
 	LeaderWait      time.Duration // longest a request waits for a leader to appear; default 3 s
 
 	Shards           int    // event loops; default GOMAXPROCS, at most 4
-	CommandBytesMax  uint64 // default 1 MiB
+	CommandBytesMax  uint64 // default 1 MiB, at most CommandBytesCeiling
 	ModuleBytesMax   uint64 // default 64 MiB
 	MachineMemoryMax uint64 // bytes of linear memory, default 256 MiB
 }
+
+// CommandBytesCeiling is the largest command any configuration may allow: with
+// its entry it has to fit into a frame between nodes.
+const CommandBytesCeiling = 8 << 20
+
+// entrySlackBytes is what the encoding of a batch may add to BatchBytesMax or to
+// one large command.
+const entrySlackBytes = 1 << 16
 
 // LogStore is what a node needs of its log storage. All methods are safe for
 // concurrent use.
@@ -121,6 +129,9 @@ func (c Config) Validate() error {
 	}
 	if !self {
 		add("node %v is not in the list of initial nodes", c.Self)
+	}
+	if c.CommandBytesMax > CommandBytesCeiling {
+		add("commands of %d bytes: at most %d are possible", c.CommandBytesMax, CommandBytesCeiling)
 	}
 	if c.Shards < 0 || c.Shards > 64 {
 		add("shards must be between 1 and 64, not %d", c.Shards)

@@ -166,7 +166,7 @@ func (n *Node) coreConfig(id raft.GroupID) raft.Config {
 		ID: n.cfg.Self, Group: id, Seed: n.cfg.Seed ^ uint64(id)*0x9e3779b97f4a7c15,
 		HeartbeatInterval:  n.cfg.Heartbeat,
 		ElectionTimeoutMin: n.cfg.ElectionTimeout, ElectionTimeoutMax: 2 * n.cfg.ElectionTimeout,
-		EntryBytesMax: max(n.cfg.CommandBytesMax, BatchBytesMax) * 2,
+		EntryBytesMax: max(n.cfg.CommandBytesMax, BatchBytesMax) + entrySlackBytes,
 	}
 }
 

@@ -90,6 +90,9 @@ func (c *Core) checkAppend(m Append) error {
 
 // checkEntries refuses gaps, terms that fall, and entries of no known meaning.
 func checkEntries(m Append) error {
+	if len(m.Entries) > AppendEntriesMax {
+		return fmt.Errorf("%d entries in one append, at most %d are allowed", len(m.Entries), AppendEntriesMax)
+	}
 	term := m.PrevTerm
 	for i := range m.Entries {
 		e := &m.Entries[i]

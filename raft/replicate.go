@@ -6,8 +6,12 @@ import "github.com/wraft/wraft/raft/tracker"
 // trip when it fits, little enough to lose when it does not.
 const probeBytesMax = 64 << 10
 
+// AppendEntriesMax bounds the entries of one Append, however small they are: a
+// peer refuses more.
+const AppendEntriesMax = 4096
+
 // fetchEntriesMax bounds what is asked of storage for one follower at a time.
-const fetchEntriesMax = 4096
+const fetchEntriesMax = AppendEntriesMax
 
 // becomeLeader starts to lead the current term, with a no-op whose commit
 // commits all that came before (Raft paper §5.4.2, §8).
@@ -111,7 +115,7 @@ func (c *Core) sendAppends(p *tracker.Progress) {
 		}
 		var bytes uint64
 		if cached && p.Next <= c.log.last && c.worthEntries(p) {
-			m.Entries, bytes = c.log.batch(p.Next, c.log.last+1, c.appendBytes(p))
+			m.Entries, bytes = c.log.batch(p.Next, min(c.log.last+1, p.Next+AppendEntriesMax), c.appendBytes(p))
 		}
 		c.sendAppend(p, m, bytes)
 	}
@@ -181,7 +185,7 @@ func (c *Core) Fetched(peer NodeID, lo Index, entries []Entry) {
 		if !ok {
 			return
 		}
-		n, bytes := fit(entries, c.cfg.AppendBytesMax, 0, true)
+		n, bytes := fit(entries[:min(len(entries), AppendEntriesMax)], c.cfg.AppendBytesMax, 0, true)
 		m.Entries = entries[:n:n]
 		c.sendAppend(p, m, bytes)
 		entries = entries[n:]

@@ -1,6 +1,7 @@
 package raft_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -296,5 +297,39 @@ func TestMemoryIsBoundedWhenDiskOrMachineLag(t *testing.T) {
 	}
 	if s := f.core.Status(); s.CacheBytes > 22_000 || s.Commit != 199 || s.Handed == 0 || s.Applied != 0 {
 		t.Fatalf("%+v", s)
+	}
+}
+
+// TestManySmallEntriesFitIntoAppends: bytes alone do not bound an append, since a
+// peer also refuses too many entries.
+func TestManySmallEntriesFitIntoAppends(t *testing.T) {
+	l := newLab(t, raft.Config{}, fresh(1, 2, 3))
+	l.lead(2, 3)
+	l.receive(3, raft.AppendReply{Term: 1, Match: 1})
+	l.settle()
+	const many = 3 * raft.AppendEntriesMax
+	for i := range many {
+		l.core.Propose(raft.Proposal{ID: raft.ProposalID(i + 1), Type: raft.EntryCommand})
+		if i%1000 == 0 {
+			l.settle()
+		}
+	}
+	l.settle()
+	l.receive(2, raft.AppendReply{Term: 1, Match: 1})
+	next := raft.Index(2)
+	for _, m := range sent[raft.Append](l.settle(), 2) {
+		if len(m.Entries) > raft.AppendEntriesMax {
+			t.Fatalf("an append of %d entries", len(m.Entries))
+		}
+		if len(m.Entries) > 0 {
+			next = m.Entries[len(m.Entries)-1].Index + 1
+		}
+	}
+	if next != many+2 {
+		t.Errorf("everything up to %d should be on its way, it is up to %d", many+1, next-1)
+	}
+	err := l.core.Receive(2, raft.Append{Term: 2, Entries: make([]raft.Entry, raft.AppendEntriesMax+1)})
+	if !errors.Is(err, raft.ErrBadMessage) {
+		t.Errorf("an append of too many entries: %v", err)
 	}
 }

@@ -105,7 +105,7 @@ const (
 	commandBytesDefault  = 1 * MiB
 	moduleBytesDefault   = 64 * MiB
 	machineMemoryDefault = 256 * MiB
-	commandBytesMax      = 64 * MiB
+	commandBytesMax      = 8 * MiB // node.CommandBytesCeiling; a test holds them together
 	moduleBytesMax       = 1 * GiB
 	machineMemoryMin     = 1 * MiB
 	machineMemoryMax     = 4 * GiB

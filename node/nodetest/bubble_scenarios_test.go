@@ -212,3 +212,21 @@ func (b *bubble) expectCounter(ctx context.Context, at raft.NodeID, want string)
 		time.Sleep(10 * time.Millisecond) // virtual: lets the node open its machine and replay
 	}
 }
+
+// TestFarBehind is scenario N1 on whole nodes: a follower is gone for thousands of
+// small entries and comes back to all of them.
+func TestFarBehind(t *testing.T) {
+	inBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
+		leader := b.leader(2)
+		away := leader%3 + 1
+		disk := b.crash(away)
+		const entries = 5000 // more than one append may hold
+		for i := range entries {
+			if _, err := b.nodes[leader].node.Call(ctx, "adder", node.Call{Data: []byte{1}, Forward: true}); err != nil {
+				t.Fatalf("command %d: %v", i, err)
+			}
+		}
+		b.boot(away, disk)
+		b.expectSum(ctx, away, entries)
+	})
+}

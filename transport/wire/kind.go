@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/transport"
 )
 
@@ -17,7 +18,7 @@ const (
 	// BodyBytesMax bounds what follows the head, for any kind.
 	BodyBytesMax = 16 << 20
 	// EntriesPerAppendMax bounds the entries in one Append.
-	EntriesPerAppendMax = 4096
+	EntriesPerAppendMax = raft.AppendEntriesMax
 	// TailBytesMax bounds the raw bytes behind a frame's header: a forwarded body,
 	// or the block of an Append's entries.
 	TailBytesMax = BodyBytesMax - headerBytesMax
