@@ -220,7 +220,7 @@ func TestFarBehind(t *testing.T) {
 		leader := b.leader(2)
 		away := leader%3 + 1
 		disk := b.crash(away)
-		const entries = 5000 // more than one append may hold
+		const entries = 8000 // many more than one append may hold
 		for i := range entries {
 			if _, err := b.nodes[leader].node.Call(ctx, "adder", node.Call{Data: []byte{1}, Forward: true}); err != nil {
 				t.Fatalf("command %d: %v", i, err)
