@@ -22,6 +22,7 @@ FUZZTIME ?= 20s
 SEEDS ?= 200
 BUDGET ?= 40s
 ROUNDS ?= 20
+SMOKE_ROUNDS ?= 5
 BENCHTIME ?= 1s
 
 .PHONY: build modules demo test guests race sim fuzz lint conformance bench ci clean
@@ -36,7 +37,7 @@ demo: build modules ## three processes, 1,000 increments, the leader killed in t
 	go run ./conformance/demo -wraftd $(BIN)/wraftd -module $(BUILD)/counter.wasm
 
 test: lint guests ## everything that fits into ten minutes on two cores
-	go test -timeout 9m ./...
+	WRAFT_E2E_ROUNDS=$(SMOKE_ROUNDS) go test -timeout 9m ./...
 
 guests: ## the native tests of the guest library and the example machines
 	for dir in $(GUESTS); do echo "go test $$dir/..."; (cd $$dir && go vet ./... && go test ./...); done
