@@ -63,6 +63,8 @@ type ModuleStore interface {
 	Get(d Digest) ([]byte, error)
 	// Has reports whether a binary is here.
 	Has(d Digest) bool
+	// Size is the size of a binary in bytes, or ErrNoModule.
+	Size(d Digest) (int64, error)
 }
 
 // MachineOpener turns module binaries into machines.

@@ -39,11 +39,11 @@ func (n *Node) PutModule(ctx context.Context, want Digest, body io.Reader) (size
 
 // ModuleSize is the size of a module that is here, or 0.
 func (n *Node) ModuleSize(d Digest) int64 {
-	binary, err := n.modules.Get(d)
+	size, err := n.modules.Size(d)
 	if err != nil {
 		return 0
 	}
-	return int64(len(binary))
+	return size
 }
 
 func (n *Node) keepModule(d Digest, binary []byte) error {

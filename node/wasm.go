@@ -73,3 +73,15 @@ func (s StoredModules) Get(d Digest) ([]byte, error) {
 
 // Has reports whether a binary is here.
 func (s StoredModules) Has(d Digest) bool { return s.files.Has(storage.Digest(d)) }
+
+// Size is the size of a binary, which is not read.
+func (s StoredModules) Size(d Digest) (int64, error) {
+	r, size, err := s.files.Open(storage.Digest(d))
+	if errors.Is(err, storage.ErrModuleMissing) {
+		return 0, fmt.Errorf("%w: %v", ErrNoModule, d)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return size, r.Close()
+}
