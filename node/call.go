@@ -1,7 +1,6 @@
 package node
 
 import (
-	"context"
 	"sync/atomic"
 
 	"github.com/wraft/wraft/plugins"
@@ -38,16 +37,6 @@ func (c *call) resolve(r reply) {
 	}
 }
 
-// wait returns the reply, or the context's error.
-func (c *call) wait(ctx context.Context) (reply, error) {
-	select {
-	case r := <-c.done:
-		return r, r.err
-	case <-ctx.Done():
-		return reply{}, ctx.Err()
-	}
-}
-
 // accept notes where the command stands in the log.
 func (c *call) accept(index raft.Index, term raft.Term) {
 	c.term.Store(uint64(term))
@@ -57,8 +46,8 @@ func (c *call) accept(index raft.Index, term raft.Term) {
 // queryCall is a linearizable read on its way: first its index, then its answer.
 type queryCall struct {
 	call
-	data []byte // nil and barrier: only wait until the index is applied
-	only bool   // barrier
+	data []byte
+	only bool // no query: the caller only waits until the index is applied
 }
 
 func queryReply(r plugins.Result, applied raft.Index, err error) reply {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"runtime"
 	"time"
@@ -96,8 +95,6 @@ type Parts struct {
 
 // NetworkFile is how a peer names a module in Network.OpenFile.
 func NetworkFile(d Digest) string { return "module/" + d.String() }
-
-var _ io.Closer = (*Node)(nil)
 
 func (c Config) withDefaults() Config {
 	setDefault(&c.Heartbeat, 100*time.Millisecond)

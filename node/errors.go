@@ -34,8 +34,6 @@ var (
 	ErrModuleTooLarge = errors.New("node: module too large")
 	// ErrNoQuorum: not enough nodes answered to make a module safe. Try when they are back.
 	ErrNoQuorum = errors.New("node: no quorum")
-	// ErrForeignStore: the data directory belongs to another node or cluster. Use the right one.
-	ErrForeignStore = errors.New("node: data of another cluster")
 )
 
 // UnknownOutcomeError: the command may or may not be applied, now or later. Only
