@@ -216,6 +216,9 @@ func (b *bubble) expectCounter(ctx context.Context, at raft.NodeID, want string)
 // TestFarBehind is scenario N1 on whole nodes: a follower is gone for thousands of
 // small entries and comes back to all of them.
 func TestFarBehind(t *testing.T) {
+	if testing.Short() {
+		t.Skip("replicates thousands of entries, which takes a minute under the race detector")
+	}
 	inBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
 		leader := b.leader(2)
 		away := leader%3 + 1
