@@ -24,8 +24,9 @@ BUDGET ?= 40s
 ROUNDS ?= 20
 SMOKE_ROUNDS ?= 5
 BENCHTIME ?= 1s
+BENCHROUNDS ?= 9
 
-.PHONY: build modules demo test guests race sim fuzz lint conformance bench ci clean
+.PHONY: build modules demo test guests race sim fuzz lint conformance bench core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
@@ -60,6 +61,9 @@ conformance: ## the black-box suites, long: ROUNDS rounds of kill -9
 
 bench: ## micro-benchmarks of all packages
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+core-bench: ## our core and etcd's side by side in memory; a module of its own, which needs go.etcd.io/raft/v3
+	cd raft/rafttest/corebench && go vet . && go test . && go run . -rounds $(BENCHROUNDS)
 
 ci: race sim fuzz conformance demo ## the long suites; .ci/run calls test first
 

@@ -25,6 +25,7 @@ const (
 	modCobra      = "github.com/spf13/cobra"
 	modPflag      = "github.com/spf13/pflag"
 	modDatadriven = "github.com/cockroachdb/datadriven"
+	modEtcdRaft   = "go.etcd.io/raft/v3"
 	modHistogram  = "github.com/HdrHistogram/hdrhistogram-go"
 	modKoanf      = "github.com/knadh/koanf"
 	modPebble     = "github.com/cockroachdb/pebble/v2"
@@ -61,6 +62,8 @@ var rooms = []Room{
 		TestImports: []string{"raft/rafttest"}, Why: "inputs in, effects out; it must run in a simulator byte for byte"},
 	{Path: "raft/rafttest/...", Imports: []string{"raft", "raft/quorum", "raft/tracker", "raft/confchange"},
 		Modules: []string{modDatadriven, modRapid, modPorcupine}, Why: "scripts and the simulator drive the core alone"},
+	{Path: "raft/rafttest/corebench", Imports: []string{"raft", "raft/confchange"}, Modules: []string{modEtcdRaft},
+		Why: "a module of its own: what the core is compared with stays out of the project"},
 
 	// The rooms around it: each knows the core's types and nothing of the others.
 	{Path: "storage", Imports: with(leaves, "raft", "raft/quorum", "raft/confchange"),
