@@ -59,13 +59,13 @@ func (c *Core) store(m Append) {
 	if at, conflict := c.conflict(m); conflict {
 		c.cut(at - 1)
 	}
-	for _, e := range m.Entries {
-		if e.Index <= c.log.last {
-			continue
-		}
-		c.log.append(e)
-		if e.Type == EntryConfig {
-			c.addConfig(e)
+	// The log reaches PrevIndex at least: onAppend has rejected the rest.
+	held := min(c.log.last-m.PrevIndex, Index(len(m.Entries)))
+	news := m.Entries[held:]
+	c.log.appendAll(news)
+	for i := range news {
+		if news[i].Type == EntryConfig {
+			c.addConfig(news[i])
 		}
 	}
 }

@@ -73,14 +73,45 @@ func (l *replicaLog) agreement(limit Index, term Term) Index {
 
 // append puts e, which follows on last, at the end.
 func (l *replicaLog) append(e Entry) {
-	if n := len(l.runs); n == 0 || l.runs[n-1].Term != e.Term {
-		l.runs = append(l.runs, TermRun{First: e.Index, Term: e.Term})
-	}
+	l.noteTerm(&e)
 	k := l.openChunk()
 	k.entries = append(k.entries, e)
 	k.bytes += e.Size()
 	l.bytes += e.Size()
 	l.last = e.Index
+}
+
+// appendAll puts entries, the first of which follows on last, at the end. It is
+// append for many: one copy for each chunk they reach.
+func (l *replicaLog) appendAll(entries []Entry) {
+	for len(entries) > 0 {
+		k := l.openChunk()
+		n, bytes := k.room(entries)
+		for i := range entries[:n] {
+			l.noteTerm(&entries[i])
+		}
+		k.entries = append(k.entries, entries[:n]...)
+		k.bytes += bytes
+		l.bytes += bytes
+		l.last = entries[n-1].Index
+		entries = entries[n:]
+	}
+}
+
+// noteTerm begins a run when e, which comes next, is of a newer term.
+func (l *replicaLog) noteTerm(e *Entry) {
+	if n := len(l.runs); n == 0 || l.runs[n-1].Term != e.Term {
+		l.runs = append(l.runs, TermRun{First: e.Index, Term: e.Term})
+	}
+}
+
+// room returns how many of entries the open chunk k takes, and their size.
+func (k *chunk) room(entries []Entry) (n int, bytes uint64) {
+	most := min(cap(k.entries)-len(k.entries), len(entries))
+	for ; n < most && k.bytes+bytes < chunkBytesMax; n++ {
+		bytes += entries[n].Size()
+	}
+	return n, bytes
 }
 
 // openChunk returns a chunk with room for one more entry. Chunks double, so that

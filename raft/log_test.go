@@ -36,11 +36,22 @@ func TestLogAgainstAList(t *testing.T) {
 			case 2:
 				term += Term(rapid.IntRange(0, 2).Draw(t, "rise"))
 			default:
-				for range rapid.IntRange(1, 30).Draw(t, "count") {
-					e := Entry{Index: l.last + 1, Term: term, Type: EntryCommand, Data: make([]byte, rapid.IntRange(0, 9).Draw(t, "size"))}
-					l.append(e)
-					list = append(list, e)
+				var more []Entry
+				for i := range rapid.IntRange(1, 30).Draw(t, "count") {
+					if rapid.IntRange(0, 9).Draw(t, "newer") == 0 {
+						term++
+					}
+					data := make([]byte, rapid.IntRange(0, 9).Draw(t, "size"))
+					more = append(more, Entry{Index: l.last + 1 + Index(i), Term: term, Type: EntryCommand, Data: data})
 				}
+				if rapid.Bool().Draw(t, "at once") {
+					l.appendAll(more)
+				} else {
+					for _, e := range more {
+						l.append(e)
+					}
+				}
+				list = append(list, more...)
 			}
 			checkLog(t, &l, list)
 			if l.last >= l.cachedFrom() {
