@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/conformance/child"
 )
 
 // Node is one member of the cluster: a folder, its addresses and, between Start
@@ -24,7 +25,7 @@ type Node struct {
 
 	// mu guards process, nil before the first start.
 	mu      sync.Mutex
-	process *process
+	process *child.Process
 }
 
 // URL is the base of the node's HTTPS paths.
@@ -40,7 +41,7 @@ func (n *Node) ConfigFile() string { return filepath.Join(n.Dir, "wraft.yaml") }
 func (n *Node) Start() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.process != nil && n.process.running() {
+	if n.process != nil && n.process.Running() {
 		return fmt.Errorf("cluster: node %d runs already", n.ID)
 	}
 	p, err := startProcess(n.LogFile(), n.cluster.wraftd, n.cluster.plainEnv(), "run", "--config", n.ConfigFile())
@@ -58,10 +59,10 @@ func (n *Node) Kill() error {
 	if p == nil {
 		return nil
 	}
-	if err := p.signal(syscall.SIGKILL); err != nil {
+	if err := p.Signal(syscall.SIGKILL); err != nil {
 		return err
 	}
-	<-p.done // SIGKILL cannot be refused
+	p.Wait() // SIGKILL cannot be refused
 	return nil
 }
 
@@ -72,13 +73,13 @@ func (n *Node) Stop(ctx context.Context) (int, error) {
 	if p == nil {
 		return 0, nil
 	}
-	if err := p.signal(syscall.SIGTERM); err != nil {
+	if err := p.Signal(syscall.SIGTERM); err != nil {
 		return 0, err
 	}
-	code, err := p.wait(ctx)
+	code, err := exitCode(ctx, p)
 	if err != nil {
-		p.signal(syscall.SIGKILL) // best effort: the error below says what matters
-		<-p.done
+		p.Signal(syscall.SIGKILL) // best effort: the error below says what matters
+		p.Wait()
 	}
 	return code, err
 }
@@ -86,7 +87,7 @@ func (n *Node) Stop(ctx context.Context) (int, error) {
 // Running reports whether the node has a living process.
 func (n *Node) Running() bool {
 	p := n.current()
-	return p != nil && p.running()
+	return p != nil && p.Running()
 }
 
 // Wait returns the exit code once the node's process has ended by itself, -1 when
@@ -96,13 +97,13 @@ func (n *Node) Wait(ctx context.Context) (int, error) {
 	if p == nil {
 		return 0, fmt.Errorf("cluster: node %d was never started", n.ID)
 	}
-	return p.wait(ctx)
+	return exitCode(ctx, p)
 }
 
 // PID is the process ID of the node's last process, 0 before the first.
 func (n *Node) PID() int {
 	if p := n.current(); p != nil {
-		return p.cmd.Process.Pid
+		return p.PID()
 	}
 	return 0
 }
@@ -116,7 +117,7 @@ func (n *Node) LogTail(bytesMax int) string {
 	return string(text[max(0, len(text)-bytesMax):])
 }
 
-func (n *Node) current() *process {
+func (n *Node) current() *child.Process {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.process

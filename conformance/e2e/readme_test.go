@@ -38,7 +38,7 @@ func TestReadme(t *testing.T) {
 	if len(commands) < 8 {
 		t.Fatalf("the README has only %d commands", len(commands))
 	}
-	ctx := within(t, buildTimeout)
+	ctx := within(t, buildTimeout+2*readerPatience)
 	dir := t.TempDir()
 	session, err := transcript.Start(dir, readerEnv(dir))
 	if err != nil {
@@ -53,11 +53,25 @@ func TestReadme(t *testing.T) {
 	swap := strings.NewReplacer("127.0.0.1:7443", address)
 	for _, c := range commands {
 		began := time.Now()
-		if err := session.Run(ctx, asTest(c, root, dir, swap, address)); err != nil {
+		if err := runOne(ctx, session, asTest(c, root, dir, swap, address)); err != nil {
 			t.Fatalf("README.md: %v", err)
 		}
 		t.Logf("%5.2fs  %s", time.Since(began).Seconds(), c.Text)
 	}
+}
+
+// readerPatience is how long a reader waits for one command; make may take longer.
+const readerPatience = 2 * time.Minute
+
+// runOne bounds a command by a reader's patience, so that what it printed is seen
+// before the whole test runs out of time.
+func runOne(ctx context.Context, session *transcript.Session, c transcript.Command) error {
+	if !strings.HasPrefix(c.Text, "make ") {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, readerPatience)
+		defer cancel()
+	}
+	return session.Run(ctx, c)
 }
 
 // asTest is the command as the test has to run it, and what it then prints.

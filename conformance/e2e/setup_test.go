@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 }
 
 // buildTimeout bounds a build from a cold cache on a slow machine.
-const buildTimeout = 8 * time.Minute
+const buildTimeout = 5 * time.Minute
 
 // wraftd builds the program once.
 var wraftd = sync.OnceValues(func() (string, error) {

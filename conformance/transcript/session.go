@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/wraft/wraft/conformance/child"
 )
 
 // Session is a running shell.
@@ -21,7 +23,7 @@ type Session struct {
 	marker     string
 	env        []string
 	dir        string
-	background []*exec.Cmd
+	background []*child.Process
 }
 
 // outputLinesMax bounds what waits to be compared.
@@ -102,18 +104,23 @@ func verdict(c Command, got []string, code string) error {
 func (s *Session) runBackground(ctx context.Context, c Command) error {
 	cmd := exec.Command("bash", "--noprofile", "--norc", "-c", "exec "+c.Text)
 	cmd.Dir, cmd.Env = s.dir, s.env
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	output, err := cmd.StdoutPipe()
+	output, input, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("transcript: line %d: %w", c.Line, err)
 	}
-	cmd.Stderr = cmd.Stdout
-	if err := cmd.Start(); err != nil {
+	cmd.Stdout, cmd.Stderr = input, input
+	process, err := child.Start(cmd)
+	input.Close() // the process has a descriptor of its own
+	if err != nil {
+		output.Close()
 		return fmt.Errorf("transcript: line %d: %s: %w", c.Line, c.Text, err)
 	}
-	s.background = append(s.background, cmd)
+	s.background = append(s.background, process)
 	lines := make(chan string, outputLinesMax)
-	go scan(output, lines)
+	go func() {
+		defer output.Close()
+		scan(output, lines)
+	}()
 	var got []string
 	for !Match(append(c.Want[:len(c.Want):len(c.Want)], "..."), got) {
 		line, err := next(ctx, lines)
@@ -151,8 +158,8 @@ func mismatch(c Command, got []string, why string) error {
 // then the shell. It reports commands that did not end well.
 func (s *Session) Close() error {
 	var errs []error
-	for _, cmd := range s.background {
-		errs = append(errs, stop(cmd))
+	for _, p := range s.background {
+		errs = append(errs, stop(p))
 	}
 	s.input.Close()
 	go func() {
@@ -162,13 +169,13 @@ func (s *Session) Close() error {
 	return errors.Join(append(errs, s.shell.Wait())...)
 }
 
-func stop(cmd *exec.Cmd) error {
-	// An error means that it has ended already; Wait tells how.
-	cmd.Process.Signal(syscall.SIGTERM)
-	timer := time.AfterFunc(stopGrace, func() { cmd.Process.Kill() })
+func stop(p *child.Process) error {
+	// Errors mean that it has ended already; Wait tells how.
+	p.Signal(syscall.SIGTERM)
+	timer := time.AfterFunc(stopGrace, func() { p.Signal(syscall.SIGKILL) })
 	defer timer.Stop()
-	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("transcript: %s: %w", strings.Join(cmd.Args[len(cmd.Args)-1:], " "), err)
+	if err := p.Wait(); err != nil {
+		return fmt.Errorf("transcript: a background command ended with: %w", err)
 	}
 	return nil
 }
