@@ -21,7 +21,9 @@ type Member struct {
 
 // Configuration says who votes and who only listens. Outgoing is empty except in
 // a joint configuration, where majorities of both Voters and Outgoing are needed
-// (Raft paper §6). Members are sorted by node and appear once per list.
+// (Raft paper §6). Learners of a joint configuration may be in Outgoing as well:
+// they vote until it ends and only listen afterwards. Members are sorted by node
+// and appear once per list.
 type Configuration struct {
 	Voters   []Member
 	Outgoing []Member
@@ -55,8 +57,10 @@ func (c Configuration) IsVoter(id quorum.NodeID) bool {
 	return contains(c.Voters, id) || contains(c.Outgoing, id)
 }
 
-// IsLearner reports whether id is a learner.
-func (c Configuration) IsLearner(id quorum.NodeID) bool { return contains(c.Learners, id) }
+// IsLearner reports whether id listens and does not vote in either half.
+func (c Configuration) IsLearner(id quorum.NodeID) bool {
+	return contains(c.Learners, id) && !c.IsVoter(id)
+}
 
 // Nodes returns every node named, ascending, each once.
 func (c Configuration) Nodes() []quorum.NodeID {
@@ -71,7 +75,7 @@ func (c Configuration) Nodes() []quorum.NodeID {
 }
 
 // Validate reports what makes c unusable: no voters, a repeated or zero node,
-// a list that is too long, or a learner that also votes.
+// a list that is too long, or a learner that also votes and will go on to.
 func (c Configuration) Validate() error {
 	if len(c.Voters) == 0 {
 		return errors.New("confchange: a configuration needs at least one voter")
@@ -90,7 +94,7 @@ func (c Configuration) Validate() error {
 		}
 	}
 	for _, m := range c.Learners {
-		if c.IsVoter(m.Node) {
+		if contains(c.Voters, m.Node) {
 			return fmt.Errorf("confchange: %v is both voter and learner", m.Node)
 		}
 	}
