@@ -44,11 +44,15 @@ func (c *Core) setCommit(index Index) {
 	}
 	c.commit = index
 	c.dirty = true
+	if len(c.configs) > 1 {
+		c.trimConfigs()
+	}
 	if c.commitFlushAt == 0 {
 		c.commitFlushAt = c.now + c.cfg.ElectionTimeoutMin
 	}
 	if c.role == Leader {
 		c.settleProposals()
+		c.settleConfig()
 	}
 }
 

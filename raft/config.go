@@ -18,6 +18,7 @@ const (
 	defaultInflightBytesMax    = 16 << 20
 	defaultCacheBytesMax       = 32 << 20
 	defaultApplyBytesMax       = 16 << 20
+	defaultLearnerLagBytesMax  = 1 << 20
 	defaultPendingReadsMax     = 1 << 16
 	defaultPendingProposalsMax = 1 << 16
 )
@@ -63,6 +64,9 @@ type Config struct {
 	// ApplyBytesMax bounds what is handed out for apply and not reported by
 	// Applied. Default 16 MiB; one range is always let out.
 	ApplyBytesMax uint64
+	// LearnerLagBytesMax bounds what a learner may lack of the log when it is
+	// promoted. Default 1 MiB. What is not in the leader's cache is too much.
+	LearnerLagBytesMax uint64
 	// PendingReadsMax bounds reads that wait for a round or an answer. Default 65,536.
 	PendingReadsMax int
 	// PendingProposalsMax bounds proposals in the log without an outcome. Default 65,536.
@@ -81,6 +85,7 @@ func (c Config) withDefaults() Config {
 	c.InflightBytesMax = or(c.InflightBytesMax, defaultInflightBytesMax)
 	c.CacheBytesMax = or(c.CacheBytesMax, defaultCacheBytesMax)
 	c.ApplyBytesMax = or(c.ApplyBytesMax, defaultApplyBytesMax)
+	c.LearnerLagBytesMax = or(c.LearnerLagBytesMax, defaultLearnerLagBytesMax)
 	c.PendingReadsMax = or(c.PendingReadsMax, defaultPendingReadsMax)
 	c.PendingProposalsMax = or(c.PendingProposalsMax, defaultPendingProposalsMax)
 	return c

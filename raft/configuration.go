@@ -1,6 +1,8 @@
 package raft
 
 import (
+	"slices"
+
 	"github.com/wraft/wraft/raft/confchange"
 	"github.com/wraft/wraft/raft/quorum"
 )
@@ -23,6 +25,10 @@ func (c *Core) configChanged() {
 	}
 	c.fx.Configuration = &at
 	c.dirty = true
+	if c.role == Leader {
+		c.configOpen = true
+		c.followConfig()
+	}
 }
 
 // addConfig puts the configuration of an entry in force; check has decoded it
@@ -46,6 +52,16 @@ func (c *Core) dropConfigs(after Index) {
 		c.configs = c.configs[:n]
 		c.configChanged()
 	}
+}
+
+// trimConfigs forgets configurations before the one that is committed: the log
+// is never cut behind that.
+func (c *Core) trimConfigs() {
+	n := 0
+	for n+1 < len(c.configs) && c.configs[n+1].Index <= c.commit {
+		n++
+	}
+	c.configs = slices.Delete(c.configs, 0, n)
 }
 
 // config is the configuration in force.

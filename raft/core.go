@@ -52,7 +52,8 @@ type Core struct {
 	resendAt      time.Duration // repeat unanswered vote requests
 	commitFlushAt time.Duration // write a commit index that nothing took along; 0: none
 
-	votes map[NodeID]quorum.Vote // of the current campaign
+	votes    map[NodeID]quorum.Vote // of the current campaign
+	onBehalf bool                   // it is the old leader's wish
 
 	// A leader's state.
 	followers   []*tracker.Progress // ascending
@@ -62,6 +63,9 @@ type Core struct {
 	beatWanted  bool // speak to every follower with the next Drain
 	proposals   fifo[pendingProposal]
 	uncommitted uint64 // bytes of proposals
+	change      pendingChange
+	configOpen  bool // the configuration in force was not seen committed by this leader
+	transfer    transfer
 
 	reads reads
 

@@ -25,6 +25,9 @@
 //   - Entries handed in or out are immutable from then on: they are shared.
 //   - Every Fetch is answered by Fetched, and every range for apply, in order, by
 //     Applied.
+//   - The node of a new member starts with any valid configuration that does not
+//     name it: the one in the log takes over as soon as it arrives.
+//   - Messages of another incarnation of a member are not handed in.
 //   - The seed differs between nodes and between two starts of a node.
 //
 // # What the core promises
@@ -35,7 +38,9 @@
 // quorum for as long. Term and vote are durable before a message shows them. Only
 // entries of the leader's own term commit by counting, its own disk counts like
 // any other, and what is not durable here is not applied here. Nothing at or below the commit index is
-// ever truncated. Linearizable reads never rest on clocks. Whatever a peer sends
+// ever truncated. Membership changes one at a time, through joint configurations that
+// are in force from their append on and that any leader ends; new nodes are learners
+// first. Linearizable reads never rest on clocks. Whatever a peer sends
 // ends in ErrBadMessage, with nothing changed, when no correct peer sends it.
 // Every queue has a bound in Config.
 //
@@ -43,7 +48,8 @@
 //
 // core.go dispatches inputs; election.go and vote.go decide who leads; replicate.go
 // is the leader's side of the log and follow.go the follower's; commit.go counts
-// and applies; read.go and propose.go answer clients; write.go is the way to the
+// and applies; read.go and propose.go answer clients; membership.go changes who
+// takes part and transfer.go who leads; write.go is the way to the
 // disk and what waits for it; log.go is the log in memory; check.go is the guard
 // at the gate.
 //

@@ -35,10 +35,8 @@ func (c *Core) becomeCandidate(transfer bool, cause string) {
 	c.setState(c.term, c.cfg.ID)
 	clear(c.votes)
 	c.resetElection()
-	c.resendAt = c.now + c.cfg.HeartbeatInterval
-	c.eachUndecided(func(to NodeID) {
-		c.send(to, Vote{Term: c.term, LastIndex: c.log.last, LastTerm: c.log.lastTerm(), Transfer: transfer})
-	})
+	c.onBehalf = transfer
+	c.requestVotes()
 }
 
 // requestVotes asks everybody who has not answered the current campaign yet.
@@ -49,7 +47,7 @@ func (c *Core) requestVotes() {
 	case PreCandidate:
 		m = PreVote{Term: c.term + 1, LastIndex: c.log.last, LastTerm: c.log.lastTerm()}
 	case Candidate:
-		m = Vote{Term: c.term, LastIndex: c.log.last, LastTerm: c.log.lastTerm()}
+		m = Vote{Term: c.term, LastIndex: c.log.last, LastTerm: c.log.lastTerm(), Transfer: c.onBehalf}
 	default:
 		return
 	}

@@ -3,6 +3,8 @@ package raft
 import (
 	"errors"
 	"fmt"
+
+	"github.com/wraft/wraft/raft/confchange"
 )
 
 var (
@@ -18,6 +20,20 @@ var (
 	ErrProposalTooLarge = errors.New("raft: proposal too large")
 	// ErrBadProposal: only commands may be proposed. Fix the caller.
 	ErrBadProposal = errors.New("raft: only commands may be proposed")
+	// ErrNotReady: the leader's first entry is not committed yet. Retry in a moment.
+	ErrNotReady = errors.New("raft: the leader's first entry is not committed yet")
+	// ErrConfChanged: another configuration is in force than expected. Look at it and decide anew.
+	ErrConfChanged = errors.New("raft: the configuration is not the expected one")
+	// ErrChangePending: a change of configuration is under way. Retry when it has ended.
+	ErrChangePending = errors.New("raft: a change of configuration is under way")
+	// ErrLearnerBehind: the learner is silent or lacks too much of the log. Retry when it has caught up.
+	ErrLearnerBehind = errors.New("raft: the learner is too far behind to vote")
+	// ErrInvalidChange: the changes make no sense in this configuration. Fix the request.
+	ErrInvalidChange = confchange.ErrInvalidChange
+	// ErrTransferring: leadership is on its way to another node. Retry, at the new leader.
+	ErrTransferring = errors.New("raft: leadership is being transferred")
+	// ErrBadTransfer: the target is this node or no voter. Choose another one.
+	ErrBadTransfer = errors.New("raft: leadership can only go to another voter")
 	// ErrDiskFailed: a write of this replica failed; it is out of service. Call a human.
 	ErrDiskFailed = errors.New("raft: disk failed")
 	// ErrBadMessage: a peer sent what no correct peer sends. Nothing was changed; drop it and count it.

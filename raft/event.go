@@ -50,7 +50,16 @@ type LogTruncated struct {
 // DiskFailed: a write failed; the replica refuses everything from now on.
 type DiskFailed struct{ Err error }
 
-func (RoleChanged) event()  {}
-func (VoteDecided) event()  {}
-func (LogTruncated) event() {}
-func (DiskFailed) event()   {}
+// TransferBegan: leadership is on its way to a voter; proposals are dropped.
+type TransferBegan struct{ To NodeID }
+
+// TransferAborted: a transfer took an election timeout and was given up, and
+// proposals are taken again. One that succeeds ends in a RoleChanged.
+type TransferAborted struct{ To NodeID }
+
+func (RoleChanged) event()     {}
+func (VoteDecided) event()     {}
+func (LogTruncated) event()    {}
+func (DiskFailed) event()      {}
+func (TransferBegan) event()   {}
+func (TransferAborted) event() {}

@@ -16,8 +16,8 @@ type pendingProposal struct {
 
 // Propose asks for entries in the order given. Each proposal is answered by
 // Effects.Accepted and later by Effects.Results, or by Results alone when it was
-// dropped: ErrNotLeader, ErrBackpressure, ErrProposalTooLarge, ErrBadProposal or
-// ErrDiskFailed.
+// dropped: ErrNotLeader, ErrBackpressure, ErrTransferring, ErrProposalTooLarge,
+// ErrBadProposal or ErrDiskFailed.
 func (c *Core) Propose(ps ...Proposal) {
 	if c.failed != nil || c.role != Leader {
 		c.dropAll(ps)
@@ -54,6 +54,8 @@ func (c *Core) refusal(p *Proposal) error {
 	switch {
 	case p.Type != EntryCommand:
 		return ErrBadProposal
+	case c.transfer.to != 0:
+		return ErrTransferring
 	case uint64(len(p.Data)) > c.cfg.EntryBytesMax:
 		return ErrProposalTooLarge
 	case c.proposals.len() >= c.cfg.PendingProposalsMax:

@@ -18,12 +18,8 @@ const fetchEntriesMax = AppendEntriesMax
 func (c *Core) becomeLeader() {
 	c.enter(Leader, c.term, c.cfg.ID, "election won")
 	c.termLeader = c.cfg.ID
-	c.followers = nil
-	for _, id := range c.config().Nodes() {
-		if id != c.cfg.ID {
-			c.followers = append(c.followers, tracker.New(id, c.log.last, c.now))
-		}
-	}
+	c.followers, c.configOpen = nil, true
+	c.followConfig()
 	c.noop = c.log.last + 1
 	c.heartbeatAt = c.now + c.cfg.HeartbeatInterval
 	c.appendOwn(EntryNoop, nil)
@@ -32,6 +28,8 @@ func (c *Core) becomeLeader() {
 // stopLeading settles what only a leader can answer.
 func (c *Core) stopLeading() {
 	c.abandonProposals()
+	c.abandonChange()
+	c.transfer = transfer{}
 	c.reads.abandon(c)
 	c.followers = nil
 	c.beatWanted = false
@@ -58,6 +56,7 @@ func (c *Core) tickLeader() {
 	c.heartbeatAt = c.now + c.cfg.HeartbeatInterval
 	c.beatWanted, c.dirty = true, true
 	c.reads.overdue = c.reads.open.len() > 0
+	c.tickTransfer()
 	for _, p := range c.followers {
 		if p.Beat() {
 			c.askTail(p)
@@ -215,6 +214,7 @@ func (c *Core) onAppendReply(from NodeID, m AppendReply) {
 		c.dirty = true
 		if p.Accepted(m.Match) {
 			c.advanceCommit()
+			c.urge(from)
 		}
 	case m.PrevIndex > 0:
 		// Both sides skip whole runs of terms: at most one probe for each.

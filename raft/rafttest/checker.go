@@ -4,18 +4,20 @@ import (
 	"fmt"
 
 	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/raft/confchange"
 	"github.com/wraft/wraft/raft/quorum"
 )
 
 // Checker states Raft's promises over a whole cluster. Its methods return the
 // first promise broken.
 type Checker struct {
-	voters    quorum.Majority
-	leaders   map[raft.Term]raft.NodeID
-	logs      map[place]uint64 // the log up to an entry of a term, by chain value
-	committed []uint64         // chain values from index 1 on
-	grants    map[ballot]raft.NodeID
-	seen      map[raft.NodeID]*seen
+	// configs are the group's first configuration and the newest that is committed.
+	first, settled raft.Configuration
+	leaders        map[raft.Term]raft.NodeID
+	logs           map[place]uint64 // the log up to an entry of a term, by chain value
+	committed      []uint64         // chain values from index 1 on
+	grants         map[ballot]raft.NodeID
+	seen           map[raft.NodeID]*seen
 }
 
 type place struct {
@@ -37,10 +39,11 @@ type seen struct {
 	chain   uint64     // at logged
 }
 
-// NewChecker returns a checker for a group of these voters.
+// NewChecker returns a checker for a group that began with these voters.
 func NewChecker(voters quorum.Majority) *Checker {
+	first := confchange.New(voters...)
 	return &Checker{
-		voters:  voters,
+		first: first, settled: first,
 		leaders: map[raft.Term]raft.NodeID{},
 		logs:    map[place]uint64{},
 		grants:  map[ballot]raft.NodeID{},
@@ -175,25 +178,15 @@ func (k *Checker) checkCommit(n *Node, s *seen, is raft.Status, all []*Node) err
 			}
 			continue
 		}
-		if !k.durable(i, chain, all) {
+		if !k.durable(n, i, chain, all) {
 			return fmt.Errorf("%v commits %d, which no quorum has durably", n.ID, i)
 		}
 		k.committed = append(k.committed, chain)
+		if err := k.checkChain(n.Disk.memory.entries[i-1]); err != nil {
+			return fmt.Errorf("%v commits %d: %w", n.ID, i, err)
+		}
 	}
 	return nil
-}
-
-// durable reports whether a quorum of disks holds the log up to index.
-func (k *Checker) durable(index raft.Index, chain uint64, all []*Node) bool {
-	return k.voters.Reached(func(id raft.NodeID) bool {
-		for _, n := range all {
-			if n.ID == id {
-				have, ok := n.Disk.synced.at(index)
-				return ok && have == chain
-			}
-		}
-		return false
-	})
 }
 
 // checkLeader: one leader per term, it has everything committed before, and
@@ -207,6 +200,9 @@ func (k *Checker) checkLeader(n *Node, s *seen, is raft.Status, all []*Node) err
 	}
 	k.leaders[is.Term] = n.ID
 	if s.status.Role != raft.Leader || s.status.Term != is.Term {
+		if !is.Configuration.Configuration.IsVoter(n.ID) {
+			return fmt.Errorf("%v leads term %d without a vote of its own", n.ID, is.Term)
+		}
 		if err := k.checkComplete(n, is); err != nil {
 			return err
 		}

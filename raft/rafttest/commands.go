@@ -19,14 +19,16 @@ type command struct {
 // commands are the verbs of scripts. The expect-... ones are in expect.go.
 func commands() map[string]command {
 	return map[string]command{
-		"cluster":   {"cluster N: N voters with empty disks", (*Environment).runCluster},
+		"cluster":   {"cluster N [spare M]: N voters with empty disks, and M nodes that are no members", (*Environment).runCluster},
 		"log-of":    {"log-of NODE T T ... [term=T]: put entries of these terms on a disk, before boot", (*Environment).runLogOf},
-		"limit":     {"limit append|uncommitted|cache BYTES: set a bound, before boot", (*Environment).runLimit},
+		"limit":     {"limit append|uncommitted|cache|learner-lag BYTES: set a bound, before boot", (*Environment).runLimit},
 		"boot":      {"boot: start all nodes", (*Environment).runBoot},
 		"campaign":  {"campaign NODE", onNode(func(e *Environment, n *Node) error { n.Core.Campaign(); return nil })},
 		"elect":     {"elect NODE: campaign and deliver everything", (*Environment).runElect},
 		"propose":   {"propose NODE NAME [BYTES]: the name is the data, unless a size is given", (*Environment).runPropose},
 		"read":      {"read NODE NAME: a linearizable read", (*Environment).runRead},
+		"change":    {"change NODE KIND NODE ... [expected INDEX] [as NAME]: ask for a change of configuration", (*Environment).runChange},
+		"transfer":  {"transfer NODE NODE: ask the first to hand leadership to the second", (*Environment).runTransfer},
 		"deliver":   {"deliver [A->B ...]: everything until the cluster is at rest, or what is on these links now", (*Environment).runDeliver},
 		"step":      {"step A->B ...: the oldest message on these links", onLinks((*Environment).step)},
 		"tick":      {"tick [NODE] N [quietly]: N heartbeats, delivering after each unless quietly", (*Environment).runTick},
@@ -91,6 +93,15 @@ func (e *Environment) runCluster(args []string) error {
 	}
 	configuration := confchange.New(ids...)
 	e.checker = NewChecker(ids)
+	if len(args) == 3 && args[1] == "spare" {
+		spare, err := number(args, 2)
+		if err != nil {
+			return err
+		}
+		for range spare {
+			ids = append(ids, raft.NodeID(len(ids)+1))
+		}
+	}
 	for _, id := range ids {
 		e.nodes = append(e.nodes, &Node{ID: id, Disk: NewDisk(configuration)})
 	}
@@ -132,6 +143,8 @@ func (e *Environment) runLimit(args []string) error {
 		e.cfg.AppendBytesMax = uint64(bytes)
 	case "uncommitted":
 		e.cfg.UncommittedBytesMax = uint64(bytes)
+	case "learner-lag":
+		e.cfg.LearnerLagBytesMax = uint64(bytes)
 	case "cache":
 		e.cfg.CacheBytesMax = uint64(bytes)
 	default:

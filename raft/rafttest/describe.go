@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/raft/confchange"
+	"github.com/wraft/wraft/raft/quorum"
 )
 
 // Describe writes a message the way scripts show it; log positions are written
@@ -55,11 +57,32 @@ func DescribeEntries(entries []raft.Entry) string {
 			fmt.Fprintf(&b, " [%d:t%d %d bytes]", e.Index, e.Term, len(e.Data))
 		case e.Type == raft.EntryCommand:
 			fmt.Fprintf(&b, " [%d:t%d %q]", e.Index, e.Term, e.Data)
+		case e.Type == raft.EntryConfig:
+			configuration, _ := confchange.Decode(e.Data)
+			fmt.Fprintf(&b, " [%d:t%d config %s]", e.Index, e.Term, DescribeConfiguration(configuration))
 		default:
 			fmt.Fprintf(&b, " [%d:t%d %v]", e.Index, e.Term, e.Type)
 		}
 	}
 	return b.String()
+}
+
+// DescribeConfiguration draws who votes, both halves when it is joint, and who
+// only listens: (n1 n2)&&(n1 n2 n3) learners (n4).
+func DescribeConfiguration(c raft.Configuration) string {
+	s := quorum.Joint{Incoming: nodesOf(c.Voters), Outgoing: nodesOf(c.Outgoing)}.String()
+	if len(c.Learners) > 0 {
+		s += " learners " + nodesOf(c.Learners).String()
+	}
+	return s
+}
+
+func nodesOf(members []raft.Member) quorum.Majority {
+	var ids quorum.Majority
+	for _, m := range members {
+		ids = append(ids, m.Node)
+	}
+	return ids
 }
 
 // DescribeEvent writes an event the way scripts show it.
@@ -79,6 +102,10 @@ func DescribeEvent(e raft.Event) string {
 		return fmt.Sprintf("%s for %v in t%d: %s", kind, e.Candidate, e.Term, verdict(e.Granted, e.Reason))
 	case raft.LogTruncated:
 		return fmt.Sprintf("log cut behind %d, it ended at %d", e.After, e.Last)
+	case raft.TransferBegan:
+		return fmt.Sprintf("transfers to %v", e.To)
+	case raft.TransferAborted:
+		return fmt.Sprintf("gives up the transfer to %v", e.To)
 	case raft.DiskFailed:
 		return fmt.Sprintf("disk failed: %v", e.Err)
 	}

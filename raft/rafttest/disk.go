@@ -21,6 +21,7 @@ type image struct {
 	state   raft.HardState
 	entries []raft.Entry // from index 1 on
 	chain   []uint64     // chain[i] stands for entries[:i+1], see chainOn
+	configs []raft.ConfigAt
 }
 
 // NewDisk returns the disk of a fresh replica in configuration first.
@@ -81,12 +82,8 @@ func (d *Disk) Restored() raft.Restored {
 			term = e.Term
 			r.TermRuns = append(r.TermRuns, raft.TermRun{First: e.Index, Term: term})
 		}
-		if e.Type == raft.EntryConfig {
-			if c, err := confchange.Decode(e.Data); err == nil {
-				r.Configs = append(r.Configs, raft.ConfigAt{Index: e.Index, Configuration: c})
-			}
-		}
 	}
+	r.Configs = append(r.Configs, s.configs...)
 	return r
 }
 
@@ -120,6 +117,9 @@ func (m *image) do(w raft.Write) error {
 		}
 		m.entries = m.entries[:w.TruncateAfter:w.TruncateAfter]
 		m.chain = m.chain[:w.TruncateAfter:w.TruncateAfter]
+		for n := len(m.configs); n > 0 && m.configs[n-1].Index > w.TruncateAfter; n = len(m.configs) {
+			m.configs = m.configs[: n-1 : n-1]
+		}
 	}
 	for _, e := range w.Entries {
 		if e.Index != m.last()+1 {
@@ -128,6 +128,14 @@ func (m *image) do(w raft.Write) error {
 		before, _ := m.at(m.last())
 		m.entries = append(m.entries, e)
 		m.chain = append(m.chain, chainOn(before, e))
+		if e.Type != raft.EntryConfig {
+			continue
+		}
+		c, err := confchange.Decode(e.Data)
+		if err != nil {
+			return fmt.Errorf("write %d: entry %d: %w", w.ID, e.Index, err)
+		}
+		m.configs = append(m.configs, raft.ConfigAt{Index: e.Index, Configuration: c})
 	}
 	if w.HardState == nil {
 		return nil
@@ -146,8 +154,8 @@ func (m *image) do(w raft.Write) error {
 // clone shares the slices' memory for reading; their capacity is cut, so that
 // appending to one does not show in the other.
 func (m *image) clone() image {
-	n := len(m.entries)
-	return image{state: m.state, entries: m.entries[:n:n], chain: m.chain[:n:n]}
+	n, c := len(m.entries), len(m.configs)
+	return image{state: m.state, entries: m.entries[:n:n], chain: m.chain[:n:n], configs: m.configs[:c:c]}
 }
 
 // chainOn extends a chain value by an entry (FNV-1a over all of it).

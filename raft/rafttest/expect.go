@@ -24,6 +24,7 @@ func expectations() map[string]command {
 		"expect-outcome":  {"expect-outcome NAME committed|dropped|unknown|pending [WORDS]: of a proposal", (*Environment).expectOutcome},
 		"expect-read":     {"expect-read NAME INDEX|pending|refused", (*Environment).expectRead},
 		"expect-count":    {"expect-count MIN-MAX WHAT: of events or messages since forget", (*Environment).expectCount},
+		"expect-config":   {"expect-config NODE VOTERS [learners (...)]: the configuration in force there", (*Environment).expectConfig},
 		"expect-progress": {"expect-progress LEADER FOLLOWER STATE MATCH", (*Environment).expectProgress},
 	}
 }

@@ -159,6 +159,8 @@ func TestScriptsFailWhereExpectationsDo(t *testing.T) {
 		"expect-commit 2 9", "expect-applied 3 1", "expect-vote 2 3", "expect-log 1 1 1 1", "expect-outcome x unknown",
 		"expect-outcome y committed", "expect-outcome x committed no words", "expect-read x 1", "expect-count x elections",
 		"expect-count 2-9 elections", "expect-progress 1 2 probe 2", "expect-progress 1 9 replicate 2",
+		"expect-config 1 (n1 n2)", "expect-config 9 (n1)", "change 9 remove 1", "change 1 remove", "change 1 remove x", "change 1 paint 2",
+		"transfer 9 1", "transfer 1 x", "cluster 3 spare x",
 		"what", "crash 1", "campaign 9", "cut 1", "limit nothing 1", "log loudly", "inject 1->2 Nothing", "propose 1", "step 1->2",
 	} {
 		if _, err := NewEnvironment().Run(append(begin[:len(begin):len(begin)], wrong)); err == nil {
@@ -179,5 +181,61 @@ func TestATickedClusterElects(t *testing.T) {
 	}
 	if e.clocks[3] != 40*beat || beat != 100*time.Millisecond {
 		t.Errorf("n3's clock shows %v", e.clocks[3])
+	}
+}
+
+func configEntry(index raft.Index, c raft.Configuration) raft.Entry {
+	return raft.Entry{Index: index, Term: 1, Type: raft.EntryConfig, Data: c.Encode()}
+}
+
+// TestCheckCountsBothHalves: what a joint configuration commits is on a majority
+// of each half.
+func TestCheckCountsBothHalves(t *testing.T) {
+	first := confchange.New(1, 2, 3)
+	joint := raft.Configuration{Voters: confchange.New(1, 4, 5).Voters, Outgoing: first.Voters}
+	log := []raft.Entry{configEntry(1, joint)}
+	committed, state := raft.HardState{Term: 1, Commit: 1}, raft.HardState{Term: 1}
+	for _, c := range []struct {
+		with raft.NodeID
+		fine bool
+	}{{2, false}, {4, false}, {6, false}, {0, true}} {
+		a := lone(t, 1, committed, log...)
+		all := []*Node{a}
+		for _, id := range []raft.NodeID{2, 4, 6} {
+			if c.with == id || c.with == 0 {
+				all = append(all, lone(t, id, state, log...))
+			}
+		}
+		err := NewChecker(quorum.Majority{1, 2, 3}).Check(a, all)
+		if (err == nil) != c.fine {
+			t.Errorf("with %v: %v", c.with, err)
+		}
+	}
+}
+
+func TestCheckSeesAConfigurationOutOfLine(t *testing.T) {
+	first, apart := confchange.New(1, 2, 3), confchange.New(1, 4, 5)
+	joint := raft.Configuration{Voters: apart.Voters, Outgoing: first.Voters}
+	for name, c := range map[string]struct {
+		chain []raft.Configuration
+		fine  bool
+	}{
+		"a change":          {[]raft.Configuration{joint, apart}, true},
+		"without a joint":   {[]raft.Configuration{apart}, false},
+		"joint with others": {[]raft.Configuration{{Voters: first.Voters, Outgoing: apart.Voters}}, false},
+		"joint twice":       {[]raft.Configuration{joint, joint}, false},
+		"another end":       {[]raft.Configuration{joint, first}, false},
+		"learners only":     {[]raft.Configuration{{Voters: first.Voters, Learners: confchange.New(4).Voters}}, true},
+	} {
+		k := NewChecker(quorum.Majority{1, 2, 3})
+		var err error
+		for i, is := range c.chain {
+			if err == nil {
+				err = k.checkChain(configEntry(raft.Index(i+1), is))
+			}
+		}
+		if (err == nil) != c.fine {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
