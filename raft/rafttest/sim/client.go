@@ -21,8 +21,9 @@ type history struct {
 
 // call is an operation under way.
 type call struct {
-	read  bool
-	known raft.Index // committed somewhere when it began
+	read   bool
+	change bool       // of configuration
+	known  raft.Index // committed somewhere when it began
 	// What became of a proposal.
 	outcome raft.Outcome
 	index   raft.Index
@@ -106,7 +107,11 @@ func (h *history) results(w *world, fx *raft.Effects) error {
 		h.calls[uint64(r.ID)] = c
 		if r.Outcome == raft.OutcomeCommitted {
 			h.acked++
-			h.probe++
+			if c.change {
+				w.fault("configuration changed")
+			} else {
+				h.probe++
+			}
 			if r.Index <= c.known {
 				return fmt.Errorf("proposal %d is at %d, though %d was committed before it began", r.ID, r.Index, c.known)
 			}

@@ -25,7 +25,7 @@ func (p *faultPlan) init(w *world) {
 		w.result.Calm = true
 		return
 	}
-	all := [...]fault{loss, repetition, lateness, partition, isolation, oneWay, crash, crash, massCrash, slowDisk, failDisk, pause}
+	all := [...]fault{loss, repetition, lateness, partition, isolation, oneWay, crash, crash, massCrash, slowDisk, failDisk, pause, churn, churn, handOver}
 	for i, f := range all {
 		if w.chance.hits("swarm", uint64(i), 500) {
 			p.kinds = append(p.kinds, f)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/wraft/wraft/raft"
@@ -87,11 +88,14 @@ func newWorld(o Options) *world {
 		ids = append(ids, raft.NodeID(id+1))
 	}
 	w.checker = rafttest.NewChecker(ids)
+	first := confchange.New(ids...)
 	w.net.init(w)
 	w.history.init()
 	w.plan.init(w)
 	w.skewed = w.chance.below("skew", 0, 3) == 0
-	first := confchange.New(ids...)
+	for range w.spares(size) {
+		ids = append(ids, raft.NodeID(len(ids)+1))
+	}
 	for _, id := range ids {
 		n := &node{w: w, rate: w.clockRate(id), Node: rafttest.Node{ID: id, Disk: rafttest.NewDisk(first)}}
 		w.nodes = append(w.nodes, n)
@@ -126,6 +130,7 @@ func (w *world) config() raft.Config {
 		InflightBytesMax:    pick("inflight bytes", 0, 0, 300),
 		CacheBytesMax:       pick("cache", 0, 1, 500),
 		ApplyBytesMax:       pick("apply", 0, 0, 100),
+		LearnerLagBytesMax:  pick("learner lag", 0, 1, 200),
 	}
 }
 
@@ -220,14 +225,23 @@ func (w *world) appliedSum() int {
 	return sum
 }
 
-// converged reports one leader and one log, committed and applied to its end.
+// converged reports one leader, and one log at all members, committed and applied
+// to its end.
 func (w *world) converged() bool {
+	leader := w.aLeader(0)
+	if leader == nil {
+		return false
+	}
 	leaders := 0
-	first := w.nodes[0].Core.Status()
+	first := leader.Core.Status()
+	members := first.Configuration.Configuration.Nodes()
 	for _, n := range w.nodes {
 		s := n.Core.Status()
 		if s.Role == raft.Leader {
 			leaders++
+		}
+		if !slices.Contains(members, n.ID) {
+			continue
 		}
 		// Equal last indexes and terms are equal logs: the checker has seen to that.
 		if s.Term != first.Term || s.LastIndex != first.LastIndex || s.LastTerm != first.LastTerm ||
@@ -235,7 +249,7 @@ func (w *world) converged() bool {
 			return false
 		}
 	}
-	return leaders == 1
+	return leaders == 1 && !first.Configuration.Configuration.Joint()
 }
 
 func (w *world) highestTerm() raft.Term {
