@@ -87,7 +87,7 @@ func (s *script) append() raft.Append {
 
 // act does one thing to the node and carries out what follows.
 func act(t *testing.T, n *rafttest.Node, s *script, now *time.Duration) {
-	switch s.next() % 12 {
+	switch s.next() % 14 {
 	case 0:
 		*now += time.Duration(s.next()%256) * 20 * time.Millisecond
 		n.Core.Tick(*now)
@@ -105,9 +105,24 @@ func act(t *testing.T, n *rafttest.Node, s *script, now *time.Duration) {
 		n.Core.Campaign()
 	case 7:
 		n.Core.Fetched(raft.NodeID(s.next()), s.index(), s.append().Entries)
+	case 12:
+		n.Core.ChangeConfig(raft.ChangeRequest{ID: 2, Expected: s.index(), Changes: s.changes()})
+	case 13:
+		_ = n.Core.TransferTo(raft.NodeID(s.next() % 6))
 	default:
 		receive(t, n, s)
 	}
+}
+
+// changes builds one to three changes, which may make sense.
+func (s *script) changes() []raft.Change {
+	var list []raft.Change
+	for range 1 + s.next()%3 {
+		list = append(list, raft.Change{
+			Kind: confchange.Kind(s.next() % 6), Node: raft.NodeID(s.next() % 6), Incarnation: raft.Incarnation(s.next() % 2),
+		})
+	}
+	return list
 }
 
 // receive checks that a bad message leaves no trace.
@@ -132,6 +147,8 @@ func FuzzStep(f *testing.F) {
 	f.Add([]byte{6, 8, 8, 1, 1, 2, 4, 8, 6, 1, 1, 2, 8, 2, 1, 0, 1, 0, 0, 0, 0, 2, 1, 2, 5, 2, 9})
 	f.Add([]byte{8, 0, 3, 0, 0, 1, 0, 3, 1, 9, 9, 9, 2, 4, 8, 1, 4, 1, 1, 0, 0, 2, 9, 9, 3})
 	f.Add([]byte{8, 5, 2, 0, 0, 0, 2, 4, 8, 3, 2, 9, 1, 2, 0, 255, 0, 255})
+	// n1 leads and its no-op is committed; it begins to remove itself and to hand over.
+	f.Add([]byte{6, 8, 8, 1, 1, 2, 4, 8, 6, 1, 1, 2, 4, 8, 2, 1, 0, 1, 0, 0, 0, 0, 2, 4, 12, 0, 0, 4, 1, 0, 4, 8, 2, 1, 0, 2, 0, 0, 0, 0, 2, 13, 3})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		n := &rafttest.Node{ID: 1, Disk: rafttest.NewDisk(confchange.New(1, 2, 3))}
 		now := time.Duration(0)

@@ -204,3 +204,16 @@ func TestTransferWhileAChangeEnds(t *testing.T) {
 		t.Fatalf("%+v, %s", got, l.voters())
 	}
 }
+
+// TestARepeatedRequestSaysOnWhoseBehalf: the first one may be lost, and the others
+// still hear the old leader.
+func TestARepeatedRequestSaysOnWhoseBehalf(t *testing.T) {
+	l := newLab(t, raft.Config{}, fresh(1, 2, 3))
+	l.receive(2, raft.Heartbeat{Term: 1})
+	l.receive(2, raft.TimeoutNow{Term: 1})
+	l.settle()
+	l.pass(100 * time.Millisecond)
+	if again := sent[raft.Vote](l.settle(), 3); len(again) != 1 || !again[0].Transfer || again[0].Term != 2 {
+		t.Fatalf("%+v", again)
+	}
+}

@@ -118,6 +118,7 @@ func (k *Checker) Check(n *Node, all []*Node) error {
 	for _, check := range []func() error{
 		func() error { return k.checkSteps(n, s, is) },
 		func() error { return k.checkLog(n, s) },
+		func() error { return checkInForce(n, is) },
 		func() error { return k.checkCommit(n, s, is, all) },
 		func() error { return k.checkLeader(n, s, is, all) },
 		func() error { return k.checkApplied(n, s) },
@@ -178,7 +179,7 @@ func (k *Checker) checkCommit(n *Node, s *seen, is raft.Status, all []*Node) err
 			}
 			continue
 		}
-		if !k.durable(n, i, chain, all) {
+		if !k.durable(n, i, s.status.LastIndex, all) {
 			return fmt.Errorf("%v commits %d, which no quorum has durably", n.ID, i)
 		}
 		k.committed = append(k.committed, chain)

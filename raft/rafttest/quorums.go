@@ -8,10 +8,12 @@ import (
 	"github.com/wraft/wraft/raft/confchange"
 )
 
-// durable reports whether enough disks hold the log up to index: a quorum of the
-// configuration that n's log has in force there, or of one that follows in it,
-// since a configuration counts from its append on.
-func (k *Checker) durable(n *Node, index raft.Index, chain uint64, all []*Node) bool {
+// durable reports whether enough disks hold n's log up to index: a quorum of the
+// configuration that is in force there, or of one that follows and was in the log
+// when it ended at last, before the commit; what a leader appends because of a
+// commit does not justify it.
+func (k *Checker) durable(n *Node, index, last raft.Index, all []*Node) bool {
+	chain, _ := n.Disk.memory.at(index)
 	has := func(id raft.NodeID) bool {
 		for _, other := range all {
 			if other.ID == id {
@@ -26,9 +28,25 @@ func (k *Checker) durable(n *Node, index raft.Index, chain uint64, all []*Node) 
 		if at.Index > index && reached(inForce, has) {
 			return true
 		}
+		if at.Index > max(index, last) {
+			return false
+		}
 		inForce = at.Configuration
 	}
 	return reached(inForce, has)
+}
+
+// checkInForce: the configuration in force is the last one in the log.
+func checkInForce(n *Node, is raft.Status) error {
+	want := raft.Index(0)
+	if m := &n.Disk.memory; len(m.configs) > 0 {
+		want = m.configs[len(m.configs)-1].Index
+	}
+	// Until it is drained, the core may be ahead of its disk by what it appended.
+	if is.LastIndex == n.Disk.memory.last() && is.Configuration.Index != want {
+		return fmt.Errorf("%v has the configuration of %d in force, its log that of %d", n.ID, is.Configuration.Index, want)
+	}
+	return nil
 }
 
 // reached counts for itself, so that it does not repeat a mistake of the core.

@@ -24,20 +24,23 @@ func smoke(t *testing.T) (seeds uint64, duration time.Duration) {
 // TestSeeds runs some seeds; the command cmd/sim runs as many as one likes.
 func TestSeeds(t *testing.T) {
 	seeds, duration := smoke(t)
-	faults, calm := 0, 0
+	faults, calm, changes, transfers := 0, 0, 0, 0
 	for seed := uint64(1); seed <= seeds; seed++ {
 		r := Run(Options{Seed: seed, Duration: duration})
 		if r.Violation != nil {
 			t.Errorf("%v\nrepeat with: go run ./raft/rafttest/cmd/sim -first %d -virtual %v -trace", r.Violation, seed, duration)
 		}
+		changes += r.Faults["configuration changed"]
+		transfers += r.Faults["transfer"]
 		if r.Calm {
 			calm++
 		} else if len(r.Faults) > 0 {
 			faults++
 		}
 	}
-	if seeds >= 40 && (faults < int(seeds)/2 || calm == 0) {
-		t.Errorf("%d seeds had faults and %d were calm: the swarm is not what it should be", faults, calm)
+	if seeds >= 40 && (faults < int(seeds)/2 || calm == 0 || changes < int(seeds)/4 || transfers == 0) {
+		t.Errorf("%d seeds had faults and %d were calm, with %d changes and %d transfers: the swarm is not what it should be",
+			faults, calm, changes, transfers)
 	}
 }
 
