@@ -67,8 +67,21 @@ func (c *Core) trimConfigs() {
 // config is the configuration in force.
 func (c *Core) config() Configuration { return c.configs[len(c.configs)-1].Configuration }
 
-// mayCampaign reports whether this node votes at all.
-func (c *Core) mayCampaign() bool { return c.config().IsVoter(c.cfg.ID) }
+// mayCampaign reports whether this node votes in the configuration in force, or in
+// one before it that may still be the committed one: nobody else may have the
+// entry that takes its vote away, and then none is elected without it (Raft thesis
+// §4.2.2).
+func (c *Core) mayCampaign() bool {
+	for i := len(c.configs) - 1; i >= 0; i-- {
+		if c.configs[i].Configuration.IsVoter(c.cfg.ID) {
+			return true
+		}
+		if c.configs[i].Index <= c.commit {
+			break
+		}
+	}
+	return false
+}
 
 // soleVoter reports whether this node alone is a quorum, in both halves of a
 // joint configuration.

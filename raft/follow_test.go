@@ -168,8 +168,8 @@ func TestAConfigurationCountsFromItsAppendToItsTruncation(t *testing.T) {
 		t.Fatalf("%+v", fx.Configuration)
 	}
 	l.core.Campaign()
-	if s := l.core.Status(); s.Role != raft.Follower {
-		t.Fatal("a node that is not a voter any more campaigns")
+	if s := l.core.Status(); s.Role != raft.PreCandidate {
+		t.Fatal("its removal is not committed: it may be the only one that can win")
 	}
 	l.receive(3, raft.Append{Term: 4, PrevIndex: 5, PrevTerm: 3, Entries: entries(6, 1, 4, 1)})
 	fx = l.drain()

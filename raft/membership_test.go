@@ -217,3 +217,26 @@ func TestARepeatedRequestSaysOnWhoseBehalf(t *testing.T) {
 		t.Fatalf("%+v", again)
 	}
 }
+
+// TestTheLastToKnowMayCampaign: n1 alone has the entry that takes its vote away.
+// n2 cannot win without n1, whose log is longer, so n1 has to.
+func TestTheLastToKnowMayCampaign(t *testing.T) {
+	joint, err := confchange.New(1, 2).Changed(raft.Change{Kind: raft.Remove, Node: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := fresh(1, 2)
+	r.HardState = raft.HardState{Term: 1, Commit: 1}
+	r.LastIndex, r.TermRuns = 2, []raft.TermRun{{First: 1, Term: 1}}
+	r.Configs = []raft.ConfigAt{{Index: 1, Configuration: joint}, {Index: 2, Configuration: joint.End()}}
+	l := newLab(t, raft.Config{}, r)
+	l.lead(2)
+	l.ack(2)
+	if s := l.core.Status(); s.Role != raft.Follower || s.Commit != 3 || l.voters() != "n2 " {
+		t.Fatalf("%+v", s)
+	}
+	l.core.Campaign()
+	if got := l.settle(); len(got) != 0 {
+		t.Fatalf("it campaigns though its removal is committed: %+v", got)
+	}
+}
