@@ -217,6 +217,8 @@ func encodeForwardReply(r reply) forwardedReply {
 	switch {
 	case errors.As(r.err, &notLeader):
 		out.Code, out.Leader = forwardedNotLeader, notLeader.Leader
+	case errors.Is(r.err, raft.ErrTransferring):
+		out.Code = forwardedNotLeader
 	case errors.As(r.err, &unknown):
 		out.Code, out.Index, out.Term = forwardedUnknown, unknown.Index, unknown.Term
 	case errors.Is(r.err, ErrBusy), errors.Is(r.err, raft.ErrBackpressure):

@@ -186,7 +186,7 @@ func (n *Node) replicate(ctx context.Context, id raft.GroupID, c Command, forwar
 	for {
 		changed := g.changed.next()
 		r, err := n.replicateOnce(ctx, g, c, forward)
-		if err == nil || !errors.Is(err, raft.ErrNotLeader) && !errors.Is(err, ErrNoLeader) {
+		if err == nil || !leaderless(err) {
 			return r, err
 		}
 		if !forward {
@@ -201,6 +201,12 @@ func (n *Node) replicate(ctx context.Context, id raft.GroupID, c Command, forwar
 			return reply{}, fmt.Errorf("%w: %w", ErrTimeout, err)
 		}
 	}
+}
+
+// leaderless reports whether an error says that the command was certainly not
+// appended because no leader took it: another one soon may.
+func leaderless(err error) bool {
+	return errors.Is(err, raft.ErrNotLeader) || errors.Is(err, raft.ErrTransferring) || errors.Is(err, ErrNoLeader)
 }
 
 func (n *Node) replicateOnce(ctx context.Context, g *group, c Command, forward bool) (reply, error) {
