@@ -217,7 +217,8 @@ func (n *Node) Deploy(ctx context.Context, name string, module Digest, limits Ma
 	if err != nil {
 		return MachineRecord{}, false, err
 	}
-	r, err := n.replicate(ctx, MetaGroup, Command{Kind: CommandCall, Data: data}, true)
+	// Creating the same machine twice is answered as such.
+	r, err := n.replicateIdempotent(ctx, MetaGroup, Command{Kind: CommandCall, Data: data})
 	if err != nil {
 		return MachineRecord{}, false, err
 	}

@@ -69,7 +69,7 @@ func (n *Node) OpenSession(ctx context.Context, machine string) (SessionID, erro
 	if err != nil {
 		return 0, err
 	}
-	r, err := n.replicate(ctx, record.Group, Command{Kind: CommandOpenSession}, true)
+	r, err := n.replicateIdempotent(ctx, record.Group, Command{Kind: CommandOpenSession})
 	if err != nil {
 		return 0, err
 	}
@@ -207,6 +207,27 @@ func (n *Node) replicate(ctx context.Context, id raft.GroupID, c Command, forwar
 // appended because no leader took it: another one soon may.
 func leaderless(err error) bool {
 	return errors.Is(err, raft.ErrNotLeader) || errors.Is(err, raft.ErrTransferring) || errors.Is(err, ErrNoLeader)
+}
+
+// replicateIdempotent is replicate for a command that does no harm when it takes
+// effect twice: an unknown outcome is tried again until the context ends.
+func (n *Node) replicateIdempotent(ctx context.Context, id raft.GroupID, c Command) (reply, error) {
+	ctx, cancel := n.bound(ctx)
+	defer cancel()
+	for {
+		r, err := n.replicate(ctx, id, c, true)
+		var unknown *UnknownOutcomeError
+		if !errors.As(err, &unknown) || ctx.Err() != nil {
+			return r, err
+		}
+		select {
+		case <-n.clock.NewTimer(retryPause).C():
+		case <-ctx.Done():
+			return r, err
+		case <-n.stop:
+			return r, err
+		}
+	}
 }
 
 func (n *Node) replicateOnce(ctx context.Context, g *group, c Command, forward bool) (reply, error) {
