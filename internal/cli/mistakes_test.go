@@ -107,7 +107,6 @@ func overHTTP(t *testing.T, conf *tls.Config, address string, m mistake) client.
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Expect", "100-continue")
 	res, err := tr.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"math"
 	"net/http"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 
 // writeProblem answers with err as problem+json. It logs only what is our fault.
 func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
+	s.drain(r)
 	p := problemOf(r.Context(), err)
 	if p.Code == client.CodeInternal {
 		s.config.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
@@ -40,6 +42,21 @@ func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, err error)
 	w.WriteHeader(p.Status)
 	// Why the error is dropped: the client is gone, there is nobody to tell.
 	_ = json.NewEncoder(w).Encode(p)
+}
+
+// drainBytes is how much of a body is read and thrown away beyond the largest
+// module, before its refusal is sent.
+const drainBytes = 64 << 20
+
+// drain reads what is left of a refused request's body. Why: closing a connection
+// on bytes that nobody read resets it, and the client, still sending, would lose
+// the answer that says why. A client that asked first (Expect) sends nothing.
+func (s *Server) drain(r *http.Request) {
+	if r.Body == nil || r.Header.Get("Expect") != "" {
+		return
+	}
+	// What fails here fails again when the answer is written.
+	_, _ = io.CopyN(io.Discard, r.Body, s.config.ModuleBytesMax+drainBytes)
 }
 
 // problemOf is err as a problem that the caller may change.
