@@ -35,22 +35,17 @@ func (p *Program) callCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		cl, err := p.client(cmd, conn)
-		if err != nil {
-			return err
-		}
-		defer cl.Close()
-		ctx, cancel := context.WithTimeout(cmd.Context(), conn.timeout)
-		defer cancel()
-		session, err := cl.Register(ctx, args[0])
-		if err != nil {
-			return err
-		}
-		result, err := session.Command(ctx, data)
-		if err != nil {
-			return err
-		}
-		return p.printAnswer(result.Data)
+		return p.withClient(cmd, conn, func(ctx context.Context, cl *client.Client) error {
+			session, err := cl.Register(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			result, err := session.Command(ctx, data)
+			if err != nil {
+				return err
+			}
+			return p.printAnswer(result.Data)
+		})
 	}
 	return cmd
 }
@@ -74,20 +69,16 @@ func (p *Program) queryCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		cl, err := p.client(cmd, conn)
-		if err != nil {
-			return err
-		}
-		defer cl.Close()
-		ctx, cancel := context.WithTimeout(cmd.Context(), conn.timeout+*wait)
-		defer cancel()
-		result, err := cl.Query(ctx, args[0], client.Query{
-			Data: data, Consistency: client.Consistency(*consistency), MinIndex: *minIndex, Wait: *wait,
+		conn.extra = *wait
+		return p.withClient(cmd, conn, func(ctx context.Context, cl *client.Client) error {
+			result, err := cl.Query(ctx, args[0], client.Query{
+				Data: data, Consistency: client.Consistency(*consistency), MinIndex: *minIndex, Wait: *wait,
+			})
+			if err != nil {
+				return err
+			}
+			return p.printAnswer(result.Data)
 		})
-		if err != nil {
-			return err
-		}
-		return p.printAnswer(result.Data)
 	}
 	return cmd
 }

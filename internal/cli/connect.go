@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"crypto/tls"
 	"strings"
 	"time"
@@ -19,6 +20,8 @@ type connection struct {
 	servers       []string
 	ca, cert, key string
 	timeout       time.Duration
+	// extra is what the command may take on top, because it was told to wait.
+	extra time.Duration
 }
 
 // connectFlags adds the flags to cmd. Variables fill those that are not given.
@@ -62,6 +65,19 @@ func (p *Program) client(cmd *cobra.Command, c *connection) (*client.Client, err
 		return nil, usage("--server: %v", err)
 	}
 	return cl, nil
+}
+
+// withClient runs a command against the cluster the flags describe, for as long as
+// they allow.
+func (p *Program) withClient(cmd *cobra.Command, c *connection, run func(context.Context, *client.Client) error) error {
+	cl, err := p.client(cmd, c)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(cmd.Context(), c.timeout+c.extra)
+	defer cancel()
+	return run(ctx, cl)
 }
 
 // splitList reads a list with commas, without empty entries.

@@ -53,19 +53,14 @@ func (p *Program) deployCommand() *cobra.Command {
 					WithHint("Choose a name with --name.").WithCause(err)
 			}
 		}
-		cl, err := p.client(cmd, conn)
-		if err != nil {
-			return err
-		}
-		defer cl.Close()
-		ctx, cancel := context.WithTimeout(cmd.Context(), conn.timeout)
-		defer cancel()
-		limits := client.MachineLimits{MemoryBytes: uint64(*memory), CommandBytes: uint64(*commandBytes)}
-		info, created, err := p.deploy(ctx, cl, file, machine, limits)
-		if err != nil {
-			return err
-		}
-		return p.printDeployed(cmd, info, created)
+		return p.withClient(cmd, conn, func(ctx context.Context, cl *client.Client) error {
+			limits := client.MachineLimits{MemoryBytes: uint64(*memory), CommandBytes: uint64(*commandBytes)}
+			info, created, err := p.deploy(ctx, cl, file, machine, limits)
+			if err != nil {
+				return err
+			}
+			return p.printDeployed(cmd, info, created)
+		})
 	}
 	return cmd
 }

@@ -18,26 +18,21 @@ func (p *Program) machinesListCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Short: "List all machines", Args: exactArgs()}
 	conn := p.connectFlags(cmd, callTimeout)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cl, err := p.client(cmd, conn)
-		if err != nil {
-			return err
-		}
-		defer cl.Close()
-		ctx, cancel := context.WithTimeout(cmd.Context(), conn.timeout)
-		defer cancel()
-		machines, err := cl.Machines(ctx)
-		if err != nil {
-			return err
-		}
-		v := view{
-			value:  map[string]any{"machines": machines},
-			header: []string{"machine", "module", "group", "leader", "term", "commit", "applied", "state"},
-		}
-		for _, m := range machines {
-			v.names = append(v.names, m.Name)
-			v.rows = append(v.rows, []any{m.Name, m.Module.Short(), m.Group.String(), dash(m.Leader.String()), m.Term, m.Commit, m.Applied, string(m.State)})
-		}
-		return p.print(cmd, v)
+		return p.withClient(cmd, conn, func(ctx context.Context, cl *client.Client) error {
+			machines, err := cl.Machines(ctx)
+			if err != nil {
+				return err
+			}
+			v := view{
+				value:  map[string]any{"machines": machines},
+				header: []string{"machine", "module", "group", "leader", "term", "commit", "applied", "state"},
+			}
+			for _, m := range machines {
+				v.names = append(v.names, m.Name)
+				v.rows = append(v.rows, []any{m.Name, m.Module.Short(), m.Group.String(), dash(m.Leader.String()), m.Term, m.Commit, m.Applied, string(m.State)})
+			}
+			return p.print(cmd, v)
+		})
 	}
 	return cmd
 }
@@ -51,18 +46,13 @@ func (p *Program) machinesShowCommand() *cobra.Command {
 	conn := p.connectFlags(cmd, callTimeout)
 	export := cmd.Flags().Bool("export", false, "also run the machine's snapshot export on that node and show its digest")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		cl, err := p.client(cmd, conn)
-		if err != nil {
-			return err
-		}
-		defer cl.Close()
-		ctx, cancel := context.WithTimeout(cmd.Context(), conn.timeout)
-		defer cancel()
-		m, err := cl.Machine(ctx, args[0], *export)
-		if err != nil {
-			return err
-		}
-		return p.print(cmd, view{value: m, rows: machineRows(m), names: []string{m.Name}})
+		return p.withClient(cmd, conn, func(ctx context.Context, cl *client.Client) error {
+			m, err := cl.Machine(ctx, args[0], *export)
+			if err != nil {
+				return err
+			}
+			return p.print(cmd, view{value: m, rows: machineRows(m), names: []string{m.Name}})
+		})
 	}
 	return cmd
 }

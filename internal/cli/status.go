@@ -19,18 +19,13 @@ func (p *Program) statusCommand() *cobra.Command {
 	}
 	conn := p.connectFlags(cmd, callTimeout)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cl, err := p.client(cmd, conn)
-		if err != nil {
-			return err
-		}
-		defer cl.Close()
-		ctx, cancel := context.WithTimeout(cmd.Context(), conn.timeout)
-		defer cancel()
-		info, err := cl.Cluster(ctx)
-		if err != nil {
-			return err
-		}
-		return p.printStatus(cmd, info)
+		return p.withClient(cmd, conn, func(ctx context.Context, cl *client.Client) error {
+			info, err := cl.Cluster(ctx)
+			if err != nil {
+				return err
+			}
+			return p.printStatus(cmd, info)
+		})
 	}
 	return cmd
 }
