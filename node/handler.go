@@ -42,14 +42,12 @@ func (h handler) Deliver(from raft.NodeID, frames []transport.Frame) {
 	}
 }
 
-// PeerUp is the network's word that a connection stands.
-func (h handler) PeerUp(peer raft.NodeID) {
-	h.n.log.Info("peer connected", "peer", uint64(peer))
-}
+// PeerUp is the network's word that a connection stands. Nothing waits for it:
+// what was due is sent with the next heartbeat.
+func (h handler) PeerUp(raft.NodeID) {}
 
 // PeerDown is the network's word that a connection fell: what was on it may be lost.
 func (h handler) PeerDown(peer raft.NodeID) {
-	h.n.log.Info("peer disconnected", "peer", uint64(peer))
 	h.n.forwards.peerDown(peer)
 	for _, s := range h.n.shards {
 		s.in.force(func(sh *Shard) { sh.Unreachable(peer, 0) })
