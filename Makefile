@@ -14,7 +14,7 @@ export CGO_ENABLED := 0
 # host's dependencies. Every folder with a go.mod below these counts.
 GUESTS = $(patsubst %/go.mod,%,$(wildcard sdk/go/go.mod examples/*/go.mod))
 # Packages with goroutines, which the race detector is for.
-CONCURRENT = $(wildcard client conformance node plugins storage transport internal/bench internal/cli internal/pki internal/server)
+CONCURRENT = $(wildcard client conformance node plugins storage transport internal/bench internal/cli internal/pki internal/relay internal/server)
 
 BIN ?= bin
 BUILD ?= build

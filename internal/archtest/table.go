@@ -103,6 +103,7 @@ var rooms = []Room{
 	// Leaves and tools.
 	{Path: "internal/clock", Why: "leaf"},
 	{Path: "internal/invariants", Why: "leaf"},
+	{Path: "internal/relay", Imports: leaves, Why: "does to datagrams what bad networks do; knows nothing of what it carries"},
 	{Path: "internal/problem", Why: "the catalogue of errors; leaf"},
 	{Path: "internal/pki", Imports: []string{"raft/quorum"}, Why: "certificates name NodeIDs"},
 	{Path: "internal/wasmtest/...", Imports: []string{"plugins/abi", "sdk/go"},
