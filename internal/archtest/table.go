@@ -127,7 +127,7 @@ var rooms = []Room{
 	{Path: "cmd/wraftd", Imports: []string{"internal/cli"}, Why: "main"},
 
 	// What stands outside: black-box suites, guest libraries, examples.
-	{Path: "conformance/...", Imports: []string{"client", "raft", "raft/rafttest", "transport", "transport/wire", "plugins/abi"},
+	{Path: "conformance/...", Imports: []string{"client", "internal/relay", "raft", "raft/rafttest", "transport", "transport/wire", "plugins/abi"},
 		Modules: []string{modPorcupine, modCBOR, modHistogram}, Why: "black box: what a user could run against a cluster"},
 	{Path: "sdk/go/...", Why: "a guest library without dependencies"},
 	{Path: "examples/...", Imports: []string{"sdk/go"}, Modules: []string{modCBOR}, Why: "guests know the SDK and nothing of the host"},

@@ -22,6 +22,15 @@ type Counters struct {
 	Reordered  uint64
 }
 
+// Plus returns the sums of both.
+func (c Counters) Plus(o Counters) Counters {
+	return Counters{
+		Received: c.Received + o.Received, Delivered: c.Delivered + o.Delivered,
+		Lost: c.Lost + o.Lost, Cut: c.Cut + o.Cut, TooLarge: c.TooLarge + o.TooLarge, Overflowed: c.Overflowed + o.Overflowed,
+		Duplicated: c.Duplicated + o.Duplicated, Corrupted: c.Corrupted + o.Corrupted, Reordered: c.Reordered + o.Reordered,
+	}
+}
+
 // datagram is one on its way.
 type datagram struct {
 	flow  *flow
