@@ -23,6 +23,9 @@ SEEDS ?= 200
 BUDGET ?= 40s
 ROUNDS ?= 20
 SMOKE_ROUNDS ?= 5
+NEMESIS ?= 90s
+# What the nemesis does differs from commit to commit and not from run to run.
+export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
@@ -56,8 +59,8 @@ fuzz: ## each fuzz target for FUZZTIME
 lint: ## formatting, vet, the rules of the house
 	.ci/lint
 
-conformance: ## the black-box suites, long: ROUNDS rounds of kill -9
-	WRAFT_E2E_ROUNDS=$(ROUNDS) go test -count=1 -timeout 20m ./conformance/...
+conformance: ## the black-box suites, long: ROUNDS rounds of kill -9, NEMESIS of trouble
+	WRAFT_E2E_ROUNDS=$(ROUNDS) WRAFT_NEMESIS=$(NEMESIS) go test -count=1 -timeout 20m ./conformance/...
 
 bench: ## micro-benchmarks of all packages
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...

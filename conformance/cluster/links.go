@@ -86,6 +86,17 @@ func (l *Links) SetFrom(from client.NodeID, conditions relay.Conditions) error {
 	return errors.Join(errs...)
 }
 
+// SetTo changes what happens to everything one node is sent.
+func (l *Links) SetTo(to client.NodeID, conditions relay.Conditions) error {
+	var errs []error
+	for _, from := range l.nodes {
+		if from != to {
+			errs = append(errs, l.Set(from, to, conditions))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // Rebind gives all connections new ports, as a NAT does that was restarted.
 func (l *Links) Rebind() error {
 	var errs []error

@@ -66,6 +66,20 @@ func (n *Node) Kill() error {
 	return nil
 }
 
+// Pause freezes the process as SIGSTOP does, until Resume or Kill. A node that does
+// not run is left alone.
+func (n *Node) Pause() error { return n.signal(syscall.SIGSTOP) }
+
+// Resume lets a paused process go on.
+func (n *Node) Resume() error { return n.signal(syscall.SIGCONT) }
+
+func (n *Node) signal(s syscall.Signal) error {
+	if p := n.current(); p != nil {
+		return p.Signal(s)
+	}
+	return nil
+}
+
 // Stop asks the process to end with SIGTERM and returns its exit code. When ctx
 // ends first, the process is killed and the error says so.
 func (n *Node) Stop(ctx context.Context) (int, error) {
