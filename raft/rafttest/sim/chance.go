@@ -6,27 +6,32 @@ import "time"
 // about and how often that was asked before.
 type chance struct {
 	seed     uint64
-	counters map[key]uint64
-}
-
-type key struct {
-	domain string
-	entity uint64
+	counters map[uint64]uint64 // by key
 }
 
 func newChance(seed uint64) *chance {
-	return &chance{seed: mix(seed), counters: map[key]uint64{}}
+	return &chance{seed: mix(seed), counters: map[uint64]uint64{}}
 }
 
 // next returns 64 random bits for the next decision about entity.
 func (c *chance) next(domain string, entity uint64) uint64 {
-	k := key{domain, entity}
+	k := key(domain, entity)
 	c.counters[k]++
-	h := c.seed
-	for _, b := range []byte(domain) {
-		h = (h ^ uint64(b)) * 1099511628211
+	return mix(c.seed ^ mix(k^c.counters[k]<<20))
+}
+
+// at returns the bits of one decision about entity by its number, and counts nothing.
+func (c *chance) at(domain string, entity, number uint64) uint64 {
+	return mix(c.seed ^ mix(key(domain, entity)^number<<20))
+}
+
+// key names a decision by 64 bits; two that fall together would only share a counter.
+func key(domain string, entity uint64) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(domain) {
+		h = (h ^ uint64(domain[i])) * 1099511628211
 	}
-	return mix(h ^ mix(entity) ^ mix(c.counters[k]<<20))
+	return mix(h ^ mix(entity))
 }
 
 // below returns a number in [0, n).

@@ -7,196 +7,137 @@ import (
 	"github.com/wraft/wraft/raft"
 )
 
-// faultPlan is the swarm: each seed picks some kinds of faults and how often
-// they strike; one in ten has none.
-type faultPlan struct {
-	w     *world
-	kinds []fault
-	every time.Duration
-	over  bool
-}
-
-// fault begins something bad and returns how it ends; nil when it ends by itself.
-type fault func(w *world, number uint64) (end func() error)
-
-func (p *faultPlan) init(w *world) {
-	p.w = w
-	if w.chance.below("calm", 0, 10) == 0 {
-		w.result.Calm = true
-		return
-	}
-	all := [...]fault{loss, repetition, lateness, partition, isolation, oneWay, crash, crash, massCrash, slowDisk, failDisk, pause, churn, churn, handOver}
-	for i, f := range all {
-		if w.chance.hits("swarm", uint64(i), 500) {
-			p.kinds = append(p.kinds, f)
-		}
-	}
-	if len(p.kinds) == 0 {
-		p.kinds = all[:]
-	}
-	p.every = w.chance.between("fault rate", 0, 3*time.Second, 40*time.Second)
-}
-
-// begin plans the first strike.
-func (p *faultPlan) begin() {
-	if len(p.kinds) > 0 {
-		p.next(0)
-	}
-}
-
-// next plans strike number: a random kind for a random time.
-func (p *faultPlan) next(number uint64) {
-	w := p.w
-	wait := w.chance.between("fault wait", number, p.every/2, p.every*3/2)
-	w.agenda.plan(w.now+wait, func() error {
-		if p.over {
-			return nil
-		}
-		kind := p.kinds[w.chance.below("fault kind", number, uint64(len(p.kinds)))]
-		if end := kind(w, number); end != nil {
-			w.agenda.plan(w.now+w.chance.between("fault time", number, 200*time.Millisecond, 15*time.Second), end)
-		}
-		p.next(number + 1)
-		return nil
-	})
-}
-
-// end stops all faults and starts every node that is down or failed.
-func (p *faultPlan) end() error {
-	p.over = true
-	p.w.net.heal()
-	var errs []error
-	for _, n := range p.w.nodes {
-		n.slowUntil, n.pausedUntil = 0, 0
-		if n.Core != nil && n.failing() {
-			n.crash()
-		}
-		if n.Core == nil {
-			errs = append(errs, n.start())
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func (w *world) victim(number uint64) *node {
-	return w.nodes[w.chance.below("victim", number, uint64(len(w.nodes)))]
-}
-
 func loss(w *world, number uint64) func() error {
-	w.net.lose = 10 + w.chance.below("lose rate", number, 400)
-	w.tracef("loss of %d per mille", w.net.lose)
-	return func() error { w.net.lose = 0; return nil }
+	return w.disturb(&w.net.lose, number, 10+w.pick(number, "per mille", 400))
 }
 
 func repetition(w *world, number uint64) func() error {
-	w.net.repeat = 50 + w.chance.below("repeat rate", number, 500)
-	return func() error { w.net.repeat = 0; return nil }
+	return w.disturb(&w.net.repeat, number, 50+w.pick(number, "per mille", 500))
 }
 
 func lateness(w *world, number uint64) func() error {
-	w.net.reorder = 10 + w.chance.below("reorder rate", number, 300)
-	return func() error { w.net.reorder = 0; return nil }
+	return w.disturb(&w.net.reorder, number, 10+w.pick(number, "per mille", 300))
+}
+
+// disturb sets a disturbance of the network; one of the same sort that is under
+// way ends with it.
+func (w *world) disturb(d *disturbance, number, perMille uint64) func() error {
+	*d = disturbance{number, perMille}
+	return func() error {
+		if d.number == number {
+			*d = disturbance{}
+		}
+		return nil
+	}
 }
 
 // partition splits the nodes in two.
 func partition(w *world, number uint64) func() error {
-	side := w.chance.next("side", number)
-	w.fault("partition")
-	w.tracef("partition %b", side&0xff)
-	return w.cutLinks(func(from, to raft.NodeID) bool { return side>>from&1 != side>>to&1 })
+	side := w.pick(number, "side", 1<<nodesMax)
+	return w.cutLinks(number, func(from, to raft.NodeID) bool { return side>>(from-1)&1 != side>>(to-1)&1 })
+}
+
+// bridge splits the nodes in two, but one of them sees both sides.
+func bridge(w *world, number uint64) func() error {
+	side := w.pick(number, "side", 1<<nodesMax)
+	both := w.victim(number).ID
+	return w.cutLinks(number, func(from, to raft.NodeID) bool {
+		return from != both && to != both && side>>(from-1)&1 != side>>(to-1)&1
+	})
 }
 
 // isolation cuts a leader off from everybody: it goes on for a while as if it led.
-func isolation(w *world, _ uint64) func() error {
-	n := w.aLeader(0)
+func isolation(w *world, number uint64) func() error {
+	n := w.aLeader(w.pick(number, "leader", 1<<nodesMax))
 	if n == nil {
 		return nil
 	}
-	w.fault("leader isolated")
 	w.tracef("%v is isolated", n.ID)
-	return w.cutLinks(func(from, to raft.NodeID) bool { return from == n.ID || to == n.ID })
+	return w.cutLinks(number, func(from, to raft.NodeID) bool { return from == n.ID || to == n.ID })
 }
 
 // oneWay cuts single directions.
 func oneWay(w *world, number uint64) func() error {
-	bits := w.chance.next("ways", number) & w.chance.next("ways", number)
-	w.fault("one-way cut")
-	w.tracef("one-way cuts %b", bits)
-	return w.cutLinks(func(from, to raft.NodeID) bool { return bits>>(uint64(from)*8+uint64(to))&1 == 1 })
+	const all = 1 << (nodesMax * nodesMax)
+	bits := w.pick(number, "ways", all) & w.pick(number, "ways", all)
+	return w.cutLinks(number, func(from, to raft.NodeID) bool { return bits>>((from-1)*nodesMax+to-1)&1 == 1 })
+}
+
+// flapping cuts all links of a node, mends them, and again.
+func flapping(w *world, number uint64) func() error {
+	n := w.victim(number)
+	every := w.pickSpan(number, "every", 20*time.Millisecond, 2*time.Second)
+	mend, over := func() error { return nil }, false
+	var flap func() error
+	flap = func() error {
+		if over || w.plan.over {
+			return nil
+		}
+		mend = w.cutLinks(number, func(from, to raft.NodeID) bool { return from == n.ID || to == n.ID })
+		w.agenda.plan(w.now+every/2, func() error { return mend() })
+		w.agenda.plan(w.now+every, flap)
+		return nil
+	}
+	w.agenda.plan(w.now, flap)
+	return func() error { over = true; return mend() }
+}
+
+// slowLink makes everything to and from a node take long, or crawl.
+func slowLink(w *world, number uint64) func() error {
+	n := w.victim(number)
+	l := slow{
+		number: number, on: true,
+		delay: [...]time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond}[w.pick(number, "delay", 3)],
+		byteTime: [...]time.Duration{
+			8 * time.Microsecond, 80 * time.Microsecond, 0}[w.pick(number, "rate", 3)], // 1 Mbit/s, 100 kbit/s, as usual
+	}
+	w.net.slow[n.ID] = l
+	w.tracef("links of %v: %v more, %v a byte", n.ID, l.delay, l.byteTime)
+	return func() error {
+		if w.net.slow[n.ID].number == number {
+			w.net.slow[n.ID] = slow{}
+		}
+		return nil
+	}
 }
 
 // cutLinks cuts what is chosen and returns how to mend that.
-func (w *world) cutLinks(chosen func(from, to raft.NodeID) bool) func() error {
+func (w *world) cutLinks(number uint64, chosen func(from, to raft.NodeID) bool) func() error {
 	var cut [][2]raft.NodeID
 	for _, a := range w.nodes {
 		for _, b := range w.nodes {
-			if l := [2]raft.NodeID{a.ID, b.ID}; a != b && chosen(a.ID, b.ID) && !w.net.cut[l] {
-				w.net.cut[l] = true
-				cut = append(cut, l)
+			if a != b && chosen(a.ID, b.ID) && w.net.cut[a.ID][b.ID] == 0 {
+				w.net.cut[a.ID][b.ID] = number + 1
+				cut = append(cut, [2]raft.NodeID{a.ID, b.ID})
 			}
 		}
 	}
+	w.tracef("cut: %v", cut)
 	return func() error {
 		for _, l := range cut {
-			delete(w.net.cut, l)
+			if w.net.cut[l[0]][l[1]] == number+1 {
+				w.net.cut[l[0]][l[1]] = 0
+			}
 		}
 		w.tracef("links mended")
 		return nil
 	}
 }
 
-func crash(w *world, number uint64) func() error {
-	n := w.victim(number)
-	if n.Core == nil {
-		return nil
-	}
-	n.crash()
-	return w.startAgain(n)
-}
-
-// startAgain returns a start of a node that is down.
-func (w *world) startAgain(n *node) func() error {
-	return func() error {
-		if n.Core != nil {
-			return nil
-		}
-		w.tracef("%v starts", n.ID)
-		return n.start()
-	}
-}
-
-// massCrash takes all nodes down at once.
-func massCrash(w *world, _ uint64) func() error {
-	w.fault("mass crash")
-	var ends []func() error
-	for _, n := range w.nodes {
-		if n.Core != nil {
-			n.crash()
-			ends = append(ends, w.startAgain(n))
-		}
-	}
-	return func() error {
-		var errs []error
-		for _, end := range ends {
-			errs = append(errs, end())
-		}
-		return errors.Join(errs...)
-	}
-}
-
 func slowDisk(w *world, number uint64) func() error {
 	n := w.victim(number)
-	n.slowUntil = w.now + w.chance.between("slow", number, time.Second, 20*time.Second)
+	n.slowUntil, n.slowBy = time.Duration(w.plan.strikes[number].Until), number
 	return nil
 }
 
 // failDisk lets a write fail: the node is out of service until it is restarted.
 func failDisk(w *world, number uint64) func() error {
 	n := w.victim(number)
-	if n.Core == nil || w.now < n.pausedUntil {
+	if !n.running() {
 		return nil
 	}
-	w.fault("disk failed")
+	w.bite(number)
+	w.tracef("the disk of %v fails", n.ID)
 	n.Core.PersistFailed(1, errors.New("input/output error"))
 	life := n.life
 	err := n.settle()
@@ -212,8 +153,22 @@ func failDisk(w *world, number uint64) func() error {
 // pause freezes a node; it wakes up to everything that happened meanwhile.
 func pause(w *world, number uint64) func() error {
 	n := w.victim(number)
-	w.fault("pause")
-	n.pausedUntil = w.now + w.chance.between("paused", number, 500*time.Millisecond, 12*time.Second)
-	w.tracef("%v is paused until %v", n.ID, n.pausedUntil)
+	n.pausedUntil, n.pausedBy = time.Duration(w.plan.strikes[number].Until), number
+	w.tracef("%v is paused", n.ID)
 	return nil
+}
+
+// clockJump moves a node's clock, forward or back, where clocks misbehave at all.
+func clockJump(w *world, number uint64) func() error {
+	n := w.victim(number)
+	by := w.pickSpan(number, "by", -5*time.Second, 10*time.Second)
+	if !w.setup.Skew || !n.running() {
+		return nil
+	}
+	w.bite(number)
+	w.tracef("the clock of %v jumps by %v", n.ID, by)
+	n.offset += by
+	n.Core.Tick(n.clock())
+	err := n.settle()
+	return func() error { return err }
 }

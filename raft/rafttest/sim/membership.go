@@ -16,7 +16,7 @@ const (
 // spares returns how many nodes stand by in a world of size voters. A calm world
 // has none.
 func (w *world) spares(size int) int {
-	if w.result.Calm {
+	if w.setup.Calm {
 		return 0
 	}
 	return min(int(w.chance.below("spares", 0, sparesMax+1)), nodesMax-size)
@@ -25,14 +25,14 @@ func (w *world) spares(size int) int {
 // churn asks a leader for a change of configuration, and again a few times, so
 // that a learner may become a voter.
 func churn(w *world, number uint64) func() error {
-	times := 1 + w.chance.below("changes", number, 8)
+	times := 1 + w.pick(number, "changes", 8)
 	var again func() error
 	again = func() error {
 		if w.plan.over || times == 0 {
 			return nil
 		}
 		times--
-		w.agenda.plan(w.now+w.chance.between("change wait", number, 50*time.Millisecond, 2*time.Second), again)
+		w.agenda.plan(w.now+w.pickSpan(number, "change wait", 50*time.Millisecond, 2*time.Second), again)
 		return w.change(number)
 	}
 	w.agenda.plan(w.now, again)
@@ -41,17 +41,17 @@ func churn(w *world, number uint64) func() error {
 
 // change asks for one to three random changes at once.
 func (w *world) change(number uint64) error {
-	n := w.aLeader(w.chance.next("which leader", number))
-	if n == nil || w.now < n.pausedUntil {
+	n := w.aLeader(w.pick(number, "which leader", 1<<nodesMax))
+	if n == nil || !n.running() {
 		return nil
 	}
 	at := n.Core.Status().Configuration
 	w.history.last++
 	r := raft.ChangeRequest{ID: raft.ProposalID(w.history.last), Expected: at.Index}
-	for range 1 + w.chance.below("change size", number, 3) {
+	for range 1 + w.pick(number, "change size", 3) {
 		r.Changes = append(r.Changes, w.oneChange(at.Configuration, number))
 	}
-	w.history.calls[w.history.last] = call{change: true, known: w.checker.Committed()}
+	w.history.calls[w.history.last] = call{change: true, strike: number, known: w.checker.Committed()}
 	n.Core.Tick(n.clock())
 	n.Core.ChangeConfig(r)
 	return n.settle()
@@ -60,7 +60,7 @@ func (w *world) change(number uint64) error {
 // oneChange draws a change that makes sense for one random node.
 func (w *world) oneChange(c raft.Configuration, number uint64) raft.Change {
 	id := w.victim(number).ID
-	may := w.chance.below("change kind", number, 4)
+	may := w.pick(number, "change kind", 4)
 	ch := raft.Change{Node: id}
 	switch {
 	case c.IsVoter(id) && may == 0:
@@ -77,14 +77,14 @@ func (w *world) oneChange(c raft.Configuration, number uint64) raft.Change {
 
 // handOver asks a leader to transfer leadership to any node.
 func handOver(w *world, number uint64) func() error {
-	n := w.aLeader(w.chance.next("which leader", number))
-	if n == nil || w.now < n.pausedUntil {
+	n := w.aLeader(w.pick(number, "which leader", 1<<nodesMax))
+	if n == nil || !n.running() {
 		return nil
 	}
 	n.Core.Tick(n.clock())
 	to := w.victim(number).ID
 	if n.Core.TransferTo(to) == nil {
-		w.fault("transfer")
+		w.bite(number)
 	}
 	err := n.settle()
 	return func() error { return err }

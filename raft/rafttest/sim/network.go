@@ -7,26 +7,48 @@ import (
 	"github.com/wraft/wraft/raft/rafttest"
 )
 
+const (
+	// messageOverhead is what a message weighs on a link besides its entries, and
+	// linkByteTime what a byte takes on a healthy one: 100 MB/s.
+	messageOverhead = 100
+	linkByteTime    = 10 * time.Nanosecond
+	// linkQueueTime is how far a link may fall behind before it drops messages.
+	linkQueueTime = 200 * time.Millisecond
+)
+
+// disturbance happens to one message in so many.
+type disturbance struct{ number, perMille uint64 }
+
+// slow is what slows the links of a node down.
+type slow struct {
+	on       bool
+	number   uint64
+	delay    time.Duration
+	byteTime time.Duration
+}
+
 // network carries messages between nodes, or does not.
 type network struct {
 	w       *world
-	delay   time.Duration // of a link, at least half and at most once and a half
-	cut     map[[2]raft.NodeID]bool
-	lose    uint64 // per mille
-	repeat  uint64 // per mille
-	reorder uint64 // per mille, arriving much later
-}
-
-func (t *network) init(w *world) {
-	delays := [...]time.Duration{200 * time.Microsecond, time.Millisecond, 10 * time.Millisecond, 75 * time.Millisecond}
-	t.w, t.cut = w, map[[2]raft.NodeID]bool{}
-	t.delay = delays[w.chance.below("delay", 0, uint64(len(delays)))]
+	delay   time.Duration                             // of a link, at least half and at most once and a half
+	cut     [nodesMax + 1][nodesMax + 1]uint64        // by from and to: 1 + the strike that cut it; 0: whole
+	busy    [nodesMax + 1][nodesMax + 1]time.Duration // the link is busy until then
+	slow    [nodesMax + 1]slow
+	lose    disturbance
+	repeat  disturbance
+	reorder disturbance // arriving much later
 }
 
 // heal ends every disturbance.
-func (t *network) heal() {
-	clear(t.cut)
-	t.lose, t.repeat, t.reorder = 0, 0, 0
+func (t *network) heal() { *t = network{w: t.w, delay: t.delay, busy: t.busy} }
+
+// hits decides for one message whether a disturbance strikes it.
+func (t *network) hits(what string, entity uint64, d disturbance) bool {
+	if d.perMille == 0 || !t.w.chance.hits(what, entity, d.perMille) {
+		return false
+	}
+	t.w.bite(d.number)
+	return true
 }
 
 // launch sends messages on their way.
@@ -36,35 +58,70 @@ func (t *network) launch(from *node, envelopes []raft.Envelope) error {
 			return err
 		}
 		entity := uint64(from.ID)<<8 | uint64(e.To)
-		if t.cut[[2]raft.NodeID{from.ID, e.To}] {
-			t.w.fault("message cut off")
-			if t.w.chance.hits("told", entity, 300) {
-				from.later(time.Millisecond, func() error { from.Core.Unreachable(e.To); return from.settle() })
-			}
+		if by := t.cut[from.ID][e.To]; by != 0 {
+			t.w.bite(by - 1)
+			t.refuse(from, e.To, entity)
 			continue
 		}
-		if t.w.chance.hits("lose", entity, t.lose) {
+		if t.hits("lose", entity, t.lose) {
 			t.w.fault("message lost")
 			continue
 		}
-		t.send(from.ID, e, entity)
-		if t.w.chance.hits("repeat", entity, t.repeat) {
+		t.send(from, e, entity)
+		if t.hits("repeat", entity, t.repeat) {
 			t.w.fault("message repeated")
-			t.send(from.ID, e, entity)
+			t.send(from, e, entity)
+		}
+		if from.trap.point == afterAppend && hasEntries(e.Message) && from.at(afterAppend) {
+			return nil // what follows was never sent
 		}
 	}
 	return nil
 }
 
+// refuse drops a message; sometimes its sender is told.
+func (t *network) refuse(from *node, to raft.NodeID, entity uint64) {
+	t.w.fault("message cut off")
+	if t.w.chance.hits("told", entity, 300) {
+		from.later(time.Millisecond, func() error { from.Core.Unreachable(to); return from.settle() })
+	}
+}
+
 // send plans the arrival of one message.
-func (t *network) send(from raft.NodeID, e raft.Envelope, entity uint64) {
-	delay := t.w.chance.between("travel", entity, t.delay/2, t.delay*3/2)
-	if t.w.chance.hits("reorder", entity, t.reorder) {
+func (t *network) send(from *node, e raft.Envelope, entity uint64) {
+	busy := &t.busy[from.ID][e.To]
+	if *busy > t.w.now+linkQueueTime {
+		t.w.fault("link overflowed")
+		t.refuse(from, e.To, entity)
+		return
+	}
+	byteTime, delay := linkByteTime, t.w.chance.between("travel", entity, t.delay/2, t.delay*3/2)
+	for _, end := range [...]raft.NodeID{from.ID, e.To} {
+		if s := &t.slow[end]; s.on {
+			t.w.bite(s.number)
+			delay += s.delay
+			byteTime = max(byteTime, s.byteTime)
+		}
+	}
+	*busy = max(*busy, t.w.now) + byteTime*time.Duration(weight(e.Message))
+	delay += *busy - t.w.now
+	if t.hits("reorder", entity, t.reorder) {
 		t.w.fault("message late")
 		delay += t.w.chance.between("late", entity, 0, 3*time.Second)
 	}
 	to := t.w.nodes[e.To-1]
-	t.w.agenda.plan(t.w.now+delay, func() error { return t.arrive(from, to, e.Message) })
+	t.w.agenda.plan(t.w.now+delay, func() error { return t.arrive(from.ID, to, e.Message) })
+}
+
+// weight is what a message takes of a link, in bytes.
+func weight(m raft.Message) uint64 {
+	bytes := uint64(messageOverhead)
+	if a, ok := m.(raft.Append); ok {
+		for i := range a.Entries {
+			bytes += a.Entries[i].Size()
+		}
+	}
+	return bytes
 }
 
 // arrive hands a message to a node if it runs, whichever life it is in: a late
@@ -74,6 +131,7 @@ func (t *network) arrive(from raft.NodeID, to *node, m raft.Message) error {
 		return nil
 	}
 	if t.w.now < to.pausedUntil {
+		t.w.bite(to.pausedBy)
 		t.w.agenda.plan(to.pausedUntil, func() error { return t.arrive(from, to, m) })
 		return nil
 	}

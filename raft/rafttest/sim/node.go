@@ -21,12 +21,25 @@ type node struct {
 	syncing     bool
 	applying    bool
 	apply       []raft.ApplyRange
+	pausedBy    uint64        // the strike
 	slowUntil   time.Duration // its disk is slow until then
+	slowBy      uint64        // the strike
+	offset      time.Duration // its clock has jumped by this
+	trap        trap
+	absent      bool // it never starts
+
+	machine *machine
+	waiting map[raft.Index]call // commands committed and not applied here yet
+	readers []call              // reads that wait for their index
 }
 
 // start starts the node from its disk.
 func (n *node) start() error {
+	if n.absent {
+		return nil
+	}
 	n.life++
+	n.machine, n.waiting, n.readers = newMachine(n.w.setup.Sessions), map[raft.Index]call{}, nil
 	n.wakeAt, n.syncing, n.applying, n.apply = 0, false, false, nil
 	cfg := n.cfg
 	cfg.Seed = n.w.chance.next("seed", uint64(n.ID))
@@ -37,7 +50,7 @@ func (n *node) start() error {
 }
 
 // clock is the node's own time: it may run faster or slower than the world's.
-func (n *node) clock() time.Duration { return n.w.now * time.Duration(n.rate) / 1000 }
+func (n *node) clock() time.Duration { return max(0, n.w.now*time.Duration(n.rate)/1000+n.offset) }
 
 // later plans something for this life of the node; a paused node does it when it
 // wakes up.
@@ -49,6 +62,7 @@ func (n *node) later(delay time.Duration, do func() error) {
 			return nil
 		}
 		if n.w.now < n.pausedUntil {
+			n.w.bite(n.pausedBy)
 			n.w.agenda.plan(n.pausedUntil, run)
 			return nil
 		}
@@ -60,7 +74,7 @@ func (n *node) later(delay time.Duration, do func() error) {
 
 // settle carries out what the core wants and checks the node.
 func (n *node) settle() error {
-	for n.Core.Pending() {
+	for n.Core != nil && n.Core.Pending() {
 		fx, err := n.Drain()
 		if err != nil {
 			return err
@@ -73,9 +87,12 @@ func (n *node) settle() error {
 			return err
 		}
 	}
+	if n.Core == nil {
+		return nil // a trap has sprung
+	}
 	n.wake()
-	s := n.Core.Status()
-	n.w.digest(uint64(n.w.now), uint64(n.ID), uint64(s.Term), uint64(s.LastIndex), uint64(s.Commit))
+	term, _ := n.Core.Leads()
+	n.w.digest(uint64(n.w.now), uint64(n.ID), uint64(term), n.machine.hash())
 	return nil
 }
 
@@ -88,7 +105,10 @@ func (n *node) perform(fx *raft.Effects) error {
 	if err := n.w.net.launch(n, fx.SendNow); err != nil {
 		return err
 	}
-	if err := n.w.history.results(n.w, fx); err != nil {
+	if n.Core == nil {
+		return nil
+	}
+	if err := n.w.history.results(n, fx); err != nil {
 		return err
 	}
 	for _, f := range fx.Fetches {
@@ -109,7 +129,7 @@ func (n *node) wake() {
 	if at > n.clock()+time.Hour {
 		return
 	}
-	at = max(at*1000/time.Duration(n.rate)+1, n.w.now)
+	at = max((at-n.offset)*1000/time.Duration(n.rate)+1, n.w.now)
 	if n.wakeAt != 0 && n.wakeAt <= at {
 		return
 	}
@@ -128,14 +148,23 @@ func (n *node) planSync() {
 		return
 	}
 	n.syncing = true
-	delay := n.w.chance.between("sync", uint64(n.ID), n.w.syncTime/2, n.w.syncTime*3/2)
+	delay := n.w.chance.between("sync", uint64(n.ID), time.Duration(n.w.setup.Sync)/2, time.Duration(n.w.setup.Sync)*3/2)
 	if n.w.now < n.slowUntil {
+		n.w.bite(n.slowBy)
 		n.w.fault("slow sync")
 		delay = n.w.chance.between("slow sync", uint64(n.ID), 10*time.Millisecond, 3*time.Second)
 	}
 	count := n.Disk.Pending()
 	n.later(delay, func() error {
 		n.syncing = false
+		if n.at(beforeSync) {
+			return nil
+		}
+		if n.trap.point == afterSync && n.w.now < n.trap.until {
+			n.Disk.Sync(count)
+			n.at(afterSync)
+			return nil
+		}
 		if err := n.w.net.launch(n, n.Sync(count)); err != nil {
 			return err
 		}
@@ -157,12 +186,30 @@ func (n *node) planApply() {
 			return err
 		}
 		n.apply = n.apply[1:]
-		if err := n.w.history.applied(n.Applied[from:]); err != nil {
+		if err := n.run(n.Applied[from:]); err != nil {
 			return err
 		}
 		n.planApply()
 		return n.settle()
 	})
+}
+
+// run applies entries to the machine, and answers who waited for them.
+func (n *node) run(entries []raft.Entry) error {
+	for i := range entries {
+		e := &entries[i]
+		a := n.machine.apply(e)
+		if err := n.w.history.observe(n.ID, e, a, n.machine.hash()); err != nil {
+			return err
+		}
+		if c, waits := n.waiting[e.Index]; waits {
+			delete(n.waiting, e.Index)
+			if err := n.w.answered(c, a); err != nil {
+				return err
+			}
+		}
+	}
+	return n.answerReaders()
 }
 
 // crash stops the node; a random part of its unsynced writes survives.

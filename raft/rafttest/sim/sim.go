@@ -18,8 +18,17 @@ type Options struct {
 	// Duration is how long faults and clients last in virtual time. Default 10
 	// minutes. The liveness phase comes on top.
 	Duration time.Duration
+	// Scenario is what to run instead of what Seed and Duration draw; it is not
+	// changed.
+	Scenario *Scenario
 	// Trace receives a line per event of interest; nil: none.
 	Trace io.Writer
+
+	// anyWork lets a run pass that acknowledges little, as shrunk ones do.
+	anyWork bool
+	// plant is asked after every event and may claim a violation: tests see with it
+	// what follows on one.
+	plant func(w *world) error
 }
 
 // Result is what a run found.
@@ -28,15 +37,23 @@ type Result struct {
 	Violation error // nil: every promise was kept
 	Virtual   time.Duration
 	Events    int
-	Acked     int    // proposals committed and reads answered
-	Hash      uint64 // of the whole run: equal for equal seeds
-	Faults    map[string]int
-	Calm      bool // a run without faults
+	Acked     int    // operations answered
+	Hash      uint64 // of the whole run: equal for equal scenarios
+	// Faults counts strikes that did harm by their names, and what they did.
+	Faults map[string]int
+	Bitten int  // strikes that did harm
+	Calm   bool // a run without faults
+	// Scenario is what was run, with the parameters that faults drew.
+	Scenario Scenario
 }
 
 const (
 	defaultDuration = 10 * time.Minute
-	// livenessTime is how long a cluster that is whole again may stand still.
+	// leastWork is how many operations must be answered in defaultDuration, so that
+	// a dead cluster cannot pass.
+	leastWork = 200
+	// livenessTime is how long a cluster that is whole again may take until it
+	// serves everybody and is one, besides what its windows take to carry the log.
 	livenessTime = time.Minute
 	// bootTime is how long the first election may take in a calm run.
 	bootTime = 20 * time.Second
@@ -45,116 +62,92 @@ const (
 // world is one run.
 type world struct {
 	o       Options
+	setup   Setup
 	chance  *chance
 	agenda  agenda
 	now     time.Duration
-	nodes   []*node
+	nodes   []*node // by ID - 1
 	all     []*rafttest.Node
 	checker *rafttest.Checker
 	net     network
+	clients []*client
 	history history
 	plan    faultPlan
 	result  Result
-	// syncTime is what a healthy disk takes, give or take a half.
-	syncTime time.Duration
-	quiet    bool      // clients have stopped
-	skewed   bool      // clocks differ
-	calmAt   raft.Term // the term once a calm run has booted
+	quiet   bool      // no new operations are begun
+	calmAt  raft.Term // the term once a calm run has booted
 }
 
-// Run runs one seed.
+// Run runs one seed, or one scenario.
 func Run(o Options) Result {
-	if o.Duration == 0 {
-		o.Duration = defaultDuration
-	}
 	w := newWorld(o)
 	err := w.run()
 	w.result.Virtual = w.now
+	w.result.Acked = w.history.acked
 	if err != nil {
-		w.result.Violation = fmt.Errorf("sim: seed %d at %v: %w", o.Seed, w.now, err)
+		w.result.Violation = fmt.Errorf("sim: seed %d at %v: %w", w.result.Seed, w.now, err)
 	}
 	return w.result
 }
 
 func newWorld(o Options) *world {
-	w := &world{o: o, chance: newChance(o.Seed)}
-	w.result = Result{Seed: o.Seed, Faults: map[string]int{}, Hash: mix(o.Seed)}
-	sizes := [...]int{3, 3, 3, 5, 5, 1, 2, 4, 7}
-	size := sizes[w.chance.below("size", 0, uint64(len(sizes)))]
-	times := [...]time.Duration{100 * time.Microsecond, 2 * time.Millisecond, 30 * time.Millisecond}
-	w.syncTime = times[w.chance.below("disk", 0, uint64(len(times)))]
-	var ids []raft.NodeID
-	for id := range size {
-		ids = append(ids, raft.NodeID(id+1))
+	var s Scenario
+	if o.Scenario != nil {
+		s = o.Scenario.clone()
+	} else {
+		s = Draw(o.Seed, o.Duration)
 	}
-	w.checker = rafttest.NewChecker(ids)
-	first := confchange.New(ids...)
-	w.net.init(w)
+	w := &world{o: o, setup: s.Setup, chance: newChance(s.Seed)}
+	w.result = Result{Seed: s.Seed, Scenario: s, Calm: s.Setup.Calm, Faults: map[string]int{}, Hash: mix(s.Seed)}
+	var voters []raft.NodeID
+	for i := range s.Setup.Voters {
+		if id := raft.NodeID(i + 1); !slices.Contains(s.Setup.Absent, id) {
+			voters = append(voters, id)
+		}
+	}
+	w.checker = rafttest.NewChecker(voters)
+	w.net = network{w: w, delay: time.Duration(s.Setup.Delay)}
 	w.history.init()
-	w.plan.init(w)
-	w.skewed = w.chance.below("skew", 0, 3) == 0
-	for range w.spares(size) {
-		ids = append(ids, raft.NodeID(len(ids)+1))
+	if s.Setup.Skew {
+		w.fault("clock skewed")
 	}
-	for _, id := range ids {
-		n := &node{w: w, rate: w.clockRate(id), Node: rafttest.Node{ID: id, Disk: rafttest.NewDisk(first)}}
+	for i, rate := range s.Setup.Rates {
+		id := raft.NodeID(i + 1)
+		n := &node{w: w, rate: rate, Node: rafttest.Node{ID: id, Disk: rafttest.NewDisk(confchange.New(voters...))}}
+		n.absent = slices.Contains(s.Setup.Absent, id)
+		n.cfg = s.Setup.Core
 		w.nodes = append(w.nodes, n)
 		w.all = append(w.all, &n.Node)
 	}
 	return w
 }
 
-// clockRate lets clocks differ in one of three runs with faults: nothing but
-// liveness may depend on them.
-func (w *world) clockRate(id raft.NodeID) uint64 {
-	if w.result.Calm || !w.skewed {
-		return 1000
-	}
-	w.fault("clock skewed")
-	return 300 + w.chance.below("clock rate", uint64(id), 1500)
-}
-
-// config draws one bound after the other, small ones often: that is where the
-// corners are.
-func (w *world) config() raft.Config {
-	pick := func(what string, from ...uint64) uint64 {
-		return from[w.chance.below("config "+what, 0, uint64(len(from)))]
-	}
-	return raft.Config{
-		Group:              1,
-		HeartbeatInterval:  100 * time.Millisecond,
-		ElectionTimeoutMin: time.Second, ElectionTimeoutMax: 2 * time.Second,
-		UncommittedBytesMax: pick("uncommitted", 0, 0, 2000),
-		AppendBytesMax:      pick("append", 0, 0, 1, 200),
-		InflightAppendsMax:  int(pick("inflight", 0, 0, 1, 3)),
-		InflightBytesMax:    pick("inflight bytes", 0, 0, 300),
-		CacheBytesMax:       pick("cache", 0, 1, 500),
-		ApplyBytesMax:       pick("apply", 0, 0, 100),
-		LearnerLagBytesMax:  pick("learner lag", 0, 1, 200),
-	}
-}
-
 // run plays the faults, then the liveness phase.
 func (w *world) run() error {
-	cfg := w.config()
+	s := &w.result.Scenario
 	for _, n := range w.nodes {
-		n.cfg = cfg
 		if err := n.start(); err != nil {
 			return err
 		}
 	}
-	w.planClients()
-	w.plan.begin()
-	if w.result.Calm {
-		w.agenda.plan(min(bootTime, w.o.Duration), func() error { w.calmAt = w.highestTerm(); return nil })
-	}
-	if err := w.until(w.o.Duration, func() bool { return false }); err != nil {
+	w.planClients(s.Operations)
+	if err := w.plan.begin(w, s.Faults); err != nil {
 		return err
 	}
-	if err := w.enough(); err != nil {
+	duration := time.Duration(s.Duration)
+	if s.Setup.Calm {
+		w.agenda.plan(min(bootTime, duration), func() error { w.calmAt = w.highestTerm(); return nil })
+	}
+	if err := w.until(duration, func() bool { return false }); err != nil {
 		return err
 	}
-	return w.recover()
+	if err := w.enough(duration); err != nil {
+		return err
+	}
+	if err := w.recover(); err != nil {
+		return err
+	}
+	return w.history.checkOrder()
 }
 
 // until plays events up to a moment or until done, which is asked after each.
@@ -173,56 +166,90 @@ func (w *world) until(end time.Duration, done func() bool) error {
 		if err := ev.do(); err != nil {
 			return err
 		}
+		if w.o.plant != nil {
+			if err := w.o.plant(w); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
-// enough: a dead cluster must not pass, and a calm one must not change its term.
-func (w *world) enough() error {
-	w.result.Acked = w.history.acked
-	if w.result.Calm && w.o.Duration > bootTime && w.highestTerm() != w.calmAt {
+// errIdle says that a run was not worth much.
+var errIdle = errors.New("the run did too little")
+
+// enough: a dead cluster must not pass, nor one that no fault has bitten, and a
+// calm one must not change its term.
+func (w *world) enough(duration time.Duration) error {
+	if w.setup.Calm && duration > bootTime && w.highestTerm() != w.calmAt {
 		return fmt.Errorf("the term rose from %d to %d without a fault", w.calmAt, w.highestTerm())
 	}
-	if least := int(w.o.Duration / time.Minute); w.history.acked < least {
-		return fmt.Errorf("only %d operations were acknowledged, at least %d were to be", w.history.acked, least)
+	if w.o.anyWork {
+		return nil
+	}
+	if least := int(leastWork * duration / defaultDuration); w.history.acked < least {
+		return fmt.Errorf("%w: only %d operations were acknowledged, at least %d were to be", errIdle, w.history.acked, least)
+	}
+	if !w.setup.Calm && w.result.Bitten == 0 && duration >= defaultDuration {
+		return fmt.Errorf("%w: none of %d faults did any harm", errIdle, len(w.result.Scenario.Faults))
 	}
 	return nil
 }
 
-// recover ends all faults and waits until the cluster is one again and takes a
-// write.
+// recover ends all faults and waits until the cluster has answered a write and a
+// read of every client and is one again.
 func (w *world) recover() error {
 	w.tracef("faults end")
 	if err := w.plan.end(); err != nil {
 		return err
 	}
-	last := w.history.probe
-	if err := w.until(w.now+livenessTime, func() bool { return w.history.probe > last }); err != nil {
+	w.quiet = true // or there is always an entry that not all have
+	number := uint64(len(w.result.Scenario.Operations))
+	for i, c := range w.clients {
+		c.queue = nil
+		for _, kind := range [...]OperationKind{Append, Read} {
+			number++
+			if err := w.begin(Operation{Number: number, Client: i, Kind: kind, Key: number % keyCount}); err != nil {
+				return err
+			}
+		}
+	}
+	end := w.now + livenessTime + w.carryTime()
+	if err := w.until(end, func() bool { return w.idle() && w.converged() }); err != nil {
 		return err
 	}
-	if w.history.probe == last {
-		return errors.New("a whole cluster takes no writes")
-	}
-	w.quiet = true // or there is always an entry that not all have
-	// A narrow window over a slow link may take long; standing still is wrong.
-	for before := -1; !w.converged(); {
-		if w.appliedSum() == before {
-			return errors.New("a whole cluster does not converge")
-		}
-		before = w.appliedSum()
-		if err := w.until(w.now+livenessTime, w.converged); err != nil {
-			return err
-		}
+	switch {
+	case w.aLeader(0) == nil:
+		return errors.New("a whole cluster has no leader")
+	case !w.idle():
+		return errors.New("a whole cluster does not answer")
+	case !w.converged():
+		return errors.New("a whole cluster does not converge")
 	}
 	return nil
 }
 
-func (w *world) appliedSum() int {
-	sum := 0
-	for _, n := range w.nodes {
-		sum += len(n.Applied)
+// idle reports whether every client has its answers.
+func (w *world) idle() bool {
+	for _, c := range w.clients {
+		if c.doing != nil || len(c.queue) > 0 {
+			return false
+		}
 	}
-	return sum
+	return true
+}
+
+// carryTime is what it takes to carry the whole log to a follower through a
+// window that may hold a single entry.
+func (w *world) carryTime() time.Duration {
+	last := raft.Index(0)
+	for _, n := range w.nodes {
+		if n.Core != nil {
+			last = max(last, n.Core.Status().LastIndex)
+		}
+	}
+	last += raft.Index(2 * len(w.clients))
+	return 2 * w.setup.entryTime() * time.Duration(last)
 }
 
 // converged reports one leader, and one log at all members, committed and applied
@@ -236,6 +263,9 @@ func (w *world) converged() bool {
 	first := leader.Core.Status()
 	members := first.Configuration.Configuration.Nodes()
 	for _, n := range w.nodes {
+		if n.Core == nil {
+			continue // left out
+		}
 		s := n.Core.Status()
 		if s.Role == raft.Leader {
 			leaders++
