@@ -21,6 +21,10 @@ BUILD ?= build
 FUZZTIME ?= 20s
 SEEDS ?= 200
 BUDGET ?= 40s
+# The whole-node simulator's share of SEEDS, and what the cores' seeds are derived
+# from; empty: they count from 1.
+NODE_SEEDS ?= $(SEEDS)
+DERIVE ?=
 ROUNDS ?= 20
 SMOKE_ROUNDS ?= 5
 NEMESIS ?= 90s
@@ -50,8 +54,8 @@ race: ## the packages with goroutines under the race detector
 	CGO_ENABLED=1 go test -race -short -timeout 15m $(addprefix ./,$(addsuffix /...,$(CONCURRENT)))
 
 sim: ## the simulators of whole nodes and of cores, SEEDS seeds each, the cores for BUDGET at most
-	WRAFT_SIM_SEEDS=$(SEEDS) go test -count=1 -timeout 20m -run 'TestSim|TestBubble' ./node/nodetest
-	go run ./raft/rafttest/cmd/sim -seeds $(SEEDS) -budget $(BUDGET)
+	WRAFT_SIM_SEEDS=$(NODE_SEEDS) go test -count=1 -timeout 20m -run 'TestSim|TestBubble' ./node/nodetest
+	go run ./raft/rafttest/cmd/sim -seeds $(SEEDS) -budget $(BUDGET) -derive '$(DERIVE)' -shrink
 
 fuzz: ## each fuzz target for FUZZTIME
 	.ci/fuzz $(FUZZTIME)
@@ -68,6 +72,11 @@ bench: ## micro-benchmarks of all packages
 core-bench: ## our core and etcd's side by side in memory; a module of its own, which needs go.etcd.io/raft/v3
 	cd raft/rafttest/corebench && go vet . && go test . && go run . -rounds $(BENCHROUNDS)
 
+# Each commit plays other seeds; those that ever failed are a test (TestRegressions).
+ci: SEEDS = 500
+ci: NODE_SEEDS = 200
+ci: BUDGET = 5m
+ci: DERIVE = $(shell git rev-parse HEAD 2>/dev/null)
 ci: race sim fuzz conformance demo ## the long suites; .ci/run calls test first
 
 clean: ## what the other targets wrote

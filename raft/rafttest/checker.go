@@ -59,6 +59,9 @@ func (k *Checker) Committed() raft.Index { return raft.Index(len(k.committed)) }
 func (k *Checker) Sent(from *Node, e raft.Envelope) error {
 	disk := &from.Disk.synced
 	shown := e.Message.MessageTerm()
+	if s := k.seen[from.ID]; s != nil && s.core == from.Core && s.status.DiskFailed {
+		return fmt.Errorf("%v sends %T, though its disk has failed", from.ID, e.Message)
+	}
 	switch m := e.Message.(type) {
 	case raft.PreVote:
 		shown--

@@ -72,6 +72,12 @@ func (n *Node) Sync(count int) []raft.Envelope {
 	return released
 }
 
+// Fail tells the core that a write failed. Messages that waited for one never leave.
+func (n *Node) Fail(err error) {
+	n.gated = nil
+	n.Core.PersistFailed(1, err)
+}
+
 // Apply runs a range through the machine and tells the core.
 func (n *Node) Apply(r raft.ApplyRange) error {
 	entries := r.Entries

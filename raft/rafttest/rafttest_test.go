@@ -1,6 +1,7 @@
 package rafttest
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +110,21 @@ func lone(t *testing.T, id raft.NodeID, state raft.HardState, entries ...raft.En
 		t.Fatal(err)
 	}
 	return n
+}
+
+func TestSentSeesAFailedDisk(t *testing.T) {
+	n := lone(t, 1, raft.HardState{Term: 2, Vote: 3}, entry(1, 1, "a"))
+	k, m := NewChecker(quorum.Majority{1, 2, 3}), raft.Envelope{To: 2, Message: raft.HeartbeatReply{Term: 2}}
+	if err := k.Sent(n, m); err != nil {
+		t.Error(err)
+	}
+	n.Fail(errors.New("broken"))
+	if err := k.Check(n, []*Node{n}); err != nil {
+		t.Error(err)
+	}
+	if err := k.Sent(n, m); err == nil {
+		t.Error("not seen")
+	}
 }
 
 func TestCheckSeesDivergence(t *testing.T) {

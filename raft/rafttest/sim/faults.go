@@ -138,7 +138,7 @@ func failDisk(w *world, number uint64) func() error {
 	}
 	w.bite(number)
 	w.tracef("the disk of %v fails", n.ID)
-	n.Core.PersistFailed(1, errors.New("input/output error"))
+	n.Fail(errors.New("input/output error"))
 	life := n.life
 	err := n.settle()
 	return func() error {

@@ -157,7 +157,7 @@ func (n *node) planSync() {
 	count := n.Disk.Pending()
 	n.later(delay, func() error {
 		n.syncing = false
-		if n.at(beforeSync) {
+		if n.failing() || n.at(beforeSync) {
 			return nil
 		}
 		if n.trap.point == afterSync && n.w.now < n.trap.until {
@@ -220,5 +220,5 @@ func (n *node) crash() {
 		n.w.fault("unsynced writes lost")
 	}
 	n.Crash(keep)
-	n.w.fault("crash")
+	n.w.fault("node crashed")
 }

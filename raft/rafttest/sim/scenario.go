@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -15,8 +17,10 @@ type Scenario struct {
 	Seed uint64 `json:"seed"`
 	// Duration is how long faults and clients last in virtual time. The liveness
 	// phase comes on top.
-	Duration   Span        `json:"duration"`
-	Setup      Setup       `json:"setup"`
+	Duration Span  `json:"duration"`
+	Setup    Setup `json:"setup"`
+	// Shrunk: something was left out, so the run need not do a minimum of work.
+	Shrunk     bool        `json:"shrunk,omitempty"`
 	Faults     []Fault     `json:"faults"`
 	Operations []Operation `json:"operations"`
 }
@@ -102,6 +106,31 @@ func (s *Scenario) clone() Scenario {
 	return c
 }
 
+// Validate reports what a scenario from a file has that no run can: it may have
+// been edited.
+func (s *Scenario) Validate() error {
+	nodes := s.Setup.Voters + s.Setup.Spares
+	switch {
+	case s.Duration <= 0 || s.Setup.Voters < 1 || nodes > nodesMax || len(s.Setup.Rates) != nodes:
+		return fmt.Errorf("%d voters and %d spares with %d clocks for %v", s.Setup.Voters, s.Setup.Spares, len(s.Setup.Rates), time.Duration(s.Duration))
+	case s.Setup.Delay <= 1 || s.Setup.Sync <= 1 || s.Setup.Sessions < 1 || slices.Contains(s.Setup.Rates, 0):
+		return errors.New("delay, sync, sessions and clock rates must be positive")
+	}
+	numbers := map[uint64]bool{}
+	for _, f := range s.Faults {
+		if _, known := kindOf(f.Name); !known || numbers[f.Number] {
+			return fmt.Errorf("fault %d: %q is not known, or the number is there twice", f.Number, f.Name)
+		}
+		numbers[f.Number] = true
+	}
+	for _, o := range s.Operations {
+		if o.Client < 0 || o.Client >= s.Setup.Clients || !slices.Contains([]OperationKind{Append, Read, Expire}, o.Kind) {
+			return fmt.Errorf("operation %d: no client %d or kind %q", o.Number, o.Client, o.Kind)
+		}
+	}
+	return nil
+}
+
 // Draw draws the scenario of a seed; a duration of 0 is 10 minutes.
 func Draw(seed uint64, duration time.Duration) Scenario {
 	if duration == 0 {
@@ -131,7 +160,7 @@ func (w *world) drawSetup() {
 		s.Rates = append(s.Rates, w.clockRate(raft.NodeID(i+1)))
 	}
 	s.Clients = [...]int{8, 40}[w.chance.below("clients", 0, 2)]
-	s.Sessions = [...]int{s.Clients * 3 / 4, 1000}[w.chance.below("sessions", 0, 2)]
+	s.Sessions = [...]int{s.Clients * 3 / 4, 1000, 1000, 1000}[w.chance.below("sessions", 0, 4)]
 	s.Core = w.config()
 	if !s.Calm {
 		s.Kinds = w.drawKinds()
@@ -216,4 +245,10 @@ func (w *world) drawOperations(duration time.Duration) []Operation {
 		}
 	}
 	return all
+}
+
+// SeedOf derives a seed from a name, such as that of a commit, and a number.
+func SeedOf(name string, number int) uint64 {
+	const readable = 1e12 // people copy seeds
+	return mix(key(name, uint64(number)))%readable + 1
 }

@@ -18,14 +18,12 @@ type Options struct {
 	// Duration is how long faults and clients last in virtual time. Default 10
 	// minutes. The liveness phase comes on top.
 	Duration time.Duration
-	// Scenario is what to run instead of what Seed and Duration draw; it is not
-	// changed.
+	// Scenario is what to run instead of what Seed and Duration draw. It must be
+	// valid, and is not changed.
 	Scenario *Scenario
 	// Trace receives a line per event of interest; nil: none.
 	Trace io.Writer
 
-	// anyWork lets a run pass that acknowledges little, as shrunk ones do.
-	anyWork bool
 	// plant is asked after every event and may claim a violation: tests see with it
 	// what follows on one.
 	plant func(w *world) error
@@ -66,6 +64,7 @@ type world struct {
 	chance  *chance
 	agenda  agenda
 	now     time.Duration
+	first   raft.Configuration
 	nodes   []*node // by ID - 1
 	all     []*rafttest.Node
 	checker *rafttest.Checker
@@ -105,6 +104,7 @@ func newWorld(o Options) *world {
 			voters = append(voters, id)
 		}
 	}
+	w.first = confchange.New(voters...)
 	w.checker = rafttest.NewChecker(voters)
 	w.net = network{w: w, delay: time.Duration(s.Setup.Delay)}
 	w.history.init()
@@ -113,7 +113,7 @@ func newWorld(o Options) *world {
 	}
 	for i, rate := range s.Setup.Rates {
 		id := raft.NodeID(i + 1)
-		n := &node{w: w, rate: rate, Node: rafttest.Node{ID: id, Disk: rafttest.NewDisk(confchange.New(voters...))}}
+		n := &node{w: w, rate: rate, Node: rafttest.Node{ID: id, Disk: rafttest.NewDisk(w.first)}}
 		n.absent = slices.Contains(s.Setup.Absent, id)
 		n.cfg = s.Setup.Core
 		w.nodes = append(w.nodes, n)
@@ -131,9 +131,7 @@ func (w *world) run() error {
 		}
 	}
 	w.planClients(s.Operations)
-	if err := w.plan.begin(w, s.Faults); err != nil {
-		return err
-	}
+	w.plan.begin(w, s.Faults)
 	duration := time.Duration(s.Duration)
 	if s.Setup.Calm {
 		w.agenda.plan(min(bootTime, duration), func() error { w.calmAt = w.highestTerm(); return nil })
@@ -184,7 +182,7 @@ func (w *world) enough(duration time.Duration) error {
 	if w.setup.Calm && duration > bootTime && w.highestTerm() != w.calmAt {
 		return fmt.Errorf("the term rose from %d to %d without a fault", w.calmAt, w.highestTerm())
 	}
-	if w.o.anyWork {
+	if w.result.Scenario.Shrunk {
 		return nil
 	}
 	if least := int(leastWork * duration / defaultDuration); w.history.acked < least {

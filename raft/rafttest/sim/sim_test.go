@@ -1,8 +1,11 @@
 package sim
 
 import (
+	"errors"
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -30,6 +33,9 @@ func TestSeeds(t *testing.T) {
 		if r.Violation != nil {
 			t.Errorf("%v\nrepeat with: go run ./raft/rafttest/cmd/sim -first %d -virtual %v -trace", r.Violation, seed, duration)
 		}
+		if r.Violation == nil && r.Acked < int(leastWork*duration/defaultDuration) {
+			t.Errorf("seed %d acknowledged %d operations", seed, r.Acked)
+		}
 		changes += r.Faults["configuration changed"]
 		transfers += r.Faults["transfer"]
 		if r.Calm {
@@ -41,6 +47,115 @@ func TestSeeds(t *testing.T) {
 	if seeds >= 40 && (faults < int(seeds)/2 || calm == 0 || changes < int(seeds)/4 || transfers == 0) {
 		t.Errorf("%d seeds had faults and %d were calm, with %d changes and %d transfers: the swarm is not what it should be",
 			faults, calm, changes, transfers)
+	}
+}
+
+// TestRegressions runs every seed and every artefact in testdata: each failed once.
+func TestRegressions(t *testing.T) {
+	text, err := os.ReadFile("testdata/regressions.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || fields[0] == "#" {
+			continue
+		}
+		seed, err := strconv.ParseUint(fields[0], 10, 64)
+		if err != nil || len(fields) < 2 {
+			t.Fatalf("testdata/regressions.txt: %q is no seed with its reason", line)
+		}
+		count++
+		if r := Run(Options{Seed: seed}); r.Violation != nil {
+			t.Error(r.Violation)
+		}
+	}
+	if count == 0 {
+		t.Error("no seed is kept")
+	}
+	files, _ := filepath.Glob("testdata/*.json")
+	for _, file := range files {
+		a, err := ReadArtefact(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := Run(Options{Scenario: &a.Scenario}); r.Violation != nil {
+			t.Errorf("%s: %v", file, r.Violation)
+		}
+	}
+}
+
+// TestEveryFaultBites strikes clusters with one kind of fault at a time.
+func TestEveryFaultBites(t *testing.T) {
+	for _, k := range kinds {
+		bitten := 0
+		for seed := uint64(1); seed < 40 && bitten == 0; seed++ {
+			s := Draw(seed, time.Minute)
+			if s.Setup.Calm || s.Setup.Voters < 3 || k.name == "clock jump" && !s.Setup.Skew {
+				continue
+			}
+			for i := range s.Faults {
+				s.Faults[i].Name = k.name
+			}
+			s.Shrunk = true // the few who can fail to work enough are not the point
+			r := Run(Options{Scenario: &s})
+			if r.Violation != nil {
+				t.Errorf("%s: %v", k.name, r.Violation)
+			}
+			if r.Faults[k.name] != r.Bitten {
+				t.Errorf("%s: %d strikes of %d", k.name, r.Faults[k.name], r.Bitten)
+			}
+			bitten = r.Bitten
+		}
+		if bitten == 0 {
+			t.Errorf("%s never does harm", k.name)
+		}
+	}
+}
+
+func TestIdleRunsFail(t *testing.T) {
+	s := Draw(3, 2*time.Minute)
+	s.Operations = s.Operations[:5]
+	if r := Run(Options{Scenario: &s}); !errors.Is(r.Violation, errIdle) {
+		t.Errorf("five operations: %v", r.Violation)
+	}
+	s = Draw(3, 0)
+	s.Faults = nil
+	if r := Run(Options{Scenario: &s}); !errors.Is(r.Violation, errIdle) {
+		t.Errorf("no faults: %v", r.Violation)
+	}
+}
+
+// TestLivenessIsChecked plants clusters that do not come back.
+func TestLivenessIsChecked(t *testing.T) {
+	deaf := func(w *world) error {
+		if w.quiet {
+			w.net.cut[1][2], w.net.cut[2][1] = 1, 1
+		}
+		return nil
+	}
+	stuck := func(w *world) error {
+		for _, n := range w.nodes {
+			n.applying = n.applying || w.quiet && !n.leads()
+		}
+		return nil
+	}
+	for want, o := range map[string]Options{
+		"has no leader":     {plant: deaf},
+		"does not converge": {plant: stuck},
+	} {
+		s := Draw(3, time.Minute)
+		s.Setup.Voters, s.Setup.Spares, s.Setup.Rates, s.Shrunk = 2, 0, []uint64{1000, 1000}, true
+		s.Operations = s.Operations[:20]
+		s.Faults = s.Faults[:0]
+		if want != "has no leader" {
+			s.Setup.Voters, s.Setup.Rates = 3, []uint64{1000, 1000, 1000}
+		} else {
+			s.Faults = []Fault{{Number: 0, Name: "pause", At: Span(time.Second), Until: Span(2 * time.Second)}}
+		}
+		o.Scenario = &s
+		wants(t, Run(o).Violation, want)
 	}
 }
 

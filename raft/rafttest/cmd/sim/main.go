@@ -3,7 +3,9 @@
 //
 //	sim: seeds=N violations=0 virtual_hours=H realtime_factor=F
 //
-// It exits 1 when a promise was broken, with the command that repeats the run.
+// It exits 1 when a promise was broken, and then keeps the run in a file, which
+// -replay runs again, with -trace to see what happens and with -shrink to look for
+// less that breaks the same promise.
 package main
 
 import (
@@ -11,99 +13,98 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
-	"slices"
-	"sync"
+	"runtime/debug"
 	"time"
 
 	"github.com/wraft/wraft/raft/rafttest/sim"
 )
 
+// options are the flags.
+type options struct {
+	seeds     int
+	first     uint64
+	derive    string
+	budget    time.Duration
+	virtual   time.Duration
+	trace     bool
+	artefacts string
+	replay    string
+	shrink    bool
+}
+
 func main() {
-	seeds := flag.Int("seeds", 200, "how many seeds to run")
-	first := flag.Uint64("first", 1, "the first seed")
-	budget := flag.Duration("budget", 40*time.Second, "start no further seed after this time")
-	virtual := flag.Duration("virtual", 10*time.Minute, "virtual time of each seed")
-	trace := flag.Bool("trace", false, "show the events of the first seed, and run no other")
+	var o options
+	flag.IntVar(&o.seeds, "seeds", 200, "how many seeds to run")
+	flag.Uint64Var(&o.first, "first", 1, "the first seed")
+	flag.StringVar(&o.derive, "derive", "", "derive the seeds from this name, a commit say, instead of counting from -first")
+	flag.DurationVar(&o.budget, "budget", 40*time.Second, "start no further seed after this time; end -shrink then")
+	flag.DurationVar(&o.virtual, "virtual", 10*time.Minute, "virtual time of each seed")
+	flag.BoolVar(&o.trace, "trace", false, "show the events of the first seed, and run no other")
+	flag.StringVar(&o.artefacts, "artefacts", "", "where failing runs are kept; a new temporary directory by default")
+	flag.StringVar(&o.replay, "replay", "", "run the scenario of this file")
+	flag.BoolVar(&o.shrink, "shrink", false, "shrink a run that fails")
 	flag.Parse()
-	if *trace {
-		os.Exit(report(os.Stdout, []sim.Result{sim.Run(sim.Options{Seed: *first, Duration: *virtual, Trace: os.Stdout})}, time.Second))
+	code, err := o.run(os.Stdout)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 2
+	}
+	os.Exit(code)
+}
+
+// run does what the flags ask for and returns the exit code.
+func (o *options) run(out io.Writer) (int, error) {
+	switch {
+	case o.replay != "":
+		return o.replayFile(out)
+	case o.trace:
+		o.seeds = 1
+		return o.finish(out, []sim.Result{sim.Run(sim.Options{Seed: o.seed(0), Duration: o.virtual, Trace: out})}, time.Second)
 	}
 	begin := time.Now()
-	results := runAll(*first, *seeds, *budget, *virtual)
-	os.Exit(report(os.Stdout, results, time.Since(begin)))
+	results := o.runAll()
+	return o.finish(out, results, time.Since(begin))
 }
 
-// runAll runs seeds on all processors, every fiftieth of them twice.
-func runAll(first uint64, seeds int, budget, virtual time.Duration) []sim.Result {
-	deadline := time.Now().Add(budget)
-	var (
-		group sync.WaitGroup
-		mu    sync.Mutex // guards next and results
-		next  int
-		all   []sim.Result
-	)
-	take := func() (uint64, bool) {
-		mu.Lock()
-		defer mu.Unlock()
-		next++
-		return first + uint64(next-1), next <= seeds && (next == 1 || time.Now().Before(deadline))
+// seed returns the seed of a number.
+func (o options) seed(number int) uint64 {
+	if o.derive != "" {
+		return sim.SeedOf(o.derive, number)
 	}
-	for range runtime.GOMAXPROCS(0) {
-		group.Go(func() {
-			for seed, ok := take(); ok; seed, ok = take() {
-				r := runOne(seed, virtual)
-				mu.Lock()
-				all = append(all, r)
-				mu.Unlock()
-			}
-		})
-	}
-	group.Wait()
-	slices.SortFunc(all, func(a, b sim.Result) int { return int(a.Seed) - int(b.Seed) })
-	return all
+	return o.first + uint64(number)
 }
 
-func runOne(seed uint64, virtual time.Duration) sim.Result {
-	r := sim.Run(sim.Options{Seed: seed, Duration: virtual})
-	if seed%50 != 0 || r.Violation != nil {
-		return r
+// replayFile runs a file's scenario and says whether it is the same run.
+func (o *options) replayFile(out io.Writer) (int, error) {
+	a, err := sim.ReadArtefact(o.replay)
+	if err != nil {
+		return 0, err
 	}
-	if again := sim.Run(sim.Options{Seed: seed, Duration: virtual}); again.Hash != r.Hash {
-		r.Violation = fmt.Errorf("sim: seed %d: two runs differ: %x and %x", seed, r.Hash, again.Hash)
+	run := sim.Options{Scenario: &a.Scenario}
+	if o.trace {
+		run.Trace = out
 	}
-	return r
+	begin := time.Now()
+	r := sim.Run(run)
+	took := time.Since(begin)
+	if differs := a.Replays(r); differs != "" {
+		fmt.Fprintf(out, "replay: %s\n", differs)
+	} else {
+		fmt.Fprintf(out, "replay: the same run, hash %s\n", a.Hash)
+	}
+	return o.finish(out, []sim.Result{r}, took)
 }
 
-// report prints the summary and returns the exit code.
-func report(out io.Writer, results []sim.Result, took time.Duration) int {
-	faults := map[string]int{}
-	violations, events, acked, virtual := 0, 0, 0, time.Duration(0)
-	for _, r := range results {
-		events += r.Events
-		acked += r.Acked
-		virtual += r.Virtual
-		for name, n := range r.Faults {
-			faults[name] += n
-		}
-		if r.Violation != nil {
-			violations++
-			fmt.Fprintf(out, "%v\n  repeat with: go run ./raft/rafttest/cmd/sim -first %d -trace\n", r.Violation, r.Seed)
+// commit is the version this command was built from, when that is known.
+func commit() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
 		}
 	}
-	names := make([]string, 0, len(faults))
-	for name := range faults {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		fmt.Fprintf(out, "%-22s %d\n", name, faults[name])
-	}
-	fmt.Fprintf(out, "%d events, %.0f a second; %d operations acknowledged\n", events, float64(events)/took.Seconds(), acked)
-	fmt.Fprintf(out, "sim: seeds=%d violations=%d virtual_hours=%.1f realtime_factor=%.0f\n",
-		len(results), violations, virtual.Hours(), virtual.Seconds()/took.Seconds())
-	if violations > 0 {
-		return 1
-	}
-	return 0
+	return ""
 }
