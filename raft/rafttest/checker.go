@@ -118,27 +118,39 @@ func (k *Checker) Check(n *Node, all []*Node) error {
 		k.seen[n.ID] = s
 	}
 	is := n.Core.Status()
-	for _, check := range []func() error{
-		func() error { return k.checkSteps(n, s, is) },
-		func() error { return k.checkLog(n, s) },
-		func() error { return checkInForce(n, is) },
-		func() error { return k.checkCommit(n, s, is, all) },
-		func() error { return k.checkLeader(n, s, is, all) },
-		func() error { return k.checkApplied(n, s) },
-	} {
-		if err := check(); err != nil {
-			return fmt.Errorf("%w\n%+v", err, is)
-		}
+	if err := k.checkAll(n, s, &is, all); err != nil {
+		return fmt.Errorf("%w\n%+v", err, is)
 	}
 	s.status = is
 	return nil
 }
 
+// checkAll runs one check after the other: it is called after every event of a
+// simulation.
+func (k *Checker) checkAll(n *Node, s *seen, is *raft.Status, all []*Node) error {
+	if err := k.checkSteps(n, s, is); err != nil {
+		return err
+	}
+	if err := k.checkLog(n, s); err != nil {
+		return err
+	}
+	if err := checkInForce(n, is); err != nil {
+		return err
+	}
+	if err := k.checkCommit(n, s, is, all); err != nil {
+		return err
+	}
+	if err := k.checkLeader(n, s, is, all); err != nil {
+		return err
+	}
+	return k.checkApplied(n, s)
+}
+
 // checkSteps: nothing goes back, and every cursor is behind the one before it.
-func (k *Checker) checkSteps(n *Node, s *seen, is raft.Status) error {
-	was := s.status
+func (k *Checker) checkSteps(n *Node, s *seen, is *raft.Status) error {
+	was := &s.status
 	if is.Term < was.Term || is.Commit < was.Commit || is.Applied < was.Applied {
-		return fmt.Errorf("%v went back: from %+v", n.ID, was)
+		return fmt.Errorf("%v went back: from %+v", n.ID, *was)
 	}
 	if is.Term == was.Term && was.Vote != 0 && is.Vote != was.Vote {
 		return fmt.Errorf("%v changed its vote in term %d from %v to %v", n.ID, is.Term, was.Vote, is.Vote)
@@ -170,7 +182,7 @@ func (k *Checker) checkLog(n *Node, s *seen) error {
 }
 
 // checkCommit: what is committed never changes and is durable on a quorum.
-func (k *Checker) checkCommit(n *Node, s *seen, is raft.Status, all []*Node) error {
+func (k *Checker) checkCommit(n *Node, s *seen, is *raft.Status, all []*Node) error {
 	for i := s.status.Commit + 1; i <= is.Commit; i++ {
 		chain, ok := n.Disk.memory.at(i)
 		if !ok {
@@ -195,7 +207,7 @@ func (k *Checker) checkCommit(n *Node, s *seen, is raft.Status, all []*Node) err
 
 // checkLeader: one leader per term, it has everything committed before, and
 // believes of no follower more than its disk holds.
-func (k *Checker) checkLeader(n *Node, s *seen, is raft.Status, all []*Node) error {
+func (k *Checker) checkLeader(n *Node, s *seen, is *raft.Status, all []*Node) error {
 	if is.Role != raft.Leader {
 		return nil
 	}
@@ -225,7 +237,7 @@ func (k *Checker) checkLeader(n *Node, s *seen, is raft.Status, all []*Node) err
 
 // checkComplete: a new leader has every entry that was committed, as long as no
 // later term was led meanwhile.
-func (k *Checker) checkComplete(n *Node, is raft.Status) error {
+func (k *Checker) checkComplete(n *Node, is *raft.Status) error {
 	for term := range k.leaders {
 		if term > is.Term {
 			return nil

@@ -37,7 +37,7 @@ func (k *Checker) durable(n *Node, index, last raft.Index, all []*Node) bool {
 }
 
 // checkInForce: the configuration in force is the last one in the log.
-func checkInForce(n *Node, is raft.Status) error {
+func checkInForce(n *Node, is *raft.Status) error {
 	want := raft.Index(0)
 	if m := &n.Disk.memory; len(m.configs) > 0 {
 		want = m.configs[len(m.configs)-1].Index

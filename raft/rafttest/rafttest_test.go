@@ -258,11 +258,12 @@ func TestCheckSeesAConfigurationOutOfLine(t *testing.T) {
 
 func TestCheckSeesAForgottenConfiguration(t *testing.T) {
 	n := lone(t, 1, raft.HardState{Term: 1}, configEntry(1, confchange.New(1, 2)))
-	if err := checkInForce(n, n.Core.Status()); err != nil {
+	is := n.Core.Status()
+	if err := checkInForce(n, &is); err != nil {
 		t.Error(err)
 	}
 	n.Disk.memory.configs = nil
-	if err := checkInForce(n, n.Core.Status()); err == nil {
+	if err := checkInForce(n, &is); err == nil {
 		t.Error("not seen")
 	}
 }
