@@ -9,9 +9,9 @@ import (
 
 const (
 	// messageOverhead is what a message weighs on a link besides its entries, and
-	// linkByteTime what a byte takes on a healthy one: 100 MB/s.
+	// linkByteTime what a byte takes on a healthy one: 10 MB/s.
 	messageOverhead = 100
-	linkByteTime    = 10 * time.Nanosecond
+	linkByteTime    = 100 * time.Nanosecond
 	// linkQueueTime is how far a link may fall behind before it drops messages.
 	linkQueueTime = 200 * time.Millisecond
 )
@@ -33,6 +33,7 @@ type network struct {
 	delay   time.Duration                             // of a link, at least half and at most once and a half
 	cut     [nodesMax + 1][nodesMax + 1]uint64        // by from and to: 1 + the strike that cut it; 0: whole
 	busy    [nodesMax + 1][nodesMax + 1]time.Duration // the link is busy until then
+	newest  [nodesMax + 1][nodesMax + 1]time.Duration // arrival in time on the link
 	slow    [nodesMax + 1]slow
 	lose    disturbance
 	repeat  disturbance
@@ -40,7 +41,7 @@ type network struct {
 }
 
 // heal ends every disturbance.
-func (t *network) heal() { *t = network{w: t.w, delay: t.delay, busy: t.busy} }
+func (t *network) heal() { *t = network{w: t.w, delay: t.delay, busy: t.busy, newest: t.newest} }
 
 // hits decides for one message whether a disturbance strikes it.
 func (t *network) hits(what string, entity uint64, d disturbance) bool {
@@ -105,6 +106,11 @@ func (t *network) send(from *node, e raft.Envelope, entity uint64) {
 	}
 	*busy = max(*busy, t.w.now) + byteTime*time.Duration(weight(e.Message))
 	delay += *busy - t.w.now
+	if !t.w.setup.Unordered {
+		newest := &t.newest[from.ID][e.To]
+		*newest = max(*newest, t.w.now+delay)
+		delay = *newest - t.w.now
+	}
 	if t.hits("reorder", entity, t.reorder) {
 		t.w.fault("message late")
 		delay += t.w.chance.between("late", entity, 0, 3*time.Second)

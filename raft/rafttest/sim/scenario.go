@@ -36,6 +36,9 @@ type Setup struct {
 	Rates  []uint64      `json:"rates"` // of each node's clock, per mille
 	Sync   Span          `json:"sync"`  // what a healthy disk takes, give or take a half
 	Delay  Span          `json:"delay"` // of a link, give or take a half
+	// Unordered links let messages overtake each other at any time, and not only when
+	// reordering strikes.
+	Unordered bool `json:"unordered,omitempty"`
 	// Kinds are the swarm: the names of the faults this run may have, FaultEvery is
 	// how often one strikes.
 	Kinds      []string    `json:"kinds"`
@@ -155,6 +158,7 @@ func (w *world) drawSetup() {
 	s.Sync = Span(times[w.chance.below("disk", 0, uint64(len(times)))])
 	delays := [...]time.Duration{200 * time.Microsecond, time.Millisecond, 10 * time.Millisecond, 75 * time.Millisecond}
 	s.Delay = Span(delays[w.chance.below("delay", 0, uint64(len(delays)))])
+	s.Unordered = w.chance.below("unordered", 0, 4) == 0
 	s.Skew = !s.Calm && w.chance.below("skew", 0, 3) == 0
 	for i := range s.Voters + s.Spares {
 		s.Rates = append(s.Rates, w.clockRate(raft.NodeID(i+1)))
