@@ -140,6 +140,9 @@ func (k *Checker) checkAll(n *Node, s *seen, is *raft.Status, all []*Node) error
 	if err := k.checkCommit(n, s, is, all); err != nil {
 		return err
 	}
+	if err := checkOwnTerm(n, s, is); err != nil {
+		return err
+	}
 	if err := k.checkLeader(n, s, is, all); err != nil {
 		return err
 	}
@@ -201,6 +204,19 @@ func (k *Checker) checkCommit(n *Node, s *seen, is *raft.Status, all []*Node) er
 		if err := k.checkChain(n.Disk.memory.entries[i-1]); err != nil {
 			return fmt.Errorf("%v commits %d: %w", n.ID, i, err)
 		}
+	}
+	return nil
+}
+
+// checkOwnTerm: a leader counts replicas of entries of its own term only; what is
+// before them commits with them (Raft paper §5.4.2).
+func checkOwnTerm(n *Node, s *seen, is *raft.Status) error {
+	was := &s.status
+	if is.Role != raft.Leader || was.Role != raft.Leader || was.Term != is.Term || is.Commit == was.Commit {
+		return nil
+	}
+	if e := n.Disk.Entries(is.Commit, is.Commit+1); len(e) == 1 && e[0].Term != is.Term {
+		return fmt.Errorf("%v leads term %d and commits up to %d, which is of term %d", n.ID, is.Term, is.Commit, e[0].Term)
 	}
 	return nil
 }

@@ -256,6 +256,22 @@ func TestCheckSeesAConfigurationOutOfLine(t *testing.T) {
 	}
 }
 
+func TestCheckSeesAnOldTermsEntryCommitted(t *testing.T) {
+	n := lone(t, 1, raft.HardState{Term: 3}, entry(1, 1, "a"), entry(2, 3, "b"))
+	was := raft.Status{Role: raft.Leader, Term: 3}
+	for commit, fine := range map[raft.Index]bool{0: true, 1: false, 2: true} {
+		is := was
+		is.Commit = commit
+		if err := checkOwnTerm(n, &seen{status: was}, &is); (err == nil) != fine {
+			t.Errorf("commit %d: %v", commit, err)
+		}
+		is.Term = 4 // it was another leadership that took it there
+		if err := checkOwnTerm(n, &seen{status: was}, &is); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestCheckSeesAForgottenConfiguration(t *testing.T) {
 	n := lone(t, 1, raft.HardState{Term: 1}, configEntry(1, confchange.New(1, 2)))
 	is := n.Core.Status()

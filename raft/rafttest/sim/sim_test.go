@@ -127,6 +127,29 @@ func TestIdleRunsFail(t *testing.T) {
 	}
 }
 
+func TestACalmRunMustNotChangeItsTerm(t *testing.T) {
+	handedOver := false
+	o := Options{plant: func(w *world) error {
+		if n := w.aLeader(0); n != nil && w.now > 2*bootTime && !handedOver {
+			handedOver = n.Core.TransferTo(n.ID%3+1) == nil
+			return n.settle()
+		}
+		return nil
+	}}
+	for seed := uint64(1); seed < 100; seed++ {
+		s := Draw(seed, 3*bootTime)
+		if o.Scenario = &s; !s.Setup.Calm || s.Setup.Voters != 3 {
+			continue
+		}
+		wants(t, Run(o).Violation, "without a fault")
+		if !handedOver {
+			t.Error("nothing was planted")
+		}
+		return
+	}
+	t.Fatal("no calm seed")
+}
+
 // TestLivenessIsChecked plants clusters that do not come back.
 func TestLivenessIsChecked(t *testing.T) {
 	deaf := func(w *world) error {
