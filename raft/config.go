@@ -15,12 +15,13 @@ const (
 	defaultEntryBytesMax       = 8 << 20
 	defaultAppendBytesMax      = 1 << 20
 	defaultInflightAppendsMax  = 256
-	defaultInflightBytesMax    = 16 << 20
+	defaultInflightBytesMax    = 64 << 20
 	defaultCacheBytesMax       = 32 << 20
 	defaultApplyBytesMax       = 16 << 20
 	defaultLearnerLagBytesMax  = 1 << 20
 	defaultPendingReadsMax     = 1 << 16
 	defaultPendingProposalsMax = 1 << 16
+	defaultDiskStallTimeout    = 5 * time.Second
 )
 
 // Config is what a core is told once. Zero fields take the default that the
@@ -44,6 +45,9 @@ type Config struct {
 	// and the same on all nodes.
 	ElectionTimeoutMin time.Duration
 	ElectionTimeoutMax time.Duration
+	// DiskStallTimeout is how long a write may take before the disk counts as
+	// stalled: see DiskSlow. Default 5 s.
+	DiskStallTimeout time.Duration
 
 	// UncommittedBytesMax bounds what a leader accepts beyond its commit index.
 	// Default 64 MiB. One proposal is always let in.
@@ -54,7 +58,9 @@ type Config struct {
 	// always let in.
 	AppendBytesMax uint64
 	// InflightAppendsMax and InflightBytesMax bound what is sent to one follower
-	// and not acknowledged. Default 256 messages, 16 MiB.
+	// and not acknowledged. Default 256 messages, 64 MiB. Below them the window
+	// follows what PeerStats and acknowledgements show; while nothing is known of the
+	// path it is 256 messages and at most 16 MiB.
 	InflightAppendsMax int
 	InflightBytesMax   uint64
 	// CacheBytesMax is the tail of the log kept in memory. Default 32 MiB. Entries
@@ -78,6 +84,7 @@ func (c Config) withDefaults() Config {
 	c.HeartbeatInterval = or(c.HeartbeatInterval, defaultHeartbeatInterval)
 	c.ElectionTimeoutMin = or(c.ElectionTimeoutMin, defaultElectionTimeoutMin)
 	c.ElectionTimeoutMax = or(c.ElectionTimeoutMax, defaultElectionTimeoutMax)
+	c.DiskStallTimeout = or(c.DiskStallTimeout, defaultDiskStallTimeout)
 	c.UncommittedBytesMax = or(c.UncommittedBytesMax, defaultUncommittedBytesMax)
 	c.EntryBytesMax = or(c.EntryBytesMax, defaultEntryBytesMax)
 	c.AppendBytesMax = or(c.AppendBytesMax, defaultAppendBytesMax)
@@ -113,6 +120,9 @@ func (c Config) Validate() error {
 	}
 	if c.ElectionTimeoutMax <= c.ElectionTimeoutMin {
 		wrong("ElectionTimeoutMax (%v) must be above ElectionTimeoutMin (%v)", c.ElectionTimeoutMax, c.ElectionTimeoutMin)
+	}
+	if c.DiskStallTimeout < 0 {
+		wrong("DiskStallTimeout must be positive: %v", c.DiskStallTimeout)
 	}
 	for _, f := range []struct {
 		name  string

@@ -25,6 +25,7 @@ func (c *Core) configChanged() {
 	}
 	c.fx.Configuration = &at
 	c.dirty = true
+	c.adaptElection()
 	if c.role == Leader {
 		c.configOpen = true
 		c.followConfig()

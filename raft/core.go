@@ -52,8 +52,14 @@ type Core struct {
 	resendAt      time.Duration // repeat unanswered vote requests
 	commitFlushAt time.Duration // write a commit index that nothing took along; 0: none
 
+	// What is known of the ways to the peers, and what election timeouts make of it.
+	paths          map[NodeID]PathStats
+	electionRTT    time.Duration // to a quorum; 0: not known
+	electionSpread time.Duration
+
 	votes    map[NodeID]quorum.Vote // of the current campaign
 	onBehalf bool                   // it is the old leader's wish
+	yielded  bool                   // it made room for another one since a leader was heard
 
 	// A leader's state.
 	followers   []*tracker.Progress // ascending
@@ -69,6 +75,7 @@ type Core struct {
 
 	reads reads
 
+	disk   disk
 	failed error // the disk failed; nothing is done any more
 	fx     Effects
 	dirty  bool // Drain has something to look at
@@ -90,14 +97,15 @@ func (c *Core) Tick(now time.Duration) {
 	if c.failed != nil {
 		return
 	}
-	if c.commitFlushAt != 0 && c.now >= c.commitFlushAt {
-		c.w.commitDue, c.dirty = true, true
-	}
+	c.tickDisk()
+	c.tickCommit()
 	if c.role == Leader {
 		c.tickLeader()
 		return
 	}
 	switch {
+	case c.now >= c.electionAt && c.role == Candidate && c.w.stateIn > c.w.persisted && !c.disk.slow:
+		c.retryElection() // nobody was asked yet: the own vote is still on its way to the disk
 	case c.now >= c.electionAt:
 		c.campaign("election timeout")
 	case c.role != Follower && c.now >= c.resendAt:
@@ -117,8 +125,11 @@ func (c *Core) NextDeadline() time.Duration {
 		at = c.heartbeatAt
 	case c.role != Follower:
 		at = min(c.resendAt, c.electionAt)
-	case c.mayCampaign():
+	case c.eligible():
 		at = c.electionAt
+	}
+	if !c.disk.slow {
+		at = min(at, c.stallAt())
 	}
 	if c.commitFlushAt != 0 {
 		at = min(at, c.commitFlushAt)

@@ -15,9 +15,9 @@ import (
 func TestConfigNamesEveryProblem(t *testing.T) {
 	err := raft.Config{
 		HeartbeatInterval: -1, ElectionTimeoutMin: -3, ElectionTimeoutMax: -4,
-		InflightAppendsMax: -1, PendingReadsMax: -1, PendingProposalsMax: -1,
+		DiskStallTimeout: -1, InflightAppendsMax: -1, PendingReadsMax: -1, PendingProposalsMax: -1,
 	}.Validate()
-	for _, field := range []string{"ID", "Group", "HeartbeatInterval", "ElectionTimeoutMin", "ElectionTimeoutMax", "InflightAppendsMax", "PendingReadsMax", "PendingProposalsMax"} {
+	for _, field := range []string{"ID", "Group", "HeartbeatInterval", "ElectionTimeoutMin", "ElectionTimeoutMax", "DiskStallTimeout", "InflightAppendsMax", "PendingReadsMax", "PendingProposalsMax"} {
 		if err == nil || !strings.Contains(err.Error(), field+" ") {
 			t.Errorf("%s is not complained about: %v", field, err)
 		}

@@ -6,7 +6,7 @@
 // # The mental model
 //
 // A driver calls input methods (Tick, Receive, Propose, Read, Persisted, Applied,
-// Fetched, ...), each of which changes memory only, and then Drain, which moves
+// Fetched, PeerStats, ...), each of which changes memory only, and then Drain, which moves
 // out everything that has to happen: writes to make durable in order, messages to
 // send now, messages to send once a write is durable, committed ranges to apply,
 // answers to proposals and reads. Many inputs before one Drain are one batch: one
@@ -28,6 +28,8 @@
 //   - The node of a new member starts with any valid configuration that does not
 //     name it: the one in the log takes over as soon as it arrives.
 //   - Messages of another incarnation of a member are not handed in.
+//   - PeerStats says about once per second what the way to each peer is like. A driver
+//     that does not gets windows and election timeouts that fit no path in particular.
 //   - The seed differs between nodes and between two starts of a node.
 //
 // # What the core promises
@@ -42,12 +44,24 @@
 // are in force from their append on and that any leader ends; new nodes are learners
 // first. Linearizable reads never rest on clocks. Whatever a peer sends
 // ends in ErrBadMessage, with nothing changed, when no correct peer sends it.
-// Every queue has a bound in Config.
+// Every queue has a bound, most of them in Config, and says when it refuses or drops;
+// no-ops and configurations are exempt.
+//
+// # Slow paths, slow disks
+//
+// What is sent to a follower and not acknowledged is bounded by a window: twice what
+// it acknowledges within a round trip and the time its disk takes. A follower that
+// answers but acknowledges nothing is probed again. Election timeouts are spread over a
+// few round trips to a quorum, never below ElectionTimeoutMin, on which promises rest.
+// A replica whose oldest write takes longer than DiskStallTimeout leads no longer, does
+// not campaign and says so in its replies, until the disk moves; a leader hands over
+// first, if a follower is fit. None of this touches safety: any measurement may be wrong.
 //
 // # Where things are
 //
 // core.go dispatches inputs; election.go and vote.go decide who leads; replicate.go
-// is the leader's side of the log and follow.go the follower's; commit.go counts
+// is the leader's side of the log and follow.go the follower's; paths.go fits both to
+// what is measured of the network and disk.go to the own disk; commit.go counts
 // and applies; read.go and propose.go answer clients; membership.go changes who
 // takes part and transfer.go who leads; write.go is the way to the
 // disk and what waits for it; log.go is the log in memory; check.go is the guard

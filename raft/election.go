@@ -1,10 +1,6 @@
 package raft
 
-import (
-	"time"
-
-	"github.com/wraft/wraft/raft/quorum"
-)
+import "github.com/wraft/wraft/raft/quorum"
 
 // Campaign makes a voter ask for votes now, as if its election timeout had
 // passed. It does nothing at a leader or at a node that does not vote.
@@ -17,8 +13,8 @@ func (c *Core) Campaign() {
 // campaign asks the others whether a vote would be granted, before the term
 // rises (Raft thesis §9.6).
 func (c *Core) campaign(cause string) {
-	c.resetElection()
-	if !c.mayCampaign() {
+	c.retryElection()
+	if !c.eligible() {
 		return
 	}
 	c.enter(PreCandidate, c.term, 0, cause)
@@ -34,7 +30,7 @@ func (c *Core) becomeCandidate(transfer bool, cause string) {
 	c.enter(Candidate, c.term+1, 0, cause)
 	c.setState(c.term, c.cfg.ID)
 	clear(c.votes)
-	c.resetElection()
+	c.retryElection()
 	c.onBehalf = transfer
 	c.requestVotes()
 }
@@ -117,7 +113,7 @@ func (c *Core) onPreVoteReply(from NodeID, m PreVoteReply) {
 // onTimeoutNow campaigns at once on the leader's behalf, without a pre-vote
 // (Raft thesis §3.10).
 func (c *Core) onTimeoutNow(from NodeID) {
-	if c.mayCampaign() && from == c.termLeader {
+	if c.eligible() && from == c.termLeader {
 		c.becomeCandidate(true, "transfer")
 	}
 }
@@ -151,6 +147,7 @@ func (c *Core) hearLeader(from NodeID) {
 		c.becomeFollower(c.term, from, "leader heard")
 	}
 	c.termLeader = from
+	c.yielded = false
 	c.heard = c.now
 	c.resetElection()
 }
@@ -162,12 +159,6 @@ func (c *Core) hearsLeader() bool {
 		return true
 	}
 	return c.leader != 0 && c.now < c.heard+c.cfg.ElectionTimeoutMin
-}
-
-// resetElection draws a new election timeout.
-func (c *Core) resetElection() {
-	spread := c.cfg.ElectionTimeoutMax - c.cfg.ElectionTimeoutMin
-	c.electionAt = c.now + c.cfg.ElectionTimeoutMin + time.Duration(c.rng.Int64N(int64(spread)))
 }
 
 // announce emits a RoleChanged when role, term or leader changed.

@@ -1,5 +1,7 @@
 package raft
 
+import "time"
+
 // Role is what a replica is to its group right now.
 type Role uint8
 
@@ -57,9 +59,43 @@ type TransferBegan struct{ To NodeID }
 // proposals are taken again. One that succeeds ends in a RoleChanged.
 type TransferAborted struct{ To NodeID }
 
+// DiskSlow: a write is on its way to the disk for longer than
+// Config.DiskStallTimeout. A leader hands over or steps down, nobody campaigns.
+type DiskSlow struct {
+	Since  time.Duration // when the oldest write left, on the driver's clock
+	Writes int           // on their way
+}
+
+// DiskRecovered: the stall that DiskSlow told of has ended.
+type DiskRecovered struct{ Since time.Duration }
+
+// FollowerDisk: a follower says that its disk has stalled, or works again.
+type FollowerDisk struct {
+	Peer NodeID
+	Slow bool
+}
+
+// ProgressStalled: a follower answers, but has acknowledged nothing for an
+// election timeout though something is on its way; it is being probed again.
+type ProgressStalled struct {
+	Peer            NodeID
+	Match           Index
+	InflightAppends int
+	InflightBytes   uint64
+}
+
+// RepliesDropped: so many messages wait for the disk that further ones are
+// dropped until it moves; their senders ask again.
+type RepliesDropped struct{ Waiting int }
+
 func (RoleChanged) event()     {}
 func (VoteDecided) event()     {}
 func (LogTruncated) event()    {}
 func (DiskFailed) event()      {}
 func (TransferBegan) event()   {}
 func (TransferAborted) event() {}
+func (DiskSlow) event()        {}
+func (DiskRecovered) event()   {}
+func (FollowerDisk) event()    {}
+func (ProgressStalled) event() {}
+func (RepliesDropped) event()  {}

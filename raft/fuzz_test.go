@@ -38,12 +38,12 @@ func (s *script) message() raft.Message {
 	case 2:
 		return raft.AppendReply{
 			Term: s.term(), Rejected: s.flag(), Match: s.index(), PrevIndex: s.index(),
-			HintIndex: s.index(), HintTerm: s.term(), Round: s.next(),
+			HintIndex: s.index(), HintTerm: s.term(), Round: s.next(), DiskSlow: s.flag(),
 		}
 	case 3:
 		return raft.Heartbeat{Term: s.term(), Commit: s.index(), Round: s.next()}
 	case 4:
-		return raft.HeartbeatReply{Term: s.term(), Round: s.next()}
+		return raft.HeartbeatReply{Term: s.term(), Round: s.next(), DiskSlow: s.flag()}
 	case 5:
 		return raft.Vote{Term: s.term(), LastIndex: s.index(), LastTerm: s.term(), Transfer: s.flag()}
 	case 6:
@@ -87,7 +87,7 @@ func (s *script) append() raft.Append {
 
 // act does one thing to the node and carries out what follows.
 func act(t *testing.T, n *rafttest.Node, s *script, now *time.Duration) {
-	switch s.next() % 14 {
+	switch s.next() % 15 {
 	case 0:
 		*now += time.Duration(s.next()%256) * 20 * time.Millisecond
 		n.Core.Tick(*now)
@@ -109,6 +109,10 @@ func act(t *testing.T, n *rafttest.Node, s *script, now *time.Duration) {
 		n.Core.ChangeConfig(raft.ChangeRequest{ID: 2, Expected: s.index(), Changes: s.changes()})
 	case 13:
 		_ = n.Core.TransferTo(raft.NodeID(s.next() % 6))
+	case 14:
+		n.Core.PeerStats(raft.NodeID(s.next()%6), raft.PathStats{
+			RTT: time.Duration(s.next()) * time.Millisecond, Variance: time.Duration(s.next()), DeliveryRate: s.next(), Up: s.flag(),
+		})
 	default:
 		receive(t, n, s)
 	}
@@ -149,6 +153,8 @@ func FuzzStep(f *testing.F) {
 	f.Add([]byte{8, 5, 2, 0, 0, 0, 2, 4, 8, 3, 2, 9, 1, 2, 0, 255, 0, 255})
 	// n1 leads and its no-op is committed; it begins to remove itself and to hand over.
 	f.Add([]byte{6, 8, 8, 1, 1, 2, 4, 8, 6, 1, 1, 2, 4, 8, 2, 1, 0, 1, 0, 0, 0, 0, 2, 4, 12, 0, 0, 4, 1, 0, 4, 8, 2, 1, 0, 2, 0, 0, 0, 0, 2, 13, 3})
+	// n1 leads over paths that are known, one of which falls, with a write on its way for long.
+	f.Add([]byte{14, 2, 9, 1, 4, 1, 14, 3, 255, 0, 255, 1, 6, 8, 8, 1, 1, 2, 4, 8, 6, 1, 1, 2, 4, 8, 2, 1, 0, 1, 0, 0, 0, 0, 0, 2, 1, 2, 90, 14, 2, 0, 0, 0, 0, 0, 200, 0, 200, 4})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		n := &rafttest.Node{ID: 1, Disk: rafttest.NewDisk(confchange.New(1, 2, 3))}
 		now := time.Duration(0)

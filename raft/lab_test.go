@@ -15,6 +15,8 @@ type lab struct {
 	now  time.Duration
 	fx   raft.Effects
 	held bool // writes are not reported as durable
+
+	newest raft.WriteID // handed out
 }
 
 // newLab starts n1 from r with cfg; identity and seed are filled in.
@@ -37,8 +39,11 @@ func fresh(voters ...raft.NodeID) raft.Restored {
 // waited for them is in SendNow then.
 func (l *lab) drain() *raft.Effects {
 	l.core.Drain(&l.fx)
-	if n := len(l.fx.Writes); n > 0 && !l.held {
-		l.core.Persisted(l.fx.Writes[n-1].ID)
+	if n := len(l.fx.Writes); n > 0 {
+		l.newest = l.fx.Writes[n-1].ID
+		if !l.held {
+			l.core.Persisted(l.newest)
+		}
 	}
 	if !l.held {
 		for _, g := range l.fx.SendAfter {

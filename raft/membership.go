@@ -166,7 +166,9 @@ func (c *Core) followConfig() {
 		}
 	}
 	for id := range wanted {
-		kept = append(kept, tracker.New(id, c.log.last, c.now))
+		p := tracker.New(id, c.log.last, c.now, c.limits)
+		p.SetPath(c.paths[id])
+		kept = append(kept, p)
 	}
 	slices.SortFunc(kept, func(a, b *tracker.Progress) int { return cmp.Compare(a.ID, b.ID) })
 	c.followers = kept
@@ -183,13 +185,9 @@ func (c *Core) dismiss(p *tracker.Progress) {
 // let vote: the others learn of the commit, and the most up-to-date voter is to
 // campaign at once (Raft thesis §4.2.2).
 func (c *Core) retire() {
-	var heir *tracker.Progress
 	for _, p := range c.followers {
 		c.dismiss(p)
-		if c.config().IsVoter(p.ID) && (heir == nil || p.Match > heir.Match) {
-			heir = p
-		}
 	}
-	c.send(heir.ID, TimeoutNow{Term: c.term})
+	c.send(c.heir().ID, TimeoutNow{Term: c.term})
 	c.becomeFollower(c.term, 0, "not a voter any more")
 }

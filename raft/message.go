@@ -30,6 +30,7 @@ type AppendReply struct {
 	HintTerm  Term
 	Round     uint64
 	Promise   bool // the sender promises to refuse votes for an election timeout
+	DiskSlow  bool // the sender's disk has stalled
 }
 
 // Heartbeat keeps followers from campaigning and carries read rounds. Commit is
@@ -42,9 +43,10 @@ type Heartbeat struct {
 
 // HeartbeatReply answers a Heartbeat.
 type HeartbeatReply struct {
-	Term    Term
-	Round   uint64
-	Promise bool // see AppendReply
+	Term     Term
+	Round    uint64
+	Promise  bool // see AppendReply
+	DiskSlow bool // see AppendReply
 }
 
 // Vote asks for a vote in Term (RequestVote of the Raft paper).

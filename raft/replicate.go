@@ -58,9 +58,7 @@ func (c *Core) tickLeader() {
 	c.reads.overdue = c.reads.open.len() > 0
 	c.tickTransfer()
 	for _, p := range c.followers {
-		if p.Beat() {
-			c.askTail(p)
-		}
+		c.beat(p)
 	}
 }
 
@@ -73,6 +71,19 @@ func (c *Core) quorumHeard() bool {
 		p := c.follower(id)
 		return p != nil && c.now < p.Heard+c.cfg.ElectionTimeoutMin
 	})
+}
+
+// beat looks after what is on its way to a follower.
+func (c *Core) beat(p *tracker.Progress) {
+	appends, bytes := p.Inflight()
+	switch p.Beat(c.now, c.cfg.ElectionTimeoutMin) {
+	case tracker.AskTail:
+		c.askTail(p)
+	case tracker.Stalled:
+		c.fx.Events = append(c.fx.Events, ProgressStalled{
+			Peer: p.ID, Match: p.Match, InflightAppends: appends, InflightBytes: bytes,
+		})
+	}
 }
 
 // askTail sends an append without entries behind everything that is on its way:
@@ -102,7 +113,7 @@ func (c *Core) replicate() {
 
 // sendAppends sends p what is cached and asks storage for what is not.
 func (c *Core) sendAppends(p *tracker.Progress) {
-	for p.Ready(c.limits) && (p.State == tracker.Probe || p.Next <= c.log.last) {
+	for p.Ready() && (p.State == tracker.Probe || p.Next <= c.log.last) {
 		m, ok := c.appendAt(p.Next - 1)
 		if !ok {
 			return // only a snapshot could help
@@ -118,6 +129,9 @@ func (c *Core) sendAppends(p *tracker.Progress) {
 		}
 		c.sendAppend(p, m, bytes)
 	}
+	if p.Next <= c.log.last {
+		p.Waits(c.now)
+	}
 }
 
 // sendAppend sends m, whose entries have size bytes, and notes that in p.
@@ -128,7 +142,7 @@ func (c *Core) sendAppend(p *tracker.Progress, m Append, bytes uint64) {
 		return
 	}
 	p.CommitTold = m.Commit
-	p.SentEntries(m.PrevIndex+Index(len(m.Entries)), bytes)
+	p.SentEntries(m.PrevIndex+Index(len(m.Entries)), bytes, c.now)
 }
 
 // appendAt returns an append behind prev, without entries; false when prev's
@@ -179,7 +193,7 @@ func (c *Core) Fetched(peer NodeID, lo Index, entries []Entry) {
 	if p.State != tracker.Replicate || lo != p.Next || !c.holds(lo, entries) {
 		return // asked for another time; it is asked again if still needed
 	}
-	for len(entries) > 0 && p.Ready(c.limits) {
+	for len(entries) > 0 && p.Ready() {
 		m, ok := c.appendAt(p.Next - 1)
 		if !ok {
 			return
@@ -209,10 +223,11 @@ func (c *Core) onAppendReply(from NodeID, m AppendReply) {
 		return
 	}
 	c.heardFrom(p, m.Round)
+	c.heardDisk(p, m.DiskSlow)
 	switch {
 	case !m.Rejected:
 		c.dirty = true
-		if p.Accepted(m.Match) {
+		if p.Accepted(m.Match, c.now) {
 			c.advanceCommit()
 			c.urge(from)
 		}
@@ -229,6 +244,7 @@ func (c *Core) onAppendReply(from NodeID, m AppendReply) {
 func (c *Core) onHeartbeatReply(from NodeID, m HeartbeatReply) {
 	if p := c.follower(from); p != nil {
 		c.heardFrom(p, m.Round)
+		c.heardDisk(p, m.DiskSlow)
 	}
 }
 

@@ -29,6 +29,7 @@ func New(cfg Config, r Restored, now time.Duration) (*Core, error) {
 		term:   r.HardState.Term,
 		vote:   r.HardState.Vote,
 		votes:  map[NodeID]quorum.Vote{},
+		paths:  map[NodeID]PathStats{},
 		limits: tracker.Limits{Appends: cfg.InflightAppendsMax, Bytes: cfg.InflightBytesMax},
 	}
 	c.log = replicaLog{

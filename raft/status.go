@@ -29,6 +29,8 @@ type Status struct {
 	UncommittedBytes uint64
 	CacheBytes       uint64
 	DiskFailed       bool
+	DiskSlow         bool          // a write takes longer than Config.DiskStallTimeout
+	QuorumRTT        time.Duration // within which a quorum answers this node; 0 when not known
 }
 
 // FollowerStatus is what a leader knows of a follower.
@@ -39,6 +41,11 @@ type FollowerStatus struct {
 	Next            Index  // the next entry to send
 	InflightAppends int
 	InflightBytes   uint64
+	WindowAppends   int // what may be on its way
+	WindowBytes     uint64
+	RTT             time.Duration // of the path, 0 when not known
+	PersistLag      time.Duration // what its disk takes, measured by the leader; 0 when not known
+	DiskSlow        bool          // it says that its disk has stalled
 	Heard           time.Duration // when it last answered, on the driver's clock
 }
 
@@ -59,13 +66,16 @@ func (c *Core) Status() Status {
 		Configuration:    c.configs[len(c.configs)-1],
 		PendingProposals: c.proposals.len(), PendingReads: c.reads.count,
 		UncommittedBytes: c.uncommitted, CacheBytes: c.log.bytes,
-		DiskFailed: c.failed != nil,
+		DiskFailed: c.failed != nil, DiskSlow: c.disk.slow, QuorumRTT: c.electionRTT,
 	}
 	for _, p := range c.followers {
 		appends, bytes := p.Inflight()
+		window, flow := p.Window()
 		s.Followers = append(s.Followers, FollowerStatus{
 			ID: p.ID, State: p.State.String(), Match: p.Match, Next: p.Next,
 			InflightAppends: appends, InflightBytes: bytes, Heard: p.Heard,
+			WindowAppends: window.Appends, WindowBytes: window.Bytes,
+			RTT: c.paths[p.ID].RTT, PersistLag: flow.Lag, DiskSlow: p.DiskSlow,
 		})
 	}
 	return s

@@ -24,7 +24,7 @@ func (c *Core) TransferTo(to NodeID) error {
 		return &NotLeaderError{Leader: c.leader}
 	case c.transfer.to != 0:
 		return ErrTransferring
-	case !c.mayInherit(to):
+	case !c.mayInherit(to) || c.follower(to).DiskSlow:
 		return ErrBadTransfer
 	}
 	c.transfer = transfer{to: to, until: c.now + c.cfg.ElectionTimeoutMin}

@@ -56,6 +56,23 @@ func (c *Core) onPreVote(from NodeID, m PreVote) {
 		Candidate: from, Term: m.Term, Pre: true, Granted: reply.Granted, Reason: reason,
 	})
 	c.send(from, reply)
+	if reply.Granted && c.role == PreCandidate && from < c.cfg.ID {
+		c.yield()
+	}
+}
+
+// yield leaves the field to another pre-candidate, who was just told that it would
+// get this node's vote. Why: both would win the pre-vote, vote for themselves and
+// wait for another timeout. It does so once between two leaders, because the other one
+// may be heard and hear nobody; and only where the way to a quorum is known, because
+// else it would be long until it campaigns again.
+func (c *Core) yield() {
+	if c.yielded || c.electionRTT == 0 {
+		return
+	}
+	c.yielded = true
+	c.becomeFollower(c.term, 0, "yields")
+	c.retryElection()
 }
 
 // behind reports whether a log that ends at (index, term) lacks something ours

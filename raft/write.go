@@ -1,6 +1,9 @@
 package raft
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 // writes is the way of state to the disk: what changed since the last Write was
 // handed out, which writes are on their way, and what they made durable.
@@ -20,6 +23,10 @@ type writes struct {
 	durable Index
 
 	commitDue bool // write the commit index even if nothing else changed
+
+	gates    fifo[gate] // ascending; what waits for a write counts for it or a later one
+	gated    int        // messages of gates
+	dropping bool       // gated has reached its bound
 }
 
 // issuedWrite is a write on its way to the disk.
@@ -27,6 +34,17 @@ type issuedWrite struct {
 	id    WriteID
 	first Index // the lowest index it touches; the highest there is when none
 	last  Index // the log's last index once it is durable
+	at    time.Duration
+}
+
+// gatedMessagesMax bounds the messages that wait for writes. Why: a stalled disk
+// would gather an answer to every heartbeat and every probe for as long as it stalls.
+const gatedMessagesMax = 4096
+
+// gate counts messages that wait for a write.
+type gate struct {
+	after    WriteID
+	messages int
 }
 
 // setState changes term and vote; messages that show them wait for the next write.
@@ -86,7 +104,48 @@ func (c *Core) sendAfter(to NodeID, m Message, after WriteID) {
 		c.fx.SendNow = append(c.fx.SendNow, e)
 		return
 	}
-	c.fx.SendAfter = append(c.fx.SendAfter, GatedEnvelope{After: after, Envelope: e})
+	if c.admitGated(after) {
+		c.fx.SendAfter = append(c.fx.SendAfter, GatedEnvelope{After: after, Envelope: e})
+	}
+}
+
+// admitGated counts a message that waits for a write, or refuses it because too many
+// wait: any message may be lost.
+func (c *Core) admitGated(after WriteID) bool {
+	if c.w.gated >= gatedMessagesMax {
+		if !c.w.dropping {
+			c.w.dropping = true
+			c.fx.Events = append(c.fx.Events, RepliesDropped{Waiting: c.w.gated})
+		}
+		return false
+	}
+	c.w.gated++
+	if n := c.w.gates.len(); n > 0 && c.w.gates.at(n-1).after >= after {
+		c.w.gates.at(n-1).messages++
+	} else {
+		c.w.gates.push(gate{after: after, messages: 1})
+	}
+	return true
+}
+
+// openGates forgets the messages whose write is durable.
+func (w *writes) openGates() {
+	for w.gates.len() > 0 && w.gates.at(0).after <= w.persisted {
+		w.gated -= w.gates.pop().messages
+		w.dropping = false
+	}
+}
+
+// tickCommit writes the commit index when nothing took it along for long; not to a
+// disk that has stalled, where it would only wait.
+func (c *Core) tickCommit() {
+	switch {
+	case c.commitFlushAt == 0 || c.now < c.commitFlushAt:
+	case c.disk.slow:
+		c.commitFlushAt = c.now + c.cfg.ElectionTimeoutMin
+	default:
+		c.w.commitDue, c.dirty = true, true
+	}
 }
 
 // drainWrite hands out what changed as one write. The commit index rides along:
@@ -113,7 +172,7 @@ func (c *Core) drainWrite() {
 		c.commitFlushAt = 0
 	}
 	c.fx.Writes = append(c.fx.Writes, w)
-	c.w.issued.push(issuedWrite{id: w.ID, first: first, last: c.log.last})
+	c.w.issued.push(issuedWrite{id: w.ID, first: first, last: c.log.last, at: c.now})
 	c.w.next++
 	c.w.unwritten = c.log.last + 1
 	c.w.truncate, c.w.after, c.w.commitDue = false, 0, false
@@ -133,6 +192,8 @@ func (c *Core) Persisted(id WriteID) {
 	for c.w.issued.len() > 0 && c.w.issued.at(0).id <= id {
 		c.w.durable = c.w.issued.pop().last
 	}
+	c.w.openGates()
+	c.diskMoved()
 	c.trimCache()
 	switch c.role {
 	case Leader:

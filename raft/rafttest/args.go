@@ -170,7 +170,7 @@ func (v values) message(kind string) (raft.Message, error) {
 	case "Heartbeat":
 		return raft.Heartbeat{Term: term, Commit: raft.Index(v["commit"]), Round: v["round"]}, nil
 	case "HeartbeatReply":
-		return raft.HeartbeatReply{Term: term, Round: v["round"]}, nil
+		return raft.HeartbeatReply{Term: term, Round: v["round"], DiskSlow: v["disk-slow"] == 1}, nil
 	case "Append":
 		return v.append(term), nil
 	}

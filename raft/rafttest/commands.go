@@ -21,7 +21,7 @@ func commands() map[string]command {
 	return map[string]command{
 		"cluster":   {"cluster N [spare M]: N voters with empty disks, and M nodes that are no members", (*Environment).runCluster},
 		"log-of":    {"log-of NODE T T ... [term=T]: put entries of these terms on a disk, before boot", (*Environment).runLogOf},
-		"limit":     {"limit append|uncommitted|cache|learner-lag BYTES: set a bound, before boot", (*Environment).runLimit},
+		"limit":     {"limit append|uncommitted|cache|learner-lag|inflight BYTES: set a bound, before boot", (*Environment).runLimit},
 		"boot":      {"boot: start all nodes", (*Environment).runBoot},
 		"campaign":  {"campaign NODE", onNode(func(e *Environment, n *Node) error { n.Core.Campaign(); return nil })},
 		"elect":     {"elect NODE: campaign and deliver everything", (*Environment).runElect},
@@ -46,6 +46,7 @@ func commands() map[string]command {
 			n.Core.PersistFailed(1, errors.New("input/output error"))
 			return nil
 		})},
+		"path":    {"path NODE NODE RTT-MS [down]: tell the first what the way to the second is like", (*Environment).runPath},
 		"crash":   {"crash NODE keep-unsynced|lose-unsynced", (*Environment).runCrash},
 		"restart": {"restart NODE", (*Environment).runRestart},
 		"inject":  {"inject A->B KIND key=value ...: a message as if A had sent it", (*Environment).runInject},
@@ -145,6 +146,8 @@ func (e *Environment) runLimit(args []string) error {
 		e.cfg.UncommittedBytesMax = uint64(bytes)
 	case "learner-lag":
 		e.cfg.LearnerLagBytesMax = uint64(bytes)
+	case "inflight":
+		e.cfg.InflightBytesMax = uint64(bytes)
 	case "cache":
 		e.cfg.CacheBytesMax = uint64(bytes)
 	default:

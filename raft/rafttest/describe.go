@@ -17,13 +17,14 @@ func Describe(m raft.Message) string {
 		return fmt.Sprintf("Append t%d after %d:t%d commit=%d%s", m.Term, m.PrevIndex, m.PrevTerm, m.Commit, DescribeEntries(m.Entries))
 	case raft.AppendReply:
 		if m.Rejected {
-			return fmt.Sprintf("AppendReply t%d rejected %d, try %d:t%d", m.Term, m.PrevIndex, m.HintIndex, m.HintTerm)
+			return fmt.Sprintf("AppendReply t%d rejected %d, try %d:t%d%s",
+				m.Term, m.PrevIndex, m.HintIndex, m.HintTerm, note(m.DiskSlow, " disk slow"))
 		}
-		return fmt.Sprintf("AppendReply t%d match=%d", m.Term, m.Match)
+		return fmt.Sprintf("AppendReply t%d match=%d%s", m.Term, m.Match, note(m.DiskSlow, " disk slow"))
 	case raft.Heartbeat:
 		return fmt.Sprintf("Heartbeat t%d commit=%d round=%d", m.Term, m.Commit, m.Round)
 	case raft.HeartbeatReply:
-		return fmt.Sprintf("HeartbeatReply t%d round=%d", m.Term, m.Round)
+		return fmt.Sprintf("HeartbeatReply t%d round=%d%s", m.Term, m.Round, note(m.DiskSlow, " disk slow"))
 	case raft.Vote:
 		return fmt.Sprintf("Vote t%d last=%d:t%d%s", m.Term, m.LastIndex, m.LastTerm, note(m.Transfer, " transfer"))
 	case raft.PreVote:
@@ -106,10 +107,8 @@ func DescribeEvent(e raft.Event) string {
 		return fmt.Sprintf("transfers to %v", e.To)
 	case raft.TransferAborted:
 		return fmt.Sprintf("gives up the transfer to %v", e.To)
-	case raft.DiskFailed:
-		return fmt.Sprintf("disk failed: %v", e.Err)
 	}
-	return fmt.Sprintf("%T", e)
+	return describeHealth(e)
 }
 
 func verdict(granted bool, reason raft.RefusalReason) string {

@@ -25,6 +25,8 @@ func expectations() map[string]command {
 		"expect-read":     {"expect-read NAME INDEX|pending|refused", (*Environment).expectRead},
 		"expect-count":    {"expect-count MIN-MAX WHAT: of events or messages since forget", (*Environment).expectCount},
 		"expect-config":   {"expect-config NODE VOTERS [learners (...)]: the configuration in force there", (*Environment).expectConfig},
+		"expect-at-most":  {"expect-at-most NODE cache|uncommitted|inflight BYTES [FOLLOWER]: what a node keeps in memory", (*Environment).expectAtMost},
+		"expect-disk":     {"expect-disk NODE slow|works [OF]: what a node says of its disk, or of a follower's", (*Environment).expectDisk},
 		"expect-progress": {"expect-progress LEADER FOLLOWER STATE MATCH", (*Environment).expectProgress},
 	}
 }

@@ -168,6 +168,29 @@ func TestCheckSeesAWrongApply(t *testing.T) {
 	}
 }
 
+func TestDescribeHealth(t *testing.T) {
+	for want, e := range map[string]raft.Event{
+		"disk failed: x":                                   raft.DiskFailed{Err: errors.New("x")},
+		"drops messages, 7 wait for the disk":              raft.RepliesDropped{Waiting: 7},
+		"hears that the disk of n2 works again":            raft.FollowerDisk{Peer: 2},
+		"disk stalled since 1s with 3 writes on their way": raft.DiskSlow{Since: time.Second, Writes: 3},
+		"<nil>": nil,
+	} {
+		if got := DescribeEvent(e); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	for want, m := range map[string]raft.Message{
+		"HeartbeatReply t1 round=0 disk slow":           raft.HeartbeatReply{Term: 1, DiskSlow: true},
+		"AppendReply t1 match=2 disk slow":              raft.AppendReply{Term: 1, Match: 2, DiskSlow: true},
+		"AppendReply t1 rejected 3, try 2:t1 disk slow": raft.AppendReply{Term: 1, Rejected: true, PrevIndex: 3, HintIndex: 2, HintTerm: 1, DiskSlow: true},
+	} {
+		if got := Describe(m); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestScriptsFailWhereExpectationsDo(t *testing.T) {
 	begin := []string{"cluster 3", "boot", "elect 1", "propose 1 x", "deliver"}
 	for _, wrong := range []string{
@@ -176,7 +199,9 @@ func TestScriptsFailWhereExpectationsDo(t *testing.T) {
 		"expect-outcome y committed", "expect-outcome x committed no words", "expect-read x 1", "expect-count x elections",
 		"expect-count 2-9 elections", "expect-progress 1 2 probe 2", "expect-progress 1 9 replicate 2",
 		"expect-config 1 (n1 n2)", "expect-config 9 (n1)", "change 9 remove 1", "change 1 remove", "change 1 remove x", "change 1 paint 2",
-		"transfer 9 1", "transfer 1 x", "cluster 3 spare x",
+		"path 9 1 1", "path 1 x 1", "path 1 2", "expect-disk 9 slow", "expect-disk 1", "expect-disk 1 slow", "expect-disk 1 slow 2",
+		"expect-disk 1 works 9", "expect-at-most 9 cache 1", "expect-at-most 1 cache", "expect-at-most 1 cache x", "expect-at-most 1 cache 1",
+		"expect-at-most 1 inflight 1", "expect-at-most 1 inflight 1 9", "expect-at-most 1 nothing 1", "transfer 9 1", "transfer 1 x", "cluster 3 spare x",
 		"what", "crash 1", "campaign 9", "cut 1", "limit nothing 1", "log loudly", "inject 1->2 Nothing", "propose 1", "step 1->2",
 	} {
 		if _, err := NewEnvironment().Run(append(begin[:len(begin):len(begin)], wrong)); err == nil {

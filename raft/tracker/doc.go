@@ -5,7 +5,8 @@
 // The mental model: a follower is probed until one append fits (at most one
 // probe on its way), then replicated to through a window of appends that is
 // bounded in messages and in bytes. Anything that smells of loss goes back to
-// probing.
+// probing. The window follows the path and the follower's disk: Size says how, from
+// what a driver knows of the path and a meter here finds out about the follower.
 //
 // A Progress belongs to the core's goroutine.
 package tracker

@@ -21,12 +21,6 @@ func (s State) String() string {
 	return [...]string{"probe", "replicate", "invalid"}[min(s, 2)]
 }
 
-// Limits bounds what may be on its way to one follower.
-type Limits struct {
-	Appends int
-	Bytes   uint64
-}
-
 // Progress is what a leader knows of one follower.
 //
 // Invariant: Match < Next.
@@ -47,33 +41,68 @@ type Progress struct {
 	// the answer ends it, so that no second question is asked meanwhile.
 	Fetching bool
 
+	// DiskSlow: the follower said of its disk that it has stalled.
+	DiskSlow bool
+
+	most     Limits // whatever is measured
+	window   Limits // in force
+	path     PathStats
+	meter    meter
 	inflight Window
-	paused   bool // in Probe: a probe is on its way, or sending was refused
-	moved    bool // acknowledged something since the last Beat
+	paused   bool          // in Probe: a probe is on its way, or sending was refused
+	stalled  bool          // found so by a Beat, and moved nothing since
+	moved    bool          // acknowledged something since the last Beat
+	movedAt  time.Duration // when it last did
 }
 
 // New returns the progress of a follower about which nothing is known, at a
-// leader whose log ends at last.
-func New(id quorum.NodeID, last quorum.Index, now time.Duration) *Progress {
-	return &Progress{ID: id, Next: last + 1, Heard: now}
+// leader whose log ends at last. most bounds what may be on its way to it.
+func New(id quorum.NodeID, last quorum.Index, now time.Duration, most Limits) *Progress {
+	return &Progress{ID: id, Next: last + 1, Heard: now, most: most, window: Size(PathStats{}, Flow{}, most)}
 }
 
+// SetPath notes what is known of the way to the follower. When its connection fell,
+// what was on its way is gone.
+func (p *Progress) SetPath(path PathStats) {
+	if p.path.Up && !path.Up {
+		p.Lost()
+	}
+	p.path = path
+	p.window = Size(p.path, p.meter.flow, p.most)
+}
+
+// Window returns the limits in force, and Flow what was measured.
+func (p *Progress) Window() (Limits, Flow) { return p.window, p.meter.flow }
+
 // Ready reports whether an append may be sent now.
-func (p *Progress) Ready(l Limits) bool {
+func (p *Progress) Ready() bool {
 	if p.State == Probe {
 		return !p.paused
 	}
-	return p.inflight.Len() < l.Appends && p.inflight.Bytes() < l.Bytes
+	if (p.meter.calibrating || p.stalled) && p.inflight.Len() > 0 {
+		return false
+	}
+	return p.inflight.Len() < p.window.Appends && p.inflight.Bytes() < p.window.Bytes
 }
 
-// SentEntries notes an append of entries [Next, last].
-func (p *Progress) SentEntries(last quorum.Index, bytes uint64) {
+// SentEntries notes that an append of entries [Next, last] leaves now.
+func (p *Progress) SentEntries(last quorum.Index, bytes uint64, now time.Duration) {
 	if p.State == Probe {
 		p.paused = true
 		return
 	}
-	p.inflight.Add(last, bytes)
+	if p.inflight.Len() == 0 {
+		p.meter.begin(now)
+	}
+	p.inflight.Add(last, bytes, now)
 	p.Next = last + 1
+}
+
+// Waits notes that there are entries for which the window has no room.
+func (p *Progress) Waits(now time.Duration) {
+	if p.State == Replicate && p.path.Known() {
+		p.meter.wait(now)
+	}
 }
 
 // SentProbe notes an append without entries while probing.
@@ -81,7 +110,7 @@ func (p *Progress) SentProbe() { p.paused = true }
 
 // Accepted notes that the follower holds everything up to match durably. A
 // probe that was answered opens the window. It reports whether match is news.
-func (p *Progress) Accepted(match quorum.Index) bool {
+func (p *Progress) Accepted(match quorum.Index, now time.Duration) bool {
 	news := match > p.Match
 	p.Match = max(p.Match, match)
 	if p.State == Probe {
@@ -91,8 +120,13 @@ func (p *Progress) Accepted(match quorum.Index) bool {
 		p.inflight.Reset()
 	}
 	p.Next = max(p.Next, p.Match+1)
-	p.inflight.Free(p.Match)
-	p.moved = p.moved || news
+	f := p.inflight.Free(p.Match)
+	if f.appends > 0 && p.path.Known() && p.meter.acknowledged(f, p.path, p.inflight.Len() == 0, now) {
+		p.window = Size(p.path, p.meter.flow, p.most)
+	}
+	if news {
+		p.moved, p.movedAt, p.stalled = true, now, false
+	}
 	return news
 }
 
@@ -112,6 +146,7 @@ func (p *Progress) BackTo(agree quorum.Index) {
 	p.State = Probe
 	p.Next = max(p.Match, agree) + 1
 	p.paused = false
+	p.meter.calibrating = false
 	p.inflight.Reset()
 }
 
@@ -125,16 +160,49 @@ func (p *Progress) Lost() {
 	p.paused = true
 }
 
-// Beat is called once per heartbeat. It lets a silent probe be repeated, and
-// reports whether the tail of the window should be asked after, because nothing
-// was acknowledged since the last Beat though something is on its way.
-func (p *Progress) Beat() (askTail bool) {
-	askTail = p.State == Replicate && p.inflight.Len() > 0 && !p.moved
+// Verdict is what a Beat finds.
+type Verdict uint8
+
+const (
+	// Fine: nothing is to be done.
+	Fine Verdict = iota
+	// AskTail: ask after the tail of the window, some of which may be lost.
+	AskTail
+	// Stalled: the follower answers and takes nothing; it is being probed again.
+	Stalled
+)
+
+// Beat is called once per heartbeat. It lets a silent probe be repeated. It asks
+// after the tail of the window when nothing was acknowledged since the last Beat
+// though something is on its way, or when that takes longer than path and disk
+// explain. A follower that answers, but acknowledges nothing for stallAfter, is
+// probed again, and until it moves gets one append at a time: asking after the tail
+// did not help, and what was sent once must not be sent all over again.
+func (p *Progress) Beat(now, stallAfter time.Duration) Verdict {
+	moved := p.moved
 	p.moved = false
 	if p.State == Probe {
 		p.paused = false
+		return Fine
 	}
-	return askTail
+	oldest, waiting := p.inflight.Oldest()
+	if !waiting {
+		return Fine
+	}
+	patience := 2 * (p.path.RTT + 2*p.path.Variance + p.meter.flow.Lag)
+	quiet := now - max(oldest, p.movedAt)
+	switch {
+	case quiet >= max(stallAfter, 2*patience) && now < p.Heard+stallAfter:
+		p.BackTo(p.Match)
+		if p.stalled {
+			return Fine // it is known
+		}
+		p.stalled = true
+		return Stalled
+	case !moved || p.path.Known() && now-oldest > patience:
+		return AskTail
+	}
+	return Fine
 }
 
 // Inflight returns how many appends and bytes are on their way.

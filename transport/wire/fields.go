@@ -29,6 +29,7 @@ func appendReplyFields(c *coder, m *raft.AppendReply) {
 	number(c, 6, &m.HintTerm)
 	number(c, 7, &m.Round)
 	boolean(c, 8, &m.Promise)
+	boolean(c, 9, &m.DiskSlow)
 }
 
 func heartbeatFields(c *coder, m *raft.Heartbeat) {
@@ -41,6 +42,7 @@ func heartbeatReplyFields(c *coder, m *raft.HeartbeatReply) {
 	number(c, 1, &m.Term)
 	number(c, 2, &m.Round)
 	boolean(c, 3, &m.Promise)
+	boolean(c, 4, &m.DiskSlow)
 }
 
 func voteFields(c *coder, m *raft.Vote) {
