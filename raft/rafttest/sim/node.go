@@ -24,9 +24,13 @@ type node struct {
 	pausedBy    uint64        // the strike
 	slowUntil   time.Duration // its disk is slow until then
 	slowBy      uint64        // the strike
-	offset      time.Duration // its clock has jumped by this
-	trap        trap
-	absent      bool // it never starts
+
+	stalledUntil time.Duration // its disk takes nothing until then
+	stalledBy    uint64        // the strike
+
+	offset time.Duration // its clock has jumped by this
+	trap   trap
+	absent bool // it never starts
 
 	machine *machine
 	waiting map[raft.Index]call // commands committed and not applied here yet
@@ -98,6 +102,7 @@ func (n *node) settle() error {
 
 func (n *node) perform(fx *raft.Effects) error {
 	for _, ev := range fx.Events {
+		n.w.seeFlow(ev)
 		if n.w.o.Trace != nil {
 			n.w.tracef("%v %s", n.ID, rafttest.DescribeEvent(ev))
 		}
@@ -155,7 +160,7 @@ func (n *node) planSync() {
 		delay = n.w.chance.between("slow sync", uint64(n.ID), 10*time.Millisecond, 3*time.Second)
 	}
 	count := n.Disk.Pending()
-	n.later(delay, func() error {
+	n.whenDiskMoves(delay, func() error {
 		n.syncing = false
 		if n.failing() || n.at(beforeSync) {
 			return nil

@@ -39,6 +39,9 @@ type Setup struct {
 	// Unordered links let messages overtake each other at any time, and not only when
 	// reordering strikes.
 	Unordered bool `json:"unordered,omitempty"`
+	// Measured: nodes are told what their paths are like, and DeliveryRate of each.
+	Measured     bool   `json:"measured,omitempty"`
+	DeliveryRate uint64 `json:"delivery_rate,omitempty"`
 	// Kinds are the swarm: the names of the faults this run may have, FaultEvery is
 	// how often one strikes.
 	Kinds      []string    `json:"kinds"`
@@ -166,6 +169,7 @@ func (w *world) drawSetup() {
 	s.Clients = [...]int{8, 40}[w.chance.below("clients", 0, 2)]
 	s.Sessions = [...]int{s.Clients * 3 / 4, 1000, 1000, 1000}[w.chance.below("sessions", 0, 4)]
 	s.Core = w.config()
+	w.drawFlow(s)
 	if !s.Calm {
 		s.Kinds = w.drawKinds()
 		s.FaultEvery = Span(w.chance.between("fault rate", 0, 3*time.Second, 40*time.Second))

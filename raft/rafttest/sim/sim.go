@@ -131,6 +131,7 @@ func (w *world) run() error {
 		}
 	}
 	w.planClients(s.Operations)
+	w.planPaths()
 	w.plan.begin(w, s.Faults)
 	duration := time.Duration(s.Duration)
 	if s.Setup.Calm {

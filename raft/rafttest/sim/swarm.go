@@ -38,6 +38,7 @@ var kinds = []kind{
 	{"all nodes at once", 1, true, massCrash},
 	{"restart storm", 1, true, restartStorm},
 	{"slow disk", 1, false, slowDisk},
+	{"stalled disk", 1, false, stallDisk},
 	{"EIO on sync", 1, false, failDisk},
 	{"pause", 1, false, pause},
 	{"clock jump", 1, false, clockJump},
@@ -139,7 +140,7 @@ func (p *faultPlan) end() error {
 	p.w.net.heal()
 	var errs []error
 	for _, n := range p.w.nodes {
-		n.slowUntil, n.pausedUntil, n.trap = 0, 0, trap{}
+		n.slowUntil, n.stalledUntil, n.pausedUntil, n.trap = 0, 0, 0, trap{}
 		if n.Core != nil && n.failing() {
 			n.crash()
 		}
