@@ -55,6 +55,7 @@ race: ## the packages with goroutines under the race detector
 
 sim: ## the simulators of whole nodes and of cores, SEEDS seeds each, the cores for BUDGET at most
 	WRAFT_SIM_SEEDS=$(NODE_SEEDS) go test -count=1 -timeout 20m -run 'TestSim|TestBubble' ./node/nodetest
+	WRAFT_WAN=full go test -count=1 -run 'OnALossyPath|AfterACrash' -v ./raft
 	go run ./raft/rafttest/cmd/sim -seeds $(SEEDS) -budget $(BUDGET) -derive '$(DERIVE)' -shrink
 
 fuzz: ## each fuzz target for FUZZTIME
