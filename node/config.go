@@ -23,8 +23,12 @@ type Config struct {
 
 	Heartbeat       time.Duration // default 100 ms
 	ElectionTimeout time.Duration // default 1 s, randomised up to twice that
-	RequestTimeout  time.Duration // longest a request waits when its context has no end; default 30 s
-	LeaderWait      time.Duration // longest a request waits for a leader to appear; default 3 s
+	// DiskStallTimeout is how long a write may take before this node hands leadership
+	// over and does not campaign; default 5 s.
+	DiskStallTimeout time.Duration
+
+	RequestTimeout time.Duration // longest a request waits when its context has no end; default 30 s
+	LeaderWait     time.Duration // longest a request waits for a leader to appear; default 3 s
 
 	Shards           int    // event loops; default GOMAXPROCS, at most 4
 	CommandBytesMax  uint64 // default 1 MiB, at most CommandBytesCeiling
@@ -99,6 +103,7 @@ func NetworkFile(d Digest) string { return "module/" + d.String() }
 func (c Config) withDefaults() Config {
 	setDefault(&c.Heartbeat, 100*time.Millisecond)
 	setDefault(&c.ElectionTimeout, time.Second)
+	setDefault(&c.DiskStallTimeout, 5*time.Second)
 	setDefault(&c.RequestTimeout, 30*time.Second)
 	setDefault(&c.LeaderWait, 3*time.Second)
 	setDefault(&c.Shards, min(runtime.GOMAXPROCS(0), 4))

@@ -105,6 +105,7 @@ func (n *Node) open(parts Parts) error {
 		n.spawn(s.writer.run)
 	}
 	n.spawn(n.deploys.run)
+	n.spawn(n.runPaths)
 	n.spawn(n.bootstrapCatalogue)
 	meta := NewApplier(MetaGroup, NewMetaMachine(n.observeCatalogue), n.store)
 	n.group(MetaGroup).applier.open(meta)
@@ -166,7 +167,8 @@ func (n *Node) coreConfig(id raft.GroupID) raft.Config {
 		ID: n.cfg.Self, Group: id, Seed: n.cfg.Seed ^ uint64(id)*0x9e3779b97f4a7c15,
 		HeartbeatInterval:  n.cfg.Heartbeat,
 		ElectionTimeoutMin: n.cfg.ElectionTimeout, ElectionTimeoutMax: 2 * n.cfg.ElectionTimeout,
-		EntryBytesMax: max(n.cfg.CommandBytesMax, BatchBytesMax) + entrySlackBytes,
+		DiskStallTimeout: n.cfg.DiskStallTimeout,
+		EntryBytesMax:    max(n.cfg.CommandBytesMax, BatchBytesMax) + entrySlackBytes,
 	}
 }
 
@@ -201,6 +203,8 @@ func (n *Node) observe(e GroupEvent) {
 		n.log.Debug("log truncated", "group", e.Group, "index", ev.After)
 	case raft.DiskFailed:
 		n.log.Error("disk failed, this replica is out of service", "group", e.Group, "err", ev.Err)
+	default:
+		n.observeHealth(e)
 	}
 }
 
