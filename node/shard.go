@@ -1,6 +1,8 @@
 package node
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/wraft/wraft/raft"
@@ -212,8 +214,8 @@ func (s *Shard) Fetched(g raft.GroupID, peer raft.NodeID, lo raft.Index, entries
 // Unreachable says that frames to a peer were refused or lost, for one group, or
 // for all when g is 0.
 func (s *Shard) Unreachable(peer raft.NodeID, g raft.GroupID) {
-	for id, r := range s.replicas {
-		if g == 0 || g == id {
+	for _, id := range slices.Sorted(maps.Keys(s.replicas)) { // Why sorted: equal inputs, equal effects
+		if r := s.replicas[id]; g == 0 || g == id {
 			r.core.Unreachable(peer)
 			s.touch(r)
 		}
