@@ -154,7 +154,7 @@ func (s *Shard) Read(g raft.GroupID, t Ticket) bool {
 	s.settle(r)
 	r.lastRead++
 	r.reads[r.lastRead] = t
-	r.core.Read(r.lastRead)
+	r.core.Read(raft.ReadRequest{ID: r.lastRead})
 	s.touch(r)
 	return true
 }

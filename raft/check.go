@@ -27,9 +27,9 @@ func (c *Core) check(from NodeID, m Message) error {
 	case TimeoutNow:
 		return c.checkLeader(from, m.Term)
 	case Vote:
-		return checkCandidate(m.Term, m.LastIndex, m.LastTerm)
+		return errors.Join(checkCandidate(m.Term, m.LastIndex, m.LastTerm), checkHint(from, m.Gone, m.GoneBoot))
 	case PreVote:
-		return checkCandidate(m.Term, m.LastIndex, m.LastTerm)
+		return errors.Join(checkCandidate(m.Term, m.LastIndex, m.LastTerm), checkHint(from, m.Gone, m.GoneBoot))
 	case VoteReply:
 		if m.Granted && m.Term > c.term {
 			return fmt.Errorf("a vote granted in term %d, which is to come", m.Term)
@@ -124,6 +124,14 @@ func checkCandidate(term Term, lastIndex Index, lastTerm Term) error {
 	return nil
 }
 
+// checkHint refuses a candidate that says it is gone itself, or a boot of nobody.
+func checkHint(from, gone NodeID, boot uint64) error {
+	if gone == from || gone == 0 && boot != 0 {
+		return fmt.Errorf("boot %d of %v is said to be gone by %v", boot, gone, from)
+	}
+	return nil
+}
+
 // checkAppendReply refuses an answer to what this leader cannot have sent.
 func (c *Core) checkAppendReply(m AppendReply) error {
 	if m.Term == c.term && c.role == Leader && !m.Rejected && m.Match > c.log.last {
@@ -137,8 +145,8 @@ func (c *Core) checkAppendReply(m AppendReply) error {
 
 // checkRound refuses the echo of a round that this leader has not begun.
 func (c *Core) checkRound(term Term, round uint64) error {
-	if term == c.term && c.role == Leader && round > c.reads.round {
-		return fmt.Errorf("round %d echoed, the newest is %d", round, c.reads.round)
+	if term == c.term && c.role == Leader && round > c.rounds.newest {
+		return fmt.Errorf("round %d echoed, the newest is %d", round, c.rounds.newest)
 	}
 	return nil
 }

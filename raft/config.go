@@ -22,6 +22,10 @@ const (
 	defaultPendingReadsMax     = 1 << 16
 	defaultPendingProposalsMax = 1 << 16
 	defaultDiskStallTimeout    = 5 * time.Second
+	defaultClockDriftPerMille  = 50
+
+	// PriorityMin is the lowest priority.
+	PriorityMin = -4
 )
 
 // Config is what a core is told once. Zero fields take the default that the
@@ -48,6 +52,25 @@ type Config struct {
 	// DiskStallTimeout is how long a write may take before the disk counts as
 	// stalled: see DiskSlow. Default 5 s.
 	DiskStallTimeout time.Duration
+
+	// Priority says how willing a node is to lead: 0 is normal, and each step below,
+	// down to PriorityMin, makes it wait longer for a leader, by (Max - Min) or
+	// the spread that fits the path to a quorum if that is more, so that a
+	// node of higher priority that can win has begun before. It never prevents an
+	// election. Give the nodes of far regions a lower one.
+	Priority int
+
+	// LeaseReads lets a leader answer reads of mode ReadLease without a round while
+	// a quorum has promised to elect nobody else, and lets this node promise that.
+	// Off by default: such reads are linearizable only while clocks keep to
+	// ClockDriftPerMilleMax, and a promise also holds up the election that follows
+	// on a leader's end. A node without it counts in no lease.
+	LeaseReads bool
+	// ClockDriftPerMilleMax is by how much the slowest clock of the group may lag
+	// behind the fastest one, in thousandths of the time that passes on the latter;
+	// it shortens leases. Default 50. Where a monotonic clock may stand still, as
+	// in a virtual machine that is suspended, no bound is enough.
+	ClockDriftPerMilleMax uint64
 
 	// UncommittedBytesMax bounds what a leader accepts beyond its commit index.
 	// Default 64 MiB. One proposal is always let in.
@@ -95,6 +118,7 @@ func (c Config) withDefaults() Config {
 	c.LearnerLagBytesMax = or(c.LearnerLagBytesMax, defaultLearnerLagBytesMax)
 	c.PendingReadsMax = or(c.PendingReadsMax, defaultPendingReadsMax)
 	c.PendingProposalsMax = or(c.PendingProposalsMax, defaultPendingProposalsMax)
+	c.ClockDriftPerMilleMax = or(c.ClockDriftPerMilleMax, defaultClockDriftPerMille)
 	return c
 }
 
@@ -123,6 +147,12 @@ func (c Config) Validate() error {
 	}
 	if c.DiskStallTimeout < 0 {
 		wrong("DiskStallTimeout must be positive: %v", c.DiskStallTimeout)
+	}
+	if c.Priority < PriorityMin || c.Priority > 0 {
+		wrong("Priority (%d) must be from %d to 0", c.Priority, PriorityMin)
+	}
+	if c.ClockDriftPerMilleMax >= 1000 {
+		wrong("ClockDriftPerMilleMax (%d) must be below 1000", c.ClockDriftPerMilleMax)
 	}
 	for _, f := range []struct {
 		name  string

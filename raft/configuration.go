@@ -63,6 +63,9 @@ func (c *Core) trimConfigs() {
 		n++
 	}
 	c.configs = slices.Delete(c.configs, 0, n)
+	if n > 0 {
+		c.forgetStrangers()
+	}
 }
 
 // config is the configuration in force.

@@ -61,6 +61,11 @@ type Core struct {
 	onBehalf bool                   // it is the old leader's wish
 	yielded  bool                   // it made room for another one since a leader was heard
 
+	promisedUntil time.Duration   // no votes before, for the sake of a lease
+	lives         map[NodeID]life // of peers' processes, as far as the driver told
+	hint          hint            // what campaigns say about the last leader
+	madeWay       hint            // the last one for whose sake another was let have the campaign
+
 	// A leader's state.
 	followers   []*tracker.Progress // ascending
 	limits      tracker.Limits
@@ -73,7 +78,9 @@ type Core struct {
 	configOpen  bool // the configuration in force was not seen committed by this leader
 	transfer    transfer
 
-	reads reads
+	rounds    rounds
+	leaseOver bool // TimeoutNow was sent in this term
+	reads     reads
 
 	disk   disk
 	failed error // the disk failed; nothing is done any more
@@ -107,7 +114,7 @@ func (c *Core) Tick(now time.Duration) {
 	case c.now >= c.electionAt && c.role == Candidate && c.w.stateIn > c.w.persisted && !c.disk.slow:
 		c.retryElection() // nobody was asked yet: the own vote is still on its way to the disk
 	case c.now >= c.electionAt:
-		c.campaign("election timeout")
+		c.campaign(c.electionCause())
 	case c.role != Follower && c.now >= c.resendAt:
 		c.requestVotes()
 	}

@@ -16,8 +16,9 @@ func TestConfigNamesEveryProblem(t *testing.T) {
 	err := raft.Config{
 		HeartbeatInterval: -1, ElectionTimeoutMin: -3, ElectionTimeoutMax: -4,
 		DiskStallTimeout: -1, InflightAppendsMax: -1, PendingReadsMax: -1, PendingProposalsMax: -1,
+		Priority: 1, ClockDriftPerMilleMax: 1000,
 	}.Validate()
-	for _, field := range []string{"ID", "Group", "HeartbeatInterval", "ElectionTimeoutMin", "ElectionTimeoutMax", "DiskStallTimeout", "InflightAppendsMax", "PendingReadsMax", "PendingProposalsMax"} {
+	for _, field := range []string{"ID", "Group", "HeartbeatInterval", "ElectionTimeoutMin", "ElectionTimeoutMax", "DiskStallTimeout", "InflightAppendsMax", "PendingReadsMax", "PendingProposalsMax", "Priority", "ClockDriftPerMilleMax"} {
 		if err == nil || !strings.Contains(err.Error(), field+" ") {
 			t.Errorf("%s is not complained about: %v", field, err)
 		}
@@ -120,7 +121,7 @@ func randomInput(rng *rand.Rand) func(*lab) {
 		d := time.Duration(rng.IntN(900)) * time.Millisecond
 		return func(l *lab) { l.pass(d) }
 	case 1:
-		return func(l *lab) { l.propose(raft.ProposalID(n), n); l.core.Read(raft.ReadID(n)) }
+		return func(l *lab) { l.propose(raft.ProposalID(n), n); l.core.Read(raft.ReadRequest{ID: raft.ReadID(n)}) }
 	}
 	return func(l *lab) { _ = l.core.Receive(from, m) }
 }
@@ -130,7 +131,7 @@ func TestDiskFailureIsFinal(t *testing.T) {
 	l.lead(2, 3)
 	l.ack(2)
 	l.propose(1, 1)
-	l.core.Read(2)
+	l.core.Read(raft.ReadRequest{ID: 2})
 	cause := errors.New("no space left")
 	l.core.PersistFailed(9, cause)
 	l.core.PersistFailed(9, errors.New("again"))
@@ -148,7 +149,7 @@ func TestDiskFailureIsFinal(t *testing.T) {
 		t.Errorf("events %+v", fx.Events)
 	}
 	l.propose(3, 1)
-	l.core.Read(4)
+	l.core.Read(raft.ReadRequest{ID: 4})
 	l.core.Campaign()
 	l.core.Persisted(1)
 	l.pass(time.Hour)

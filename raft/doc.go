@@ -20,8 +20,10 @@
 //     final.
 //   - A message in SendAfter leaves only after its write is durable. Messages may
 //     be lost, repeated, delayed and reordered; order costs less.
-//   - Tick comes before Receive when both are due, with a clock that never goes
-//     back; NextDeadline says when it matters next.
+//   - Tick comes before Receive, and before a Read that is not linearizable, with a
+//     time read after the message or the request arrived: promises and leases are
+//     measured by it. The clock is monotonic. NextDeadline says when Tick matters
+//     besides.
 //   - Entries handed in or out are immutable from then on: they are shared.
 //   - Every Fetch is answered by Fetched, and every range for apply, in order, by
 //     Applied.
@@ -42,7 +44,8 @@
 // any other, and what is not durable here is not applied here. Nothing at or below the commit index is
 // ever truncated. Membership changes one at a time, through joint configurations that
 // are in force from their append on and that any leader ends; new nodes are learners
-// first. Linearizable reads never rest on clocks. Whatever a peer sends
+// first. Linearizable reads never rest on clocks; reads by lease do, and are off by
+// default. Reads of bounded age rest on the own clock alone. Whatever a peer sends
 // ends in ErrBadMessage, with nothing changed, when no correct peer sends it.
 // Every queue has a bound, most of them in Config, and says when it refuses or drops;
 // no-ops and configurations are exempt.
@@ -62,7 +65,9 @@
 // core.go dispatches inputs; election.go and vote.go decide who leads; replicate.go
 // is the leader's side of the log and follow.go the follower's; paths.go fits both to
 // what is measured of the network and disk.go to the own disk; commit.go counts
-// and applies; read.go and propose.go answer clients; membership.go changes who
+// and applies; read.go and propose.go answer clients, with lease.go and
+// staleness.go for reads that need no round; gone.go is the way to a new leader when
+// the old one's process is known to have ended; membership.go changes who
 // takes part and transfer.go who leads; write.go is the way to the
 // disk and what waits for it; log.go is the log in memory; check.go is the guard
 // at the gate.

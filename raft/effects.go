@@ -49,7 +49,9 @@ type Fetch struct {
 type ReadReady struct {
 	ID    ReadID
 	Index Index
-	Err   error // ErrNotLeader, ErrLeadershipLost, ErrTooManyReads, ErrDiskFailed; nil when ready
+	// Err is nil when ready, else ErrNotLeader, ErrLeadershipLost, ErrTooManyReads,
+	// ErrTooStale, ErrBadRead or ErrDiskFailed.
+	Err error
 }
 
 // Outcome is what became of a proposal.

@@ -3,7 +3,9 @@ package raft
 import "github.com/wraft/wraft/raft/quorum"
 
 // Campaign makes a voter ask for votes now, as if its election timeout had
-// passed. It does nothing at a leader or at a node that does not vote.
+// passed; with Config.LeaseReads as soon as its promises have run out. A node whose
+// last start was with LeaseReads must not be told to within an ElectionTimeoutMin
+// of a start without. It does nothing at a leader or at a node that does not vote.
 func (c *Core) Campaign() {
 	if c.failed == nil && c.role != Leader {
 		c.campaign("asked to")
@@ -17,6 +19,11 @@ func (c *Core) campaign(cause string) {
 	if !c.eligible() {
 		return
 	}
+	if until := c.ownBound(); c.now < until {
+		c.electionAt = until
+		return
+	}
+	c.takeHint()
 	c.enter(PreCandidate, c.term, 0, cause)
 	clear(c.votes)
 	c.votes[c.cfg.ID] = quorum.VoteGranted
@@ -41,9 +48,15 @@ func (c *Core) requestVotes() {
 	var m Message
 	switch c.role {
 	case PreCandidate:
-		m = PreVote{Term: c.term + 1, LastIndex: c.log.last, LastTerm: c.log.lastTerm()}
+		m = PreVote{
+			Term: c.term + 1, LastIndex: c.log.last, LastTerm: c.log.lastTerm(),
+			Gone: c.hint.node, GoneBoot: c.hint.boot,
+		}
 	case Candidate:
-		m = Vote{Term: c.term, LastIndex: c.log.last, LastTerm: c.log.lastTerm(), Transfer: c.onBehalf}
+		m = Vote{
+			Term: c.term, LastIndex: c.log.last, LastTerm: c.log.lastTerm(), Transfer: c.onBehalf,
+			Gone: c.hint.node, GoneBoot: c.hint.boot,
+		}
 	default:
 		return
 	}
@@ -149,16 +162,28 @@ func (c *Core) hearLeader(from NodeID) {
 	c.termLeader = from
 	c.yielded = false
 	c.heard = c.now
+	c.promise()
 	c.resetElection()
+	if len(c.lives) > 0 {
+		c.heardAgain(from)
+	}
 }
 
-// hearsLeader reports whether a leader stands as far as this node knows: then it
-// grants no votes (Raft thesis §4.2.3).
+// hearsLeader reports whether a leader stands as far as this node knows, or may
+// rely on its promise: then it grants no votes (Raft thesis §4.2.3).
 func (c *Core) hearsLeader() bool {
-	if c.role == Leader || c.now < c.refuseUntil {
+	if c.role == Leader || c.now < max(c.refuseUntil, c.promisedUntil) {
 		return true
 	}
 	return c.leader != 0 && c.now < c.heard+c.cfg.ElectionTimeoutMin
+}
+
+// electionCause says why a campaign begins.
+func (c *Core) electionCause() string {
+	if c.leader != 0 && c.lives[c.leader].gone {
+		return "leader gone"
+	}
+	return "election timeout"
 }
 
 // announce emits a RoleChanged when role, term or leader changed.

@@ -26,7 +26,7 @@ func TestASoleVoterLeadsAtOnce(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 	l.propose(7, 1)
-	l.core.Read(9)
+	l.core.Read(raft.ReadRequest{ID: 9})
 	fx := l.drain()
 	if len(fx.Accepted) != 1 || len(fx.Reads) != 1 || fx.Reads[0].Index != 1 {
 		t.Fatalf("accepted %v, reads %v", fx.Accepted, fx.Reads)

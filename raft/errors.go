@@ -16,6 +16,11 @@ var (
 	ErrBackpressure = errors.New("raft: too much uncommitted data")
 	// ErrTooManyReads: the bound on pending reads is reached. Retry later.
 	ErrTooManyReads = errors.New("raft: too many pending reads")
+	// ErrTooStale: what is known here is older than the read allows, and so is the leader's answer, if
+	// there is one. Retry, at the leader or with a greater MaxStaleness.
+	ErrTooStale = errors.New("raft: the state known here is too old")
+	// ErrBadRead: the mode of a read is unknown, or its MaxStaleness is not positive. Fix the caller.
+	ErrBadRead = errors.New("raft: no such read")
 	// ErrProposalTooLarge: the proposal alone exceeds the entry limit. Make it smaller.
 	ErrProposalTooLarge = errors.New("raft: proposal too large")
 	// ErrBadProposal: only commands may be proposed. Fix the caller.

@@ -80,7 +80,7 @@ func Example() {
 		})
 	}
 	run(group)
-	group[3].core.Read(1) // a linearizable read at a follower
+	group[3].core.Read(raft.ReadRequest{ID: 1}) // a linearizable read at a follower
 	run(group)
 	for id := raft.NodeID(1); id <= 3; id++ {
 		fmt.Println(id, group[id].core.Status().Role, group[id].machine)

@@ -81,7 +81,7 @@ func (c *Core) reject(from NodeID, m Append) {
 	term, _ := c.log.term(hint)
 	c.send(from, AppendReply{
 		Term: c.term, Rejected: true, PrevIndex: m.PrevIndex,
-		HintIndex: hint, HintTerm: term, Round: m.Round, Promise: true, DiskSlow: c.tellsSlow(0),
+		HintIndex: hint, HintTerm: term, Round: m.Round, Promise: c.cfg.LeaseReads, DiskSlow: c.tellsSlow(0),
 	})
 }
 
@@ -93,7 +93,7 @@ func (c *Core) drainAck() {
 	}
 	after := c.w.holder(c.ack.match)
 	c.sendAfter(c.ack.to, AppendReply{
-		Term: c.term, Match: c.ack.match, Round: c.ack.round, Promise: true,
+		Term: c.term, Match: c.ack.match, Round: c.ack.round, Promise: c.cfg.LeaseReads,
 		DiskSlow: c.tellsSlow(after),
 	}, after)
 	c.ack = owedAck{}
@@ -104,7 +104,7 @@ func (c *Core) onHeartbeat(from NodeID, m Heartbeat) {
 	c.hearLeader(from)
 	c.learnCommit(m.Commit)
 	c.reads.beat(c)
-	c.send(from, HeartbeatReply{Term: c.term, Round: m.Round, Promise: true, DiskSlow: c.tellsSlow(0)})
+	c.send(from, HeartbeatReply{Term: c.term, Round: m.Round, Promise: c.cfg.LeaseReads, DiskSlow: c.tellsSlow(0)})
 }
 
 // learnCommit notes that the leader says everything up to commit is committed,

@@ -109,7 +109,7 @@ func TestOneAcknowledgementForManyAppends(t *testing.T) {
 	if len(fx.SendNow) != 0 || len(fx.SendAfter) != 1 || fx.SendAfter[0].After != fx.Writes[0].ID {
 		t.Fatalf("now %+v, after %+v", fx.SendNow, fx.SendAfter)
 	}
-	want := raft.AppendReply{Term: 3, Match: 9, Round: 2, Promise: true}
+	want := raft.AppendReply{Term: 3, Match: 9, Round: 2}
 	if got := fx.SendAfter[0].Message; got != want {
 		t.Fatalf("%+v", got)
 	}

@@ -38,18 +38,24 @@ func (s *script) message() raft.Message {
 	case 2:
 		return raft.AppendReply{
 			Term: s.term(), Rejected: s.flag(), Match: s.index(), PrevIndex: s.index(),
-			HintIndex: s.index(), HintTerm: s.term(), Round: s.next(), DiskSlow: s.flag(),
+			HintIndex: s.index(), HintTerm: s.term(), Round: s.next(), Promise: s.flag(), DiskSlow: s.flag(),
 		}
 	case 3:
 		return raft.Heartbeat{Term: s.term(), Commit: s.index(), Round: s.next()}
 	case 4:
-		return raft.HeartbeatReply{Term: s.term(), Round: s.next(), DiskSlow: s.flag()}
+		return raft.HeartbeatReply{Term: s.term(), Round: s.next(), Promise: s.flag(), DiskSlow: s.flag()}
 	case 5:
-		return raft.Vote{Term: s.term(), LastIndex: s.index(), LastTerm: s.term(), Transfer: s.flag()}
+		return raft.Vote{
+			Term: s.term(), LastIndex: s.index(), LastTerm: s.term(), Transfer: s.flag(),
+			Gone: raft.NodeID(s.next() % 4), GoneBoot: s.next() % 4,
+		}
 	case 6:
 		return raft.VoteReply{Term: s.term(), Granted: s.flag()}
 	case 7:
-		return raft.PreVote{Term: s.term(), LastIndex: s.index(), LastTerm: s.term()}
+		return raft.PreVote{
+			Term: s.term(), LastIndex: s.index(), LastTerm: s.term(),
+			Gone: raft.NodeID(s.next() % 4), GoneBoot: s.next() % 4,
+		}
 	case 8:
 		return raft.PreVoteReply{Term: s.term(), Granted: s.flag()}
 	case 9:
@@ -87,14 +93,16 @@ func (s *script) append() raft.Append {
 
 // act does one thing to the node and carries out what follows.
 func act(t *testing.T, n *rafttest.Node, s *script, now *time.Duration) {
-	switch s.next() % 15 {
+	switch s.next() % 17 {
 	case 0:
 		*now += time.Duration(s.next()%256) * 20 * time.Millisecond
 		n.Core.Tick(*now)
 	case 1:
 		n.Core.Propose(raft.Proposal{ID: 1, Type: raft.EntryType(s.next()), Data: make([]byte, s.next()%256)})
 	case 2:
-		n.Core.Read(raft.ReadID(s.next()))
+		n.Core.Read(raft.ReadRequest{
+			ID: raft.ReadID(s.next()), Mode: raft.ReadMode(s.next() % 5), MaxStaleness: time.Duration(s.next()) * time.Millisecond,
+		})
 	case 3:
 		n.Core.CancelRead(raft.ReadID(s.next()))
 	case 4:
@@ -113,6 +121,10 @@ func act(t *testing.T, n *rafttest.Node, s *script, now *time.Duration) {
 		n.Core.PeerStats(raft.NodeID(s.next()%6), raft.PathStats{
 			RTT: time.Duration(s.next()) * time.Millisecond, Variance: time.Duration(s.next()), DeliveryRate: s.next(), Up: s.flag(),
 		})
+	case 15:
+		n.Core.PeerGone(raft.NodeID(s.next()%6), s.next())
+	case 16:
+		n.Core.PeerRuns(raft.NodeID(s.next()%6), s.next())
 	default:
 		receive(t, n, s)
 	}
@@ -148,17 +160,19 @@ func receive(t *testing.T, n *rafttest.Node, s *script) {
 // FuzzStep feeds a voter of three with anything. Whatever comes, it must not
 // panic, must not ask its disk for the impossible, and its cursors stay in order.
 func FuzzStep(f *testing.F) {
-	f.Add([]byte{6, 8, 8, 1, 1, 2, 4, 8, 6, 1, 1, 2, 8, 2, 1, 0, 1, 0, 0, 0, 0, 2, 1, 2, 5, 2, 9})
+	f.Add([]byte{6, 8, 8, 1, 1, 2, 4, 8, 6, 1, 1, 2, 8, 2, 1, 0, 1, 0, 0, 0, 0, 1, 0, 2, 1, 2, 5, 2, 9, 1, 0})
 	f.Add([]byte{8, 0, 3, 0, 0, 1, 0, 3, 1, 9, 9, 9, 2, 4, 8, 1, 4, 1, 1, 0, 0, 2, 9, 9, 3})
 	f.Add([]byte{8, 5, 2, 0, 0, 0, 2, 4, 8, 3, 2, 9, 1, 2, 0, 255, 0, 255})
 	// n1 leads and its no-op is committed; it begins to remove itself and to hand over.
-	f.Add([]byte{6, 8, 8, 1, 1, 2, 4, 8, 6, 1, 1, 2, 4, 8, 2, 1, 0, 1, 0, 0, 0, 0, 2, 4, 12, 0, 0, 4, 1, 0, 4, 8, 2, 1, 0, 2, 0, 0, 0, 0, 2, 13, 3})
+	f.Add([]byte{6, 8, 8, 1, 1, 2, 4, 8, 6, 1, 1, 2, 4, 8, 2, 1, 0, 1, 0, 0, 0, 0, 1, 0, 2, 4, 12, 0, 0, 4, 1, 0, 4, 8, 2, 1, 0, 2, 0, 0, 0, 0, 1, 0, 2, 13, 3})
 	// n1 leads over paths that are known, one of which falls, with a write on its way for long.
-	f.Add([]byte{14, 2, 9, 1, 4, 1, 14, 3, 255, 0, 255, 1, 6, 8, 8, 1, 1, 2, 4, 8, 6, 1, 1, 2, 4, 8, 2, 1, 0, 1, 0, 0, 0, 0, 0, 2, 1, 2, 90, 14, 2, 0, 0, 0, 0, 0, 200, 0, 200, 4})
+	f.Add([]byte{14, 2, 9, 1, 4, 1, 14, 3, 255, 0, 255, 1, 6, 8, 8, 1, 1, 2, 4, 8, 6, 1, 1, 2, 4, 8, 2, 1, 0, 1, 0, 0, 0, 0, 0, 0, 2, 1, 2, 90, 14, 2, 0, 0, 0, 0, 0, 200, 0, 200, 4})
+	// n1 follows n2, is told that it is gone, and is asked for a vote for that.
+	f.Add([]byte{8, 0, 1, 0, 0, 0, 0, 0, 2, 4, 15, 2, 1, 8, 5, 2, 0, 0, 0, 2, 1, 3})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		n := &rafttest.Node{ID: 1, Disk: rafttest.NewDisk(confchange.New(1, 2, 3))}
 		now := time.Duration(0)
-		cfg := raft.Config{Group: 1, Seed: 1, CacheBytesMax: 100, UncommittedBytesMax: 1000, PendingReadsMax: 3}
+		cfg := raft.Config{Group: 1, Seed: 1, LeaseReads: len(data)%2 == 1, CacheBytesMax: 100, UncommittedBytesMax: 1000, PendingReadsMax: 3}
 		if err := n.Start(cfg, now); err != nil {
 			t.Fatal(err)
 		}

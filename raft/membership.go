@@ -188,6 +188,6 @@ func (c *Core) retire() {
 	for _, p := range c.followers {
 		c.dismiss(p)
 	}
-	c.send(c.heir().ID, TimeoutNow{Term: c.term})
+	c.tellToCampaign(c.heir().ID)
 	c.becomeFollower(c.term, 0, "not a voter any more")
 }

@@ -29,8 +29,10 @@ type AppendReply struct {
 	HintIndex Index
 	HintTerm  Term
 	Round     uint64
-	Promise   bool // the sender promises to refuse votes for an election timeout
-	DiskSlow  bool // the sender's disk has stalled
+	// Promise: the sender grants no vote for an ElectionTimeoutMin after it heard
+	// Round, unless the leader asked for one. Leases count on it.
+	Promise  bool
+	DiskSlow bool // the sender's disk has stalled
 }
 
 // Heartbeat keeps followers from campaigning and carries read rounds. Commit is
@@ -55,6 +57,10 @@ type Vote struct {
 	LastIndex Index
 	LastTerm  Term
 	Transfer  bool // campaign on the old leader's behalf: refusal does not apply
+	// Gone is the last leader when its process, number GoneBoot, has ended: who was
+	// told the same refuses nothing on its account. 0: no such word.
+	Gone     NodeID
+	GoneBoot uint64
 }
 
 // VoteReply answers every Vote.
@@ -65,11 +71,13 @@ type VoteReply struct {
 }
 
 // PreVote asks whether a vote in Term, one above the sender's own, would be
-// granted (Raft thesis §9.6). It changes nothing at the receiver.
+// granted (Raft thesis §9.6). It changes neither term nor vote at the receiver.
 type PreVote struct {
 	Term      Term
 	LastIndex Index
 	LastTerm  Term
+	Gone      NodeID // see Vote
+	GoneBoot  uint64
 }
 
 // PreVoteReply answers every PreVote. Granted: Term is the term asked about.

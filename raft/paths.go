@@ -82,7 +82,7 @@ func (c *Core) adaptElection() {
 
 // resetElection draws a new election timeout, after a sign of a leader.
 func (c *Core) resetElection() {
-	c.electionAt = c.now + c.cfg.ElectionTimeoutMin + c.drawSpread()
+	c.electionAt = c.now + c.cfg.ElectionTimeoutMin + c.drawSpread() + c.priorityWait()
 }
 
 // retryElection draws when a campaign is given up and begun anew. Once the way to
@@ -94,6 +94,13 @@ func (c *Core) retryElection() {
 		wait = min(2*c.electionRTT+2*c.cfg.HeartbeatInterval, spreadGrowthMax*wait)
 	}
 	c.electionAt = c.now + wait + c.drawSpread()
+}
+
+// priorityWait is how much longer than others a node of low priority waits for a
+// leader.
+func (c *Core) priorityWait() time.Duration {
+	spread := max(c.electionSpread, c.cfg.ElectionTimeoutMax-c.cfg.ElectionTimeoutMin)
+	return time.Duration(-c.cfg.Priority) * spread
 }
 
 func (c *Core) drawSpread() time.Duration {

@@ -1,32 +1,65 @@
 package raft
 
-// reads is the state of linearizable reads (Raft thesis §6.4). A leader notes
-// its commit index, then proves with a numbered round of heartbeats that it
-// still led afterwards; all reads that arrive while a round is on its way share
-// the next one. A follower asks the leader for an index in the same manner: one
-// question at a time for all reads that wait.
+import "time"
+
+// ReadMode says what a read is to see.
+type ReadMode uint8
+
+const (
+	// ReadLinearizable: everything acknowledged before the read began, whatever
+	// clocks do. At the leader it takes a round of heartbeats; a follower asks the
+	// leader (Raft thesis §6.4).
+	ReadLinearizable ReadMode = iota
+	// ReadLease: the same without a round while the leader has a lease, if clocks
+	// keep to Config.ClockDriftPerMilleMax; without a lease, and at followers, it is
+	// ReadLinearizable (Raft thesis §6.4.1).
+	ReadLease
+	// ReadBounded: everything acknowledged longer than MaxStaleness before the read
+	// is ready. Mostly answered at once, wherever it is; what is too old is asked of
+	// the leader. The clocks of other nodes do not matter.
+	ReadBounded
+	// ReadLocal: what this replica has applied, however old.
+	ReadLocal
+)
+
+// ReadRequest asks for an index from which a read may be answered here.
+type ReadRequest struct {
+	ID   ReadID // must not be used twice
+	Mode ReadMode
+	// MaxStaleness is for ReadBounded alone, and positive then.
+	MaxStaleness time.Duration
+}
+
+// reads is the state of reads (Raft thesis §6.4). A leader notes its commit
+// index, then proves with a numbered round of heartbeats that it still led
+// afterwards; all reads that arrive while a round is on its way share the next
+// one. A follower asks the leader for an index in the same manner: one question at
+// a time for all reads that wait.
 type reads struct {
 	local map[ReadID]struct{} // reads of this node that nobody cancelled
 	count int                 // entries of all lists below
+	known known               // what bounded reads rest on
 
 	// At the leader.
-	round   uint64 // the newest round begun; it never goes back
-	overdue bool   // begin a round though one is on its way
 	waiting []read
 	open    fifo[readRound]
 	spare   []read // memory of an answered round
 
 	// At a follower.
-	queued []ReadID
-	asked  []ReadID // what the question on its way is for
-	askID  ReadID   // its number
-	beats  int      // heartbeats since it was sent
+	queued  []read
+	ahead   bool          // ask though nothing waits
+	asking  bool          // a question is on its way
+	asked   []read        // what it is for
+	askID   ReadID        // its number
+	askedAt time.Duration // when it was sent first
+	beats   int           // heartbeats since it was sent
 }
 
-// read is a read that the leader is to answer; from is 0 for its own.
+// read is a read that waits; from is 0 for one of this node.
 type read struct {
-	id   ReadID
-	from NodeID
+	id     ReadID
+	from   NodeID
+	maxAge time.Duration // of a bounded read; 0: it is linearizable
 }
 
 // readRound is a stretch of reads that one round serves.
@@ -43,56 +76,78 @@ func (r *reads) init(start uint64) {
 	r.askID = ReadID(start)
 }
 
-// Read asks for an index from which a linearizable read may be answered here;
-// Effects.Reads answers, or refuses. A read that is not answered for long (the
+// Read asks for an index from which a read may be answered here; Effects.Reads
+// answers, or refuses. ReadLease and ReadBounded rest on the time of the last Tick,
+// which must come from after the request. A read that is not answered for long (the
 // question or the answer was lost, or there is no quorum) is for the caller to
-// cancel. IDs must not be used twice.
-func (c *Core) Read(id ReadID) {
+// cancel.
+func (c *Core) Read(r ReadRequest) {
 	switch {
 	case c.failed != nil:
-		c.refuseRead(id, ErrDiskFailed)
+		c.finishRead(r.ID, 0, ErrDiskFailed)
+	case r.Mode > ReadLocal || r.Mode == ReadBounded && r.MaxStaleness <= 0:
+		c.finishRead(r.ID, 0, ErrBadRead)
+	case r.Mode == ReadLocal:
+		c.finishRead(r.ID, c.applied, nil)
+	case r.Mode == ReadLease && c.now < c.leaseUntil():
+		c.finishRead(r.ID, c.commit, nil)
+	case r.Mode == ReadBounded && c.recent(r.MaxStaleness):
+		c.finishRead(r.ID, c.reads.known.index, nil)
+	case c.leader == 0 && r.Mode == ReadBounded:
+		c.finishRead(r.ID, 0, ErrTooStale)
 	case c.leader == 0:
-		c.refuseRead(id, &NotLeaderError{})
+		c.finishRead(r.ID, 0, &NotLeaderError{})
 	case c.reads.count >= c.cfg.PendingReadsMax:
-		c.refuseRead(id, ErrTooManyReads)
+		c.finishRead(r.ID, 0, ErrTooManyReads)
 	default:
-		c.reads.count++
-		c.reads.local[id] = struct{}{}
-		c.dirty = true
-		if c.role == Leader {
-			c.reads.waiting = append(c.reads.waiting, read{id: id})
-		} else {
-			c.reads.queued = append(c.reads.queued, id)
-		}
+		c.queueRead(r)
+	}
+}
+
+// queueRead lets a read wait for a round or for the leader's answer.
+func (c *Core) queueRead(r ReadRequest) {
+	rd := read{id: r.ID}
+	if r.Mode == ReadBounded {
+		rd.maxAge = r.MaxStaleness
+	}
+	c.reads.count++
+	c.reads.local[r.ID] = struct{}{}
+	c.dirty = true
+	if c.role == Leader {
+		c.reads.waiting = append(c.reads.waiting, rd)
+	} else {
+		c.reads.queued = append(c.reads.queued, rd)
 	}
 }
 
 // CancelRead forgets a read that nobody waits for any more; it is not answered.
 func (c *Core) CancelRead(id ReadID) { delete(c.reads.local, id) }
 
-func (c *Core) refuseRead(id ReadID, err error) {
-	c.fx.Reads = append(c.fx.Reads, ReadReady{ID: id, Err: err})
+func (c *Core) finishRead(id ReadID, index Index, err error) {
+	c.fx.Reads = append(c.fx.Reads, ReadReady{ID: id, Index: index, Err: err})
 }
 
-// startRound begins a round for the reads that wait: when none is on its way, or
-// once per heartbeat. Before the term's no-op is committed the commit index may
-// be behind what an earlier leader acknowledged, so nothing begins.
+// startRound begins a round with every heartbeat, and for the reads that wait
+// when none is on its way for others. Before the term's no-op is committed the
+// commit index may be behind what an earlier leader acknowledged, so reads wait.
 func (c *Core) startRound() {
 	r := &c.reads
-	if len(r.waiting) == 0 || c.commit < c.noop || r.open.len() > 0 && !r.overdue {
+	due := len(r.waiting) > 0 && c.commit >= c.noop && (c.beatWanted || r.open.len() == 0)
+	if !due && !c.beatWanted {
 		return
 	}
-	r.overdue = false
-	r.round++
-	r.open.push(readRound{round: r.round, index: c.commit, reads: r.waiting})
-	r.waiting, r.spare = r.spare[:0], nil
-	c.beatWanted = true
+	c.beginRound()
+	if due {
+		r.open.push(readRound{round: c.rounds.newest, index: c.commit, reads: r.waiting})
+		r.waiting, r.spare = r.spare[:0], nil
+	}
 }
 
 // answerReads answers the rounds that a quorum echoed, this node included.
 func (c *Core) answerReads() {
 	r := &c.reads
 	for r.open.len() > 0 && c.echoed(r.open.at(0).round) {
+		c.learnFromRounds()
 		done := r.open.pop()
 		for _, rd := range done.reads {
 			c.answerRead(rd, done.index, nil)
@@ -120,16 +175,22 @@ func (c *Core) answerRead(rd read, index Index, err error) {
 		c.send(rd.from, ReadIndexReply{Term: c.term, ID: rd.id, Index: index, Refused: err != nil})
 		return
 	}
-	c.answerLocal(rd.id, index, err)
+	c.answerLocal(rd, index, err)
 }
 
 // answerLocal answers a read of this node unless it was cancelled.
-func (c *Core) answerLocal(id ReadID, index Index, err error) {
-	if _, wanted := c.reads.local[id]; !wanted {
+func (c *Core) answerLocal(rd read, index Index, err error) {
+	if _, wanted := c.reads.local[rd.id]; !wanted {
 		return
 	}
-	delete(c.reads.local, id)
-	c.fx.Reads = append(c.fx.Reads, ReadReady{ID: id, Index: index, Err: err})
+	delete(c.reads.local, rd.id)
+	if err == nil && rd.maxAge > 0 {
+		index = c.reads.known.index
+		if !c.recent(rd.maxAge) {
+			index, err = 0, ErrTooStale // the answer took longer than that
+		}
+	}
+	c.finishRead(rd.id, index, err)
 }
 
 // abandon refuses everything a leader that steps down can no longer answer.
@@ -142,7 +203,7 @@ func (r *reads) abandon(c *Core) {
 	for _, rd := range r.waiting {
 		c.answerRead(rd, 0, ErrLeadershipLost)
 	}
-	r.waiting, r.overdue = r.waiting[:0], false
+	r.waiting = r.waiting[:0]
 }
 
 // onReadIndex takes a follower's question in.
@@ -159,18 +220,19 @@ func (c *Core) onReadIndex(from NodeID, m ReadIndex) {
 // ask sends the leader one question for all reads that wait here.
 func (c *Core) ask() {
 	r := &c.reads
-	if len(r.asked) > 0 || len(r.queued) == 0 || c.leader == 0 {
+	if r.asking || len(r.queued) == 0 && !r.ahead || c.leader == 0 {
 		return
 	}
 	r.asked, r.queued = r.queued, r.asked[:0]
+	r.asking, r.ahead = true, false
 	r.askID++
-	r.beats = 0
+	r.askedAt, r.beats = c.now, 0
 	c.send(c.leader, ReadIndex{Term: c.term, ID: r.askID})
 }
 
 // beat repeats a question that stayed without an answer for two heartbeats.
 func (r *reads) beat(c *Core) {
-	if len(r.asked) == 0 {
+	if !r.asking {
 		return
 	}
 	if r.beats++; r.beats >= 2 {
@@ -183,7 +245,7 @@ func (r *reads) beat(c *Core) {
 // commit index of the leader, so it may also move ours.
 func (c *Core) onReadIndexReply(from NodeID, m ReadIndexReply) {
 	r := &c.reads
-	if len(r.asked) == 0 || m.ID != r.askID || from != c.leader {
+	if !r.asking || m.ID != r.askID || from != c.leader {
 		return
 	}
 	var err error
@@ -191,6 +253,7 @@ func (c *Core) onReadIndexReply(from NodeID, m ReadIndexReply) {
 		err = ErrLeadershipLost
 	} else {
 		c.learnCommit(m.Index)
+		r.known.learn(m.Index, r.askedAt)
 	}
 	c.finishAsked(m.Index, err)
 	c.dirty = true
@@ -198,11 +261,11 @@ func (c *Core) onReadIndexReply(from NodeID, m ReadIndexReply) {
 
 // finishAsked answers the reads of the question on its way.
 func (c *Core) finishAsked(index Index, err error) {
-	for _, id := range c.reads.asked {
+	for _, rd := range c.reads.asked {
 		c.reads.count--
-		c.answerLocal(id, index, err)
+		c.answerLocal(rd, index, err)
 	}
-	c.reads.asked = c.reads.asked[:0]
+	c.reads.asked, c.reads.asking = c.reads.asked[:0], false
 }
 
 // refuseAsked refuses a follower's reads when its leader changes.
@@ -210,4 +273,5 @@ func (c *Core) refuseAsked() {
 	c.finishAsked(0, ErrLeadershipLost)
 	c.reads.asked, c.reads.queued = c.reads.queued, c.reads.asked
 	c.finishAsked(0, ErrLeadershipLost)
+	c.reads.ahead = false
 }

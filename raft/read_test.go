@@ -28,7 +28,7 @@ func (l *lab) reads() []raft.ReadReady {
 func TestABurstOfReadsSharesRounds(t *testing.T) {
 	l := leading(t, raft.Config{})
 	for id := range raft.ReadID(1000) {
-		l.core.Read(id + 1)
+		l.core.Read(raft.ReadRequest{ID: id + 1})
 	}
 	first := sent[raft.Heartbeat](l.drain().SendNow, 2)
 	if len(first) != 1 || first[0].Round != 1 {
@@ -36,7 +36,7 @@ func TestABurstOfReadsSharesRounds(t *testing.T) {
 	}
 	// More arrive while the round is on its way: they wait for the next one.
 	for id := range raft.ReadID(1000) {
-		l.core.Read(id + 2001)
+		l.core.Read(raft.ReadRequest{ID: id + 2001})
 		if got := l.drain().SendNow; len(got) != 0 {
 			t.Fatalf("a round per read: %+v", got)
 		}
@@ -62,9 +62,9 @@ func TestABurstOfReadsSharesRounds(t *testing.T) {
 
 func TestALateRoundDoesNotHoldUpNewReads(t *testing.T) {
 	l := leading(t, raft.Config{})
-	l.core.Read(1)
+	l.core.Read(raft.ReadRequest{ID: 1})
 	l.drain()
-	l.core.Read(2)
+	l.core.Read(raft.ReadRequest{ID: 2})
 	l.pass(100 * time.Millisecond)
 	if got := sent[raft.Heartbeat](l.settle(), 2); len(got) != 1 || got[0].Round != 2 {
 		t.Fatalf("%+v", got)
@@ -81,8 +81,8 @@ func TestALateRoundDoesNotHoldUpNewReads(t *testing.T) {
 
 func TestCancelledReadsAreNotAnswered(t *testing.T) {
 	l := leading(t, raft.Config{})
-	l.core.Read(1)
-	l.core.Read(2)
+	l.core.Read(raft.ReadRequest{ID: 1})
+	l.core.Read(raft.ReadRequest{ID: 2})
 	l.core.CancelRead(1)
 	l.drain()
 	l.receive(2, raft.HeartbeatReply{Term: 1, Round: 1})
@@ -97,7 +97,7 @@ func TestCancelledReadsAreNotAnswered(t *testing.T) {
 func TestReadsAreBounded(t *testing.T) {
 	l := leading(t, raft.Config{PendingReadsMax: 2})
 	for id := range raft.ReadID(3) {
-		l.core.Read(id + 1)
+		l.core.Read(raft.ReadRequest{ID: id + 1})
 	}
 	l.receive(2, raft.ReadIndex{Term: 1, ID: 9})
 	fx := l.drain()
@@ -111,9 +111,9 @@ func TestReadsAreBounded(t *testing.T) {
 
 func TestReadsEndWithTheLeadership(t *testing.T) {
 	l := leading(t, raft.Config{})
-	l.core.Read(1)
+	l.core.Read(raft.ReadRequest{ID: 1})
 	l.drain()
-	l.core.Read(2)
+	l.core.Read(raft.ReadRequest{ID: 2})
 	l.receive(2, raft.ReadIndex{Term: 1, ID: 9})
 	l.receive(3, raft.HeartbeatReply{Term: 5})
 	fx := l.drain()
@@ -129,10 +129,10 @@ func TestAFollowerAsksOnceForManyReads(t *testing.T) {
 	l := newLab(t, raft.Config{}, fresh(1, 2, 3))
 	l.receive(2, raft.Append{Term: 1, Entries: entries(1, 4, 1, 1), Commit: 1})
 	l.settle()
-	l.core.Read(1)
-	l.core.Read(2)
+	l.core.Read(raft.ReadRequest{ID: 1})
+	l.core.Read(raft.ReadRequest{ID: 2})
 	asked := sent[raft.ReadIndex](l.settle(), 2)
-	l.core.Read(3)
+	l.core.Read(raft.ReadRequest{ID: 3})
 	if more := sent[raft.ReadIndex](l.settle(), 2); len(asked) != 1 || len(more) != 0 {
 		t.Fatalf("%+v, %+v", asked, more)
 	}
@@ -163,7 +163,7 @@ func TestALostQuestionIsRepeated(t *testing.T) {
 	l := newLab(t, raft.Config{}, fresh(1, 2, 3))
 	l.receive(2, raft.Heartbeat{Term: 1})
 	l.settle()
-	l.core.Read(1)
+	l.core.Read(raft.ReadRequest{ID: 1})
 	first := sent[raft.ReadIndex](l.settle(), 2)
 	l.receive(2, raft.Heartbeat{Term: 1})
 	if got := sent[raft.ReadIndex](l.settle(), 2); len(got) != 0 {
@@ -173,7 +173,7 @@ func TestALostQuestionIsRepeated(t *testing.T) {
 	if got := sent[raft.ReadIndex](l.settle(), 2); len(got) != 1 || got[0] != first[0] {
 		t.Fatalf("%+v", got)
 	}
-	l.core.Read(2) // waits behind the first
+	l.core.Read(raft.ReadRequest{ID: 2}) // waits behind the first
 	l.receive(3, raft.Heartbeat{Term: 2})
 	if got := l.reads(); len(got) != 2 || !errors.Is(got[0].Err, raft.ErrLeadershipLost) {
 		t.Fatalf("%+v", got)
@@ -188,7 +188,7 @@ func TestTwoLivesAskDifferentQuestions(t *testing.T) {
 		}
 		l := &lab{t: t, core: core}
 		l.receive(2, raft.Heartbeat{Term: 1})
-		l.core.Read(1)
+		l.core.Read(raft.ReadRequest{ID: 1})
 		return sent[raft.ReadIndex](l.settle(), 2)[0].ID
 	}
 	if ask(1) == ask(2) {

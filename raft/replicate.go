@@ -20,13 +20,14 @@ func (c *Core) becomeLeader() {
 	c.termLeader = c.cfg.ID
 	c.followers, c.configOpen = nil, true
 	c.followConfig()
-	c.noop = c.log.last + 1
+	c.noop, c.leaseOver, c.hint = c.log.last+1, false, hint{}
 	c.heartbeatAt = c.now + c.cfg.HeartbeatInterval
 	c.appendOwn(EntryNoop, nil)
 }
 
 // stopLeading settles what only a leader can answer.
 func (c *Core) stopLeading() {
+	c.learnFromRounds()
 	c.abandonProposals()
 	c.abandonChange()
 	c.transfer = transfer{}
@@ -55,7 +56,6 @@ func (c *Core) tickLeader() {
 	}
 	c.heartbeatAt = c.now + c.cfg.HeartbeatInterval
 	c.beatWanted, c.dirty = true, true
-	c.reads.overdue = c.reads.open.len() > 0
 	c.tickTransfer()
 	for _, p := range c.followers {
 		c.beat(p)
@@ -104,7 +104,7 @@ func (c *Core) replicate() {
 		commit := min(p.Match, c.commit)
 		if c.beatWanted || p.Idle() && p.CommitTold < commit {
 			p.CommitTold = max(p.CommitTold, commit)
-			c.send(p.ID, Heartbeat{Term: c.term, Commit: commit, Round: c.reads.round})
+			c.send(p.ID, Heartbeat{Term: c.term, Commit: commit, Round: c.rounds.newest})
 		}
 	}
 	c.beatWanted = false
@@ -149,7 +149,7 @@ func (c *Core) sendAppend(p *tracker.Progress, m Append, bytes uint64) {
 // term is not known any more.
 func (c *Core) appendAt(prev Index) (Append, bool) {
 	term, ok := c.log.term(prev)
-	return Append{Term: c.term, PrevIndex: prev, PrevTerm: term, Commit: c.commit, Round: c.reads.round}, ok
+	return Append{Term: c.term, PrevIndex: prev, PrevTerm: term, Commit: c.commit, Round: c.rounds.newest}, ok
 }
 
 // worthEntries reports whether an append to p should carry entries: a probe to a
@@ -222,7 +222,7 @@ func (c *Core) onAppendReply(from NodeID, m AppendReply) {
 	if p == nil {
 		return
 	}
-	c.heardFrom(p, m.Round)
+	c.heardFrom(p, m.Round, m.Promise)
 	c.heardDisk(p, m.DiskSlow)
 	switch {
 	case !m.Rejected:
@@ -243,14 +243,18 @@ func (c *Core) onAppendReply(from NodeID, m AppendReply) {
 // onHeartbeatReply notes that a follower lives and follows.
 func (c *Core) onHeartbeatReply(from NodeID, m HeartbeatReply) {
 	if p := c.follower(from); p != nil {
-		c.heardFrom(p, m.Round)
+		c.heardFrom(p, m.Round, m.Promise)
 		c.heardDisk(p, m.DiskSlow)
 	}
 }
 
-// heardFrom notes an answer of the current term and the round it echoes.
-func (c *Core) heardFrom(p *tracker.Progress, round uint64) {
+// heardFrom notes an answer of the current term, the round it echoes and whether
+// it promises to refuse votes.
+func (c *Core) heardFrom(p *tracker.Progress, round uint64, promise bool) {
 	p.Heard = c.now
+	if promise {
+		p.Promised = max(p.Promised, round)
+	}
 	if round > p.Round {
 		p.Round = round
 		c.answerReads()

@@ -30,6 +30,7 @@ func New(cfg Config, r Restored, now time.Duration) (*Core, error) {
 		vote:   r.HardState.Vote,
 		votes:  map[NodeID]quorum.Vote{},
 		paths:  map[NodeID]PathStats{},
+		lives:  map[NodeID]life{},
 		limits: tracker.Limits{Appends: cfg.InflightAppendsMax, Bytes: cfg.InflightBytesMax},
 	}
 	c.log = replicaLog{
@@ -53,7 +54,7 @@ func New(cfg Config, r Restored, now time.Duration) (*Core, error) {
 		c.refuseUntil = now + cfg.ElectionTimeoutMin
 	}
 	c.resetElection()
-	if c.soleVoter() {
+	if c.soleVoter() && c.now >= c.ownBound() {
 		c.electionAt = now
 	}
 	c.dirty = true

@@ -24,6 +24,10 @@ type Status struct {
 	// Followers is the leader's view of the others, ascending; nil elsewhere.
 	Followers []FollowerStatus
 
+	// LeaseUntil is when the leader's lease ends unless it is renewed, on the
+	// driver's clock; 0 when there is none.
+	LeaseUntil time.Duration
+
 	PendingProposals int
 	PendingReads     int
 	UncommittedBytes uint64
@@ -66,7 +70,7 @@ func (c *Core) Status() Status {
 		Configuration:    c.configs[len(c.configs)-1],
 		PendingProposals: c.proposals.len(), PendingReads: c.reads.count,
 		UncommittedBytes: c.uncommitted, CacheBytes: c.log.bytes,
-		DiskFailed: c.failed != nil, DiskSlow: c.disk.slow, QuorumRTT: c.electionRTT,
+		DiskFailed: c.failed != nil, DiskSlow: c.disk.slow, QuorumRTT: c.electionRTT, LeaseUntil: c.leaseUntil(),
 	}
 	for _, p := range c.followers {
 		appends, bytes := p.Inflight()

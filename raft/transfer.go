@@ -45,7 +45,7 @@ func (c *Core) urge(from NodeID) {
 		return
 	}
 	if p := c.follower(from); p != nil && p.Match == c.log.last {
-		c.send(from, TimeoutNow{Term: c.term})
+		c.tellToCampaign(from)
 	}
 }
 

@@ -23,7 +23,7 @@ func (c *Core) judgeVote(from NodeID, m Vote) RefusalReason {
 		return RefusedTerm
 	case m.Term == c.term && c.vote == from:
 		return RefusedNone // asked again: the same answer
-	case c.hearsLeader() && !m.Transfer:
+	case c.hearsLeader() && !m.Transfer && !c.agrees(hint{m.Gone, m.GoneBoot}):
 		return RefusedLeader
 	case m.Term > c.term:
 		c.becomeFollower(m.Term, 0, "higher term")
@@ -37,13 +37,13 @@ func (c *Core) judgeVote(from NodeID, m Vote) RefusalReason {
 	return RefusedNone
 }
 
-// onPreVote answers whether a vote would be granted, and changes nothing.
+// onPreVote answers whether a vote would be granted, and takes no side.
 func (c *Core) onPreVote(from NodeID, m PreVote) {
 	reason := RefusedNone
 	switch {
 	case m.Term <= c.term:
 		reason = RefusedTerm
-	case c.hearsLeader():
+	case c.hearsLeader() && !c.agrees(hint{m.Gone, m.GoneBoot}):
 		reason = RefusedLeader
 	case c.behind(m.LastIndex, m.LastTerm):
 		reason = RefusedLog
@@ -56,7 +56,11 @@ func (c *Core) onPreVote(from NodeID, m PreVote) {
 		Candidate: from, Term: m.Term, Pre: true, Granted: reply.Granted, Reason: reason,
 	})
 	c.send(from, reply)
-	if reply.Granted && c.role == PreCandidate && from < c.cfg.ID {
+	switch {
+	case !reply.Granted:
+	case m.Gone != 0:
+		c.makeWay(from, m)
+	case c.role == PreCandidate && from < c.cfg.ID:
 		c.yield()
 	}
 }

@@ -160,9 +160,14 @@ func (v values) message(kind string) (raft.Message, error) {
 	last, lastTerm := raft.Index(v["last"]), raft.Term(v["last-term"])
 	switch kind {
 	case "Vote":
-		return raft.Vote{Term: term, LastIndex: last, LastTerm: lastTerm}, nil
+		return raft.Vote{
+			Term: term, LastIndex: last, LastTerm: lastTerm, Transfer: v["transfer"] == 1,
+			Gone: raft.NodeID(v["gone"]), GoneBoot: v["boot"],
+		}, nil
 	case "PreVote":
-		return raft.PreVote{Term: term, LastIndex: last, LastTerm: lastTerm}, nil
+		return raft.PreVote{
+			Term: term, LastIndex: last, LastTerm: lastTerm, Gone: raft.NodeID(v["gone"]), GoneBoot: v["boot"],
+		}, nil
 	case "VoteReply":
 		return raft.VoteReply{Term: term, Granted: v["granted"] == 1, Reason: raft.RefusalReason(v["reason"])}, nil
 	case "PreVoteReply":
@@ -170,7 +175,9 @@ func (v values) message(kind string) (raft.Message, error) {
 	case "Heartbeat":
 		return raft.Heartbeat{Term: term, Commit: raft.Index(v["commit"]), Round: v["round"]}, nil
 	case "HeartbeatReply":
-		return raft.HeartbeatReply{Term: term, Round: v["round"], DiskSlow: v["disk-slow"] == 1}, nil
+		return raft.HeartbeatReply{
+			Term: term, Round: v["round"], Promise: v["promise"] == 1, DiskSlow: v["disk-slow"] == 1,
+		}, nil
 	case "Append":
 		return v.append(term), nil
 	}

@@ -26,7 +26,11 @@ func commands() map[string]command {
 		"campaign":  {"campaign NODE", onNode(func(e *Environment, n *Node) error { n.Core.Campaign(); return nil })},
 		"elect":     {"elect NODE: campaign and deliver everything", (*Environment).runElect},
 		"propose":   {"propose NODE NAME [BYTES]: the name is the data, unless a size is given", (*Environment).runPropose},
-		"read":      {"read NODE NAME: a linearizable read", (*Environment).runRead},
+		"read":      {"read NODE NAME [lease|local|bounded BEATS]: a linearizable read, or another one", (*Environment).runRead},
+		"leases":    {"leases PER-MILLE: turn lease reads on, with a bound of clock drift, before boot", (*Environment).runLeases},
+		"priority":  {"priority NODE N: before boot", (*Environment).runPriority},
+		"gone":      {"gone NODE PEER BOOT: tell a node that a peer's process has ended", (*Environment).runGone},
+		"runs":      {"runs NODE PEER BOOT: tell a node that a peer's process runs", (*Environment).runRuns},
 		"change":    {"change NODE KIND NODE ... [expected INDEX] [as NAME]: ask for a change of configuration", (*Environment).runChange},
 		"transfer":  {"transfer NODE NODE: ask the first to hand leadership to the second", (*Environment).runTransfer},
 		"deliver":   {"deliver [A->B ...]: everything until the cluster is at rest, or what is on these links now", (*Environment).runDeliver},
@@ -191,15 +195,6 @@ func (e *Environment) runPropose(args []string) error {
 		data = make([]byte, size)
 	}
 	n.Core.Propose(raft.Proposal{ID: raft.ProposalID(e.name(args[1])), Type: raft.EntryCommand, Data: data})
-	return e.pump(n)
-}
-
-func (e *Environment) runRead(args []string) error {
-	n, err := e.nodeArg(args, 0)
-	if err != nil || len(args) < 2 {
-		return errors.Join(err, errors.New("a name is needed"))
-	}
-	n.Core.Read(raft.ReadID(e.name(args[1])))
 	return e.pump(n)
 }
 

@@ -18,17 +18,17 @@ func Describe(m raft.Message) string {
 	case raft.AppendReply:
 		if m.Rejected {
 			return fmt.Sprintf("AppendReply t%d rejected %d, try %d:t%d%s",
-				m.Term, m.PrevIndex, m.HintIndex, m.HintTerm, note(m.DiskSlow, " disk slow"))
+				m.Term, m.PrevIndex, m.HintIndex, m.HintTerm, describeVoter(m.Promise, m.DiskSlow))
 		}
-		return fmt.Sprintf("AppendReply t%d match=%d%s", m.Term, m.Match, note(m.DiskSlow, " disk slow"))
+		return fmt.Sprintf("AppendReply t%d match=%d%s", m.Term, m.Match, describeVoter(m.Promise, m.DiskSlow))
 	case raft.Heartbeat:
 		return fmt.Sprintf("Heartbeat t%d commit=%d round=%d", m.Term, m.Commit, m.Round)
 	case raft.HeartbeatReply:
-		return fmt.Sprintf("HeartbeatReply t%d round=%d%s", m.Term, m.Round, note(m.DiskSlow, " disk slow"))
+		return fmt.Sprintf("HeartbeatReply t%d round=%d%s", m.Term, m.Round, describeVoter(m.Promise, m.DiskSlow))
 	case raft.Vote:
-		return fmt.Sprintf("Vote t%d last=%d:t%d%s", m.Term, m.LastIndex, m.LastTerm, note(m.Transfer, " transfer"))
+		return fmt.Sprintf("Vote t%d last=%d:t%d%s", m.Term, m.LastIndex, m.LastTerm, note(m.Transfer, " transfer")+describeGone(m.Gone, m.GoneBoot))
 	case raft.PreVote:
-		return fmt.Sprintf("PreVote t%d last=%d:t%d", m.Term, m.LastIndex, m.LastTerm)
+		return fmt.Sprintf("PreVote t%d last=%d:t%d%s", m.Term, m.LastIndex, m.LastTerm, describeGone(m.Gone, m.GoneBoot))
 	case raft.VoteReply:
 		return fmt.Sprintf("VoteReply t%d %s", m.Term, verdict(m.Granted, m.Reason))
 	case raft.PreVoteReply:
@@ -109,6 +109,17 @@ func DescribeEvent(e raft.Event) string {
 		return fmt.Sprintf("gives up the transfer to %v", e.To)
 	}
 	return describeHealth(e)
+}
+
+func describeVoter(promise, slow bool) string {
+	return note(promise, " promise") + note(slow, " disk slow")
+}
+
+func describeGone(node raft.NodeID, boot uint64) string {
+	if node == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" gone=%v#%d", node, boot)
 }
 
 func verdict(granted bool, reason raft.RefusalReason) string {

@@ -31,6 +31,8 @@ type Environment struct {
 	ids      map[string]uint64 // names of proposals and reads
 	outcomes map[uint64]raft.ProposalResult
 	answers  map[uint64]raft.ReadReady
+	asked    map[uint64]question // reads that were not answered yet
+	priority map[raft.NodeID]int
 	counts   map[string]int // of events and messages, for expectations
 
 	logEvents, logMessages bool
@@ -59,7 +61,7 @@ func NewEnvironment() *Environment {
 		clocks: map[raft.NodeID]time.Duration{}, lives: map[raft.NodeID]uint64{},
 		cut: map[link]bool{}, held: map[link]bool{}, heldDisk: map[raft.NodeID]bool{},
 		ids: map[string]uint64{}, outcomes: map[uint64]raft.ProposalResult{},
-		answers: map[uint64]raft.ReadReady{}, counts: map[string]int{},
+		answers: map[uint64]raft.ReadReady{}, asked: map[uint64]question{}, priority: map[raft.NodeID]int{}, counts: map[string]int{},
 		logEvents: true,
 	}
 }
@@ -85,6 +87,7 @@ func (e *Environment) start(n *Node) error {
 	e.lives[n.ID]++
 	cfg := e.cfg
 	cfg.Seed = uint64(n.ID)*1000 + e.lives[n.ID]
+	cfg.Priority = e.priority[n.ID]
 	if err := n.Start(cfg, e.clocks[n.ID]); err != nil {
 		return err
 	}
@@ -129,7 +132,7 @@ func (e *Environment) drain(n *Node) error {
 		e.outcomes[uint64(r.ID)] = r
 	}
 	for _, r := range fx.Reads {
-		e.answers[uint64(r.ID)] = r
+		e.answer(n, r)
 	}
 	for _, r := range fx.Apply {
 		if err := n.Apply(r); err != nil {

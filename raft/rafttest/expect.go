@@ -23,6 +23,7 @@ func expectations() map[string]command {
 		"expect-same":     {"expect-same: all running nodes have one log, committed and applied to its end", (*Environment).expectSame},
 		"expect-outcome":  {"expect-outcome NAME committed|dropped|unknown|pending [WORDS]: of a proposal", (*Environment).expectOutcome},
 		"expect-read":     {"expect-read NAME INDEX|pending|refused", (*Environment).expectRead},
+		"expect-lease":    {"expect-lease NODE yes|no: whether it may answer lease reads", (*Environment).expectLease},
 		"expect-count":    {"expect-count MIN-MAX WHAT: of events or messages since forget", (*Environment).expectCount},
 		"expect-config":   {"expect-config NODE VOTERS [learners (...)]: the configuration in force there", (*Environment).expectConfig},
 		"expect-at-most":  {"expect-at-most NODE cache|uncommitted|inflight BYTES [FOLLOWER]: what a node keeps in memory", (*Environment).expectAtMost},

@@ -201,6 +201,8 @@ func TestScriptsFailWhereExpectationsDo(t *testing.T) {
 		"expect-config 1 (n1 n2)", "expect-config 9 (n1)", "change 9 remove 1", "change 1 remove", "change 1 remove x", "change 1 paint 2",
 		"path 9 1 1", "path 1 x 1", "path 1 2", "expect-disk 9 slow", "expect-disk 1", "expect-disk 1 slow", "expect-disk 1 slow 2",
 		"expect-disk 1 works 9", "expect-at-most 9 cache 1", "expect-at-most 1 cache", "expect-at-most 1 cache x", "expect-at-most 1 cache 1",
+		"expect-lease 1 yes", "expect-lease 1", "expect-lease 9 no", "read 1 x sometimes", "read 1 x bounded y", "read 9 x",
+		"leases x", "priority 9 1", "priority 1 x", "gone 1 2", "gone 9 2 1", "runs 1 x 1",
 		"expect-at-most 1 inflight 1", "expect-at-most 1 inflight 1 9", "expect-at-most 1 nothing 1", "transfer 9 1", "transfer 1 x", "cluster 3 spare x",
 		"what", "crash 1", "campaign 9", "cut 1", "limit nothing 1", "log loudly", "inject 1->2 Nothing", "propose 1", "step 1->2",
 	} {
@@ -208,7 +210,7 @@ func TestScriptsFailWhereExpectationsDo(t *testing.T) {
 			t.Errorf("%q is fine", wrong)
 		}
 	}
-	for _, right := range []string{"expect-leader 1 1", "expect-same", "expect-outcome x committed", "expect-progress 1 2 replicate 2", "# nothing"} {
+	for _, right := range []string{"expect-lease 1 no", "read 1 x bounded 3", "priority 2 -1", "runs 2 3 1", "gone 2 3 1", "expect-leader 1 1", "expect-same", "expect-outcome x committed", "expect-progress 1 2 replicate 2", "# nothing"} {
 		if out, err := NewEnvironment().Run(append(begin[:len(begin):len(begin)], right)); err != nil {
 			t.Errorf("%q: %v\n%s", right, err, out)
 		}
@@ -306,5 +308,21 @@ func TestCheckSeesAForgottenConfiguration(t *testing.T) {
 	n.Disk.memory.configs = nil
 	if err := checkInForce(n, &is); err == nil {
 		t.Error("not seen")
+	}
+}
+
+// TestAStaleReadIsSeen: an answer that misses what was committed before its read
+// began is counted, for the modes that promise more.
+func TestAStaleReadIsSeen(t *testing.T) {
+	e := NewEnvironment()
+	if _, err := e.Run([]string{"cluster 3", "boot", "elect 1"}); err != nil {
+		t.Fatal(err)
+	}
+	for id, mode := range []raft.ReadMode{raft.ReadLinearizable, raft.ReadLease, raft.ReadBounded, raft.ReadLocal} {
+		e.asked[uint64(id)] = question{mode: mode, known: 5}
+		e.answer(e.nodes[0], raft.ReadReady{ID: raft.ReadID(id), Index: 4})
+	}
+	if e.counts["stale reads"] != 2 || !strings.Contains(e.out.String(), "n1 answers a stale read with 4") {
+		t.Errorf("%d were seen:\n%s", e.counts["stale reads"], e.out.String())
 	}
 }

@@ -30,10 +30,12 @@ type Progress struct {
 	Next  quorum.Index // the next entry to send
 	State State
 
-	// Round is the newest round the follower echoed and Heard when it last
-	// answered, on the core's clock.
-	Round uint64
-	Heard time.Duration
+	// Round is the newest round the follower echoed, Promised the newest one in an
+	// answer that promised to refuse votes, and Heard when it last answered, on the
+	// core's clock.
+	Round    uint64
+	Promised uint64
+	Heard    time.Duration
 	// CommitTold is the newest commit index that was sent to it.
 	CommitTold quorum.Index
 

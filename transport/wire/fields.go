@@ -50,6 +50,8 @@ func voteFields(c *coder, m *raft.Vote) {
 	number(c, 2, &m.LastIndex)
 	number(c, 3, &m.LastTerm)
 	boolean(c, 4, &m.Transfer)
+	number(c, 5, &m.Gone)
+	number(c, 6, &m.GoneBoot)
 }
 
 func voteReplyFields(c *coder, m *raft.VoteReply) {
@@ -62,6 +64,8 @@ func preVoteFields(c *coder, m *raft.PreVote) {
 	number(c, 1, &m.Term)
 	number(c, 2, &m.LastIndex)
 	number(c, 3, &m.LastTerm)
+	number(c, 4, &m.Gone)
+	number(c, 5, &m.GoneBoot)
 }
 
 func preVoteReplyFields(c *coder, m *raft.PreVoteReply) {

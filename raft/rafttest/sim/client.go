@@ -214,7 +214,7 @@ func (w *world) read(n *node, c call) error {
 	c.read, c.node, c.known = true, n, w.checker.Committed()
 	w.history.calls[id] = c
 	n.Core.Tick(n.clock())
-	n.Core.Read(raft.ReadID(id))
+	n.Core.Read(raft.ReadRequest{ID: raft.ReadID(id)})
 	if w.chance.hits("cancel", c.client.number, 30) {
 		n.Core.CancelRead(raft.ReadID(id))
 	}
