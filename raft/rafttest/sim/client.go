@@ -42,10 +42,12 @@ type undertaking struct {
 // call is a proposal or read under way or over.
 type call struct {
 	read   bool
-	change bool       // of configuration
-	strike uint64     // that asked for the change
-	known  raft.Index // committed somewhere when it began
-	client *client    // who waits for it; nil: nobody
+	change bool   // of configuration
+	strike uint64 // that asked for the change
+	mode   raft.ReadMode
+	maxAge time.Duration // of a bounded read, in the world's time
+	known  raft.Index    // committed somewhere when it began
+	client *client       // who waits for it; nil: nobody
 	turn   uint64
 	node   *node
 	// What became of a proposal.
@@ -72,6 +74,9 @@ func (w *world) planClients(operations []Operation) {
 // begin takes an operation up, or queues it behind the client's others.
 func (w *world) begin(o Operation) error {
 	c := w.clients[o.Client]
+	if o.Kind == Bounded || o.Kind == Local {
+		return w.glance(o)
+	}
 	if o.Kind == Expire {
 		if c.session == 0 {
 			return nil
@@ -207,14 +212,14 @@ func (w *world) propose(n *node, c call, cmd command) error {
 	return n.settle()
 }
 
-// read makes one attempt of a linearizable read at a node.
+// read makes one attempt of a linearizable read at a node, by a lease or not.
 func (w *world) read(n *node, c call) error {
 	w.history.last++
 	id := w.history.last
-	c.read, c.node, c.known = true, n, w.checker.Committed()
+	c.read, c.node, c.known, c.mode = true, n, w.checker.Committed(), w.readMode(c.client.number)
 	w.history.calls[id] = c
 	n.Core.Tick(n.clock())
-	n.Core.Read(raft.ReadRequest{ID: raft.ReadID(id)})
+	n.Core.Read(raft.ReadRequest{ID: raft.ReadID(id), Mode: c.mode})
 	if w.chance.hits("cancel", c.client.number, 30) {
 		n.Core.CancelRead(raft.ReadID(id))
 	}

@@ -158,16 +158,18 @@ func pause(w *world, number uint64) func() error {
 	return nil
 }
 
-// clockJump moves a node's clock, forward or back, where clocks misbehave at all.
+// clockJump moves a node's clock, forward or back, where clocks misbehave at all
+// and no lease counts on them.
 func clockJump(w *world, number uint64) func() error {
 	n := w.victim(number)
 	by := w.pickSpan(number, "by", -5*time.Second, 10*time.Second)
-	if !w.setup.Skew || !n.running() {
+	if !w.setup.Skew || w.setup.Core.LeaseReads || !n.running() {
 		return nil
 	}
 	w.bite(number)
 	w.tracef("the clock of %v jumps by %v", n.ID, by)
 	n.offset += by
+	n.jumped = true
 	n.Core.Tick(n.clock())
 	err := n.settle()
 	return func() error { return err }

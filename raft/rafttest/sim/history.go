@@ -67,12 +67,14 @@ func (h *history) results(n *node, fx *raft.Effects) error {
 			return fmt.Errorf("read %d is answered twice or was never asked", id)
 		case r.Err != nil:
 			n.w.refused(c)
-		case r.Index < c.known || r.Index > n.w.checker.Committed():
-			return fmt.Errorf("read %d sees up to %d, %d was committed before it began, %d is now",
-				id, r.Index, c.known, n.w.checker.Committed())
 		default:
-			c.index = r.Index
-			n.readers = append(n.readers, c)
+			if err := n.w.checkRead(id, r.Index, &c); err != nil {
+				return err
+			}
+			if c.client != nil {
+				c.index = r.Index
+				n.readers = append(n.readers, c)
+			}
 		}
 	}
 	return n.answerReaders()

@@ -29,6 +29,7 @@ type node struct {
 	stalledBy    uint64        // the strike
 
 	offset time.Duration // its clock has jumped by this
+	jumped bool          // in this life
 	trap   trap
 	absent bool // it never starts
 
@@ -50,6 +51,8 @@ func (n *node) start() error {
 	if err := n.Start(cfg, n.clock()); err != nil {
 		return err
 	}
+	n.jumped = false
+	n.w.tellRuns(n)
 	return n.settle()
 }
 
@@ -87,6 +90,7 @@ func (n *node) settle() error {
 		if err := n.w.checker.Check(&n.Node, n.w.all); err != nil {
 			return err
 		}
+		n.w.noteCommitted()
 		if err := n.perform(fx); err != nil {
 			return err
 		}
@@ -225,5 +229,6 @@ func (n *node) crash() {
 		n.w.fault("unsynced writes lost")
 	}
 	n.Crash(keep)
+	n.w.tellGone(n)
 	n.w.fault("node crashed")
 }

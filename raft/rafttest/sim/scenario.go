@@ -34,8 +34,10 @@ type Setup struct {
 	Calm   bool          `json:"calm"`  // a run without faults
 	Skew   bool          `json:"skew"`  // clocks run at different speeds and jump
 	Rates  []uint64      `json:"rates"` // of each node's clock, per mille
-	Sync   Span          `json:"sync"`  // what a healthy disk takes, give or take a half
-	Delay  Span          `json:"delay"` // of a link, give or take a half
+	// Priorities are the nodes' in elections; none: all are alike.
+	Priorities []int `json:"priorities,omitempty"`
+	Sync       Span  `json:"sync"`  // what a healthy disk takes, give or take a half
+	Delay      Span  `json:"delay"` // of a link, give or take a half
 	// Unordered links let messages overtake each other at any time, and not only when
 	// reordering strikes.
 	Unordered bool `json:"unordered,omitempty"`
@@ -79,9 +81,11 @@ type OperationKind string
 
 // The kinds of operations.
 const (
-	Append OperationKind = "append" // a value to a list; answers the list's new length
-	Read   OperationKind = "read"   // a list's length, linearizable
-	Expire OperationKind = "expire" // ends the client's own session behind its back
+	Append  OperationKind = "append"  // a value to a list; answers the list's new length
+	Read    OperationKind = "read"    // a list's length, linearizable
+	Bounded OperationKind = "bounded" // an index of bounded staleness at some node
+	Local   OperationKind = "local"   // the index some node has applied
+	Expire  OperationKind = "expire"  // ends the client's own session behind its back
 )
 
 // Span is a duration that files show in words.
@@ -130,7 +134,7 @@ func (s *Scenario) Validate() error {
 		numbers[f.Number] = true
 	}
 	for _, o := range s.Operations {
-		if o.Client < 0 || o.Client >= s.Setup.Clients || !slices.Contains([]OperationKind{Append, Read, Expire}, o.Kind) {
+		if o.Client < 0 || o.Client >= s.Setup.Clients || !slices.Contains([]OperationKind{Append, Read, Bounded, Local, Expire}, o.Kind) {
 			return fmt.Errorf("operation %d: no client %d or kind %q", o.Number, o.Client, o.Kind)
 		}
 	}
@@ -163,12 +167,13 @@ func (w *world) drawSetup() {
 	s.Delay = Span(delays[w.chance.below("delay", 0, uint64(len(delays)))])
 	s.Unordered = w.chance.below("unordered", 0, 4) == 0
 	s.Skew = !s.Calm && w.chance.below("skew", 0, 3) == 0
+	s.Core = w.config()
+	w.drawPriorities(s.Voters + s.Spares)
 	for i := range s.Voters + s.Spares {
 		s.Rates = append(s.Rates, w.clockRate(raft.NodeID(i+1)))
 	}
 	s.Clients = [...]int{8, 40}[w.chance.below("clients", 0, 2)]
 	s.Sessions = [...]int{s.Clients * 3 / 4, 1000, 1000, 1000}[w.chance.below("sessions", 0, 4)]
-	s.Core = w.config()
 	w.drawFlow(s)
 	if !s.Calm {
 		s.Kinds = w.drawKinds()
@@ -177,10 +182,13 @@ func (w *world) drawSetup() {
 }
 
 // clockRate lets clocks differ in one of three runs with faults: nothing but
-// liveness may depend on them.
+// liveness may depend on them, and leases inside their bound.
 func (w *world) clockRate(id raft.NodeID) uint64 {
 	if !w.setup.Skew {
 		return 1000
+	}
+	if w.setup.Core.LeaseReads {
+		return w.leaseRate(id)
 	}
 	return 300 + w.chance.below("clock rate", uint64(id), 1500)
 }
@@ -191,7 +199,7 @@ func (w *world) config() raft.Config {
 	pick := func(what string, from ...uint64) uint64 {
 		return from[w.chance.below("config "+what, 0, uint64(len(from)))]
 	}
-	return raft.Config{
+	cfg := raft.Config{
 		Group:              1,
 		HeartbeatInterval:  100 * time.Millisecond,
 		ElectionTimeoutMin: time.Second, ElectionTimeoutMax: 2 * time.Second,
@@ -203,6 +211,8 @@ func (w *world) config() raft.Config {
 		ApplyBytesMax:       pick("apply", 0, 0, 100),
 		LearnerLagBytesMax:  pick("learner lag", 0, 1, 200),
 	}
+	w.drawLeases(&cfg)
+	return cfg
 }
 
 // keyCount is how many lists clients append to.
@@ -248,6 +258,10 @@ func (w *world) drawOperations(duration time.Duration) []Operation {
 				o.Kind = Read
 			case kind < 310:
 				o.Kind = Expire
+			case kind < 370:
+				o.Kind = Bounded
+			case kind < 380:
+				o.Kind = Local
 			}
 			all = append(all, o)
 		}

@@ -35,8 +35,9 @@ type Result struct {
 	Violation error // nil: every promise was kept
 	Virtual   time.Duration
 	Events    int
-	Acked     int    // operations answered
-	Hash      uint64 // of the whole run: equal for equal scenarios
+	Acked     int                     // operations answered
+	Reads     [raft.ReadLocal + 1]int // answered, by mode
+	Hash      uint64                  // of the whole run: equal for equal scenarios
 	// Faults counts strikes that did harm by their names, and what they did.
 	Faults map[string]int
 	Bitten int  // strikes that did harm
@@ -74,6 +75,7 @@ type world struct {
 	plan    faultPlan
 	result  Result
 	quiet   bool      // no new operations are begun
+	marks   []mark    // when what was committed
 	calmAt  raft.Term // the term once a calm run has booted
 }
 
@@ -116,6 +118,9 @@ func newWorld(o Options) *world {
 		n := &node{w: w, rate: rate, Node: rafttest.Node{ID: id, Disk: rafttest.NewDisk(w.first)}}
 		n.absent = slices.Contains(s.Setup.Absent, id)
 		n.cfg = s.Setup.Core
+		if i < len(s.Setup.Priorities) {
+			n.cfg.Priority = s.Setup.Priorities[i]
+		}
 		w.nodes = append(w.nodes, n)
 		w.all = append(w.all, &n.Node)
 	}

@@ -44,6 +44,7 @@ var kinds = []kind{
 	{"clock jump", 1, false, clockJump},
 	{"membership change", 2, false, churn},
 	{"transfer", 1, false, handOver},
+	{"false word of an end", 1, false, rumour},
 }
 
 // kindOf returns the row of a name.
