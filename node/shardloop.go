@@ -55,8 +55,10 @@ func (l *shardLoop) run() {
 		case <-l.in.wake:
 		case <-timer.C:
 		}
-		l.shard.Tick(l.node.clock.Now())
+		// Why in this order: leases and bounded reads rest on a clock that was read
+		// after what is taken in had arrived.
 		inputs = l.in.take(inputs)
+		l.shard.Tick(l.node.clock.Now())
 		for _, in := range inputs {
 			in(l.shard)
 		}
