@@ -22,7 +22,7 @@ func (i *Instance) Apply(ctx context.Context, at Moment, commands [][]byte) ([]R
 	if err := i.ready(ctx); err != nil {
 		return nil, err
 	}
-	i.events = i.events[:0]
+	i.events, i.fuel = i.events[:0], 0
 	results := make([]Result, 0, len(commands))
 	admitted, refusals := i.admit(commands)
 	if len(admitted) > 0 {
@@ -111,6 +111,7 @@ func (i *Instance) attempt(_ context.Context, at Moment, position uint32, comman
 	i.input = appendEntry(i.input[:0], commands)
 	i.stale = true
 	answer, err := i.applyInput(at, position, i.input)
+	i.fuel += i.live.host.meter.used()
 	if err != nil {
 		return nil, err
 	}
@@ -132,6 +133,7 @@ func (i *Instance) attempt(_ context.Context, at Moment, position uint32, comman
 
 func (i *Instance) applyInput(at Moment, position uint32, input []byte) ([]byte, error) {
 	i.live.host.begin(at, domainApply, position)
+	i.live.host.meter.fill(i.config.Limits.entryFuel(input), i.config.Limits.StackBytesMax)
 	return i.live.exchange(i.live.apply, input)
 }
 

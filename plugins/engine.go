@@ -116,7 +116,7 @@ func (e *Engine) Compile(ctx context.Context, binary []byte) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Module{engine: e, digest: digest, bytes: len(binary), pages: shape.MemoryPages, compiled: compiled, globals: rewritten.Globals}
+	m := &Module{engine: e, digest: digest, artefact: artefactOf(rewritten.Binary), bytes: len(binary), pages: shape.MemoryPages, compiled: compiled, globals: rewritten.Globals}
 	e.modules[digest] = m
 	return m, nil
 }

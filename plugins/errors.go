@@ -76,4 +76,6 @@ const (
 	StatusTrap      = abi.StatusTrap
 	StatusLimits    = abi.StatusLimits
 	StatusMalformed = abi.StatusMalformed
+	StatusFuel      = abi.StatusFuel
+	StatusStack     = abi.StatusStack
 )

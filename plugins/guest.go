@@ -11,6 +11,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/wraft/wraft/plugins/abi"
+	"github.com/wraft/wraft/plugins/instrument"
 )
 
 // guest is one running copy of a module with its host state. An Instance has
@@ -27,8 +28,8 @@ type guest struct {
 
 	// stack carries arguments and results of a call; kept to save allocations.
 	stack [2]uint64
-	// overflowed is set after a stack overflow: the engine then holds on to a
-	// huge stack, so the guest is replaced instead of reused.
+	// overflowed is set after the stack was exhausted: the engine then holds on
+	// to a large stack, so the guest is replaced instead of reused.
 	overflowed bool
 }
 
@@ -50,14 +51,34 @@ func newGuest(ctx context.Context, m *Module, l Limits, seed [32]byte) (*guest, 
 	g.query = g.module.ExportedFunction(abi.ExportQuery)
 	g.snapshot = g.module.ExportedFunction(abi.ExportSnapshot)
 	g.restore = g.module.ExportedFunction(abi.ExportRestore)
-	for _, global := range m.globals {
-		mutable, ok := g.module.ExportedGlobal(global.Name).(api.MutableGlobal)
+	if err := g.bindGlobals(m); err != nil {
+		return nil, errors.Join(err, g.close(ctx))
+	}
+	return g, nil
+}
+
+// bindGlobals finds the globals that are state, and those of the meter.
+func (g *guest) bindGlobals(m *Module) error {
+	bind := func(name string) (api.MutableGlobal, error) {
+		mutable, ok := g.module.ExportedGlobal(name).(api.MutableGlobal)
 		if !ok {
-			return nil, errors.Join(fmt.Errorf("plugins: global %s is not exported as mutable", global.Name), g.close(ctx))
+			return nil, fmt.Errorf("plugins: global %s is not exported as mutable", name)
+		}
+		return mutable, nil
+	}
+	for _, global := range m.globals {
+		mutable, err := bind(global.Name)
+		if err != nil {
+			return err
 		}
 		g.globals = append(g.globals, mutable)
 	}
-	return g, nil
+	var err error
+	if g.host.meter.fuel, err = bind(instrument.FuelExport); err != nil {
+		return err
+	}
+	g.host.meter.stack, err = bind(instrument.StackExport)
+	return err
 }
 
 // instantiate asks the engine for an instance. The engine panics when memory
@@ -83,7 +104,7 @@ func (g *guest) call(f api.Function, args ...uint64) error {
 	g.stack = [2]uint64{}
 	copy(g.stack[:], args)
 	err := f.CallWithStack(g.ctx, g.stack[:])
-	if err == nil {
+	if err == nil && !g.host.meter.empty() {
 		return nil
 	}
 	return g.explain(err)
@@ -97,26 +118,47 @@ const (
 
 // explain turns the engine's error into a fault whose text is the same on
 // every replica: the name of the trap and the guest's own last words, without
-// the engine's stack trace.
+// the engine's stack trace. A call that ends with fuel below zero is out of
+// fuel, whatever it ended with (nil included): the trap that instrumented code
+// ends it with is a plain unreachable.
 func (g *guest) explain(err error) error {
+	f, err := trapOf(err)
+	meter := &g.host.meter
+	switch {
+	case err != nil:
+		return err
+	case meter.empty():
+		return g.withLastWords(&fault{StatusFuel, meter.outOfFuel()})
+	case f.status == StatusTrap && meter.exhausted():
+		g.overflowed = true
+		return g.withLastWords(&fault{StatusStack, meter.outOfStack()})
+	}
+	return g.withLastWords(f)
+}
+
+// trapOf finds what the guest did wrong in the engine's error; a second error
+// means that the guest did nothing wrong.
+func trapOf(err error) (*fault, error) {
 	var f *fault
 	var x *exit
 	switch {
+	case err == nil:
+		return &fault{}, nil
 	case errors.As(err, &f):
-		return g.withLastWords(f)
+		return f, nil
 	case errors.As(err, &x):
-		return g.withLastWords(&fault{StatusTrap, x.Error()})
+		return &fault{StatusTrap, x.Error()}, nil
 	}
 	first, rest, _ := strings.Cut(err.Error(), "\n")
 	first = strings.TrimPrefix(first, engineTrapPrefix)
 	if first == engineStackText {
-		g.overflowed = true
-		return &fault{StatusTrap, first}
+		// Invariant: the budget ends before the engine's stack does.
+		return nil, fmt.Errorf("plugins: call: the engine's own stack ended before the budget: %w", err)
 	}
 	if strings.Contains(rest, enginePanicSuffix) || !strings.HasPrefix(err.Error(), engineTrapPrefix) {
-		return fmt.Errorf("plugins: call: %w", err)
+		return nil, fmt.Errorf("plugins: call: %w", err)
 	}
-	return g.withLastWords(&fault{StatusTrap, first})
+	return &fault{StatusTrap, first}, nil
 }
 
 // withLastWords adds what the guest said with set_error, or else on stderr.

@@ -42,7 +42,7 @@ func TestMisbehavingGuests(t *testing.T) {
 		want   string
 	}{
 		"unreachable":        {wasmtest.NewMachine(wasmtest.Unreachable).Bytes(), "-1 unreachable"},
-		"stack overflow":     {recursive(), "-1 stack overflow"},
+		"stack exhausted":    {recursive(), "-5 stack exhausted: the call may claim 33554432 bytes"},
 		"load out of bounds": {wasmtest.NewMachine(wasmtest.I32Const(-8), wasmtest.I32Load8(0), wasmtest.Drop, result(0, 0, 8)).Bytes(), "-1 out of bounds memory access"},
 		"divide by zero":     {wasmtest.NewMachine(wasmtest.I32Const(1), wasmtest.I32Const(0), []byte{0x6d}, wasmtest.Drop, result(0, 0, 8)).Bytes(), "-1 integer divide by zero"},
 		"reserved status":    {wasmtest.NewMachine(result(-1, 0, 8)).Bytes(), "-3 result 0 has status -1; negative ones belong to the host"},

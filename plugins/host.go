@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 
 	"github.com/tetratelabs/wazero/api"
+
+	"github.com/wraft/wraft/plugins/instrument"
 )
 
 // Moment is what a guest may know of the world while it handles an entry. All
@@ -44,6 +46,7 @@ const (
 // is part of the machine's state.
 type host struct {
 	memory api.Memory
+	meter  meter
 	limits Limits
 	seed   [32]byte
 
@@ -113,11 +116,20 @@ func (f *fault) Error() string { return f.text }
 // view returns a piece of linear memory or ends the call: imports of the ABI
 // trap on a bad pointer as the instructions of a module do.
 func (h *host) view(ptr, n uint32) []byte {
+	h.charge(n)
 	b, ok := h.memory.Read(ptr, n)
 	if !ok {
 		panic(&fault{StatusTrap, "out of bounds memory access by a host function"})
 	}
 	return b
+}
+
+// charge pays for n bytes that a host function is about to read or write, or
+// ends the call: a module must not do by way of its host what it can't pay for.
+func (h *host) charge(n uint32) {
+	if !h.meter.spend(int64(n >> instrument.BulkShift)) {
+		panic(&fault{StatusFuel, h.meter.outOfFuel()})
+	}
 }
 
 // callContext carries the host of a guest to its imports. It is deliberately

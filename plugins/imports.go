@@ -20,7 +20,7 @@ var wraftFunctions = map[string]function{
 	"now":            func(h *host, s []uint64) { s[0] = uint64(h.clock) },
 	"index":          func(h *host, s []uint64) { s[0] = h.moment.Index },
 	"random":         func(h *host, s []uint64) { h.read(h.view(uint32(s[0]), uint32(s[1]))) },
-	"fuel":           func(_ *host, s []uint64) { s[0] = uint64(abi.FuelUnlimited) },
+	"fuel":           func(h *host, s []uint64) { s[0] = uint64(h.meter.left()) },
 	"log":            func(h *host, s []uint64) { h.output.add(int32(s[0]), h.view(uint32(s[1]), uint32(s[2]))) },
 	"emit":           hostEmit,
 	"set_error":      hostSetError,

@@ -44,6 +44,7 @@ type Instance struct {
 
 	input  []byte  // encoded commands of the current call
 	events []Event // of the last Apply
+	fuel   int64   // spent in the last Apply
 	broken error
 }
 
@@ -85,6 +86,8 @@ func (i *Instance) newGuest(ctx context.Context) (*guest, error) {
 
 func (i *Instance) initialize() error {
 	i.live.host.begin(i.config.Created, domainInit, 0)
+	l := i.config.Limits
+	i.live.host.meter.fill(l.callFuel(l.MemoryBytesMax), l.StackBytesMax)
 	f := i.live.module.ExportedFunction(abi.ExportInitialize)
 	if f == nil {
 		return nil
@@ -103,14 +106,14 @@ func guestError(export string, err error) error {
 	return err
 }
 
-// StateHash returns the SHA-256 of the machine's whole state: memory, globals
-// and virtual clock. Replicas that applied the same entries, in the same
+// StateHash returns the SHA-256 of the machine's whole state: what runs (see
+// Module.Artefact), memory, globals and virtual clock. Replicas that applied the same entries, in the same
 // batches, agree on it. It reads all of the memory (about 0.7 ms per MiB).
 func (i *Instance) StateHash() ([32]byte, error) {
 	if i.broken != nil {
 		return [32]byte{}, i.broken
 	}
-	return i.live.view(i.scratch).digest(), nil
+	return i.live.view(i.scratch).digest(i.module.artefact), nil
 }
 
 // MemoryBytes is the present size of the machine's linear memory.
@@ -124,6 +127,10 @@ func (i *Instance) MemoryBytes() int64 {
 // Events returns what the last Apply emitted, in order. The slice is valid
 // until the next Apply; the data of an event may be kept.
 func (i *Instance) Events() []Event { return i.events }
+
+// FuelUsed is what the last Apply spent, with what was spent on attempts that
+// were undone. Replicas agree on it.
+func (i *Instance) FuelUsed() int64 { return i.fuel }
 
 // ready says why the instance can't be used, if so.
 func (i *Instance) ready(ctx context.Context) error {

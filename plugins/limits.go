@@ -30,6 +30,22 @@ type Limits struct {
 	// EventBytesMax bounds the events that one entry may emit, with 16 bytes
 	// counted for each besides its data. Default 1 MiB.
 	EventBytesMax int
+	// FuelCommandMax bounds what one command may spend; docs/ABI.md says what
+	// things cost. Default 5,000 million, which is a few seconds.
+	FuelCommandMax int64
+	// FuelEntryMax bounds an entry: it may spend the sum of its commands, but not
+	// more than this. One that runs out is applied one command at a time. At
+	// least FuelCommandMax, default twice that.
+	FuelEntryMax int64
+	// FuelBase and FuelPerByte bound the other calls: FuelBase plus FuelPerByte
+	// for each byte of memory, for a query and a snapshot of the memory there is,
+	// for _initialize and a restore of what the machine may have. Defaults
+	// 5,000 million and 32.
+	FuelBase    int64
+	FuelPerByte int64
+	// StackBytesMax bounds the frames of the functions that are active at a time,
+	// as the module's code lets one compute them. Default 32 MiB, at most 40 MB.
+	StackBytesMax int64
 }
 
 const (
@@ -40,6 +56,17 @@ const (
 	pageBytes          = 64 * kib
 	memoryBytesCeiling = 4 * gib
 	eventOverheadBytes = 16
+
+	fuelCommandDefault = 5_000_000_000
+	fuelPerByteDefault = 32
+	fuelCeiling        = 1 << 60 // keeps sums within 63 bits
+	fuelPerByteCeiling = 1 << 20
+
+	stackBytesDefault = 32 * mib
+	stackBytesFloor   = 64 * kib
+	// stackBytesCeiling plus one frame (8 MB, package wasm) plus host functions
+	// stays below the 50 MB to which the engine lets its stack grow at least.
+	stackBytesCeiling = 40_000_000
 )
 
 // withDefaults returns a copy with every zero field set to its default.
@@ -52,6 +79,11 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.ExportBytesMax, gib)
 	setDefault(&l.LogBytesMax, 16*kib)
 	setDefault(&l.EventBytesMax, mib)
+	setDefault(&l.FuelCommandMax, fuelCommandDefault)
+	setDefault(&l.FuelEntryMax, 2*l.FuelCommandMax)
+	setDefault(&l.FuelBase, fuelCommandDefault)
+	setDefault(&l.FuelPerByte, fuelPerByteDefault)
+	setDefault(&l.StackBytesMax, stackBytesDefault)
 	return l
 }
 
@@ -81,5 +113,12 @@ func (l Limits) Validate() error {
 	check(l.ExportBytesMax > 0, "ExportBytesMax is %d, want more than 0", l.ExportBytesMax)
 	check(l.LogBytesMax > 0, "LogBytesMax is %d, want more than 0", l.LogBytesMax)
 	check(l.EventBytesMax > 0, "EventBytesMax is %d, want more than 0", l.EventBytesMax)
+	check(l.FuelCommandMax > 0 && l.FuelCommandMax <= fuelCeiling, "FuelCommandMax is %d, want 1 to %d", l.FuelCommandMax, int64(fuelCeiling))
+	check(l.FuelEntryMax >= l.FuelCommandMax && l.FuelEntryMax <= 2*fuelCeiling,
+		"FuelEntryMax is %d, want FuelCommandMax (%d) to %d", l.FuelEntryMax, l.FuelCommandMax, int64(2*fuelCeiling))
+	check(l.FuelBase > 0 && l.FuelBase <= fuelCeiling, "FuelBase is %d, want 1 to %d", l.FuelBase, int64(fuelCeiling))
+	check(l.FuelPerByte > 0 && l.FuelPerByte <= fuelPerByteCeiling, "FuelPerByte is %d, want 1 to %d", l.FuelPerByte, fuelPerByteCeiling)
+	check(l.StackBytesMax >= stackBytesFloor && l.StackBytesMax <= stackBytesCeiling,
+		"StackBytesMax is %d, want %d to %d", l.StackBytesMax, stackBytesFloor, stackBytesCeiling)
 	return errors.Join(problems...)
 }

@@ -29,6 +29,7 @@ func (i *Instance) Query(ctx context.Context, query []byte) (Result, error) {
 		return Result{}, err
 	}
 	r.host.begin(r.host.moment, domainQuery, 0)
+	i.fillByMemory(r)
 	result, err := i.ask(r, query)
 	i.logOutput(r)
 	var f *fault
@@ -76,6 +77,12 @@ func (i *Instance) refresh(ctx context.Context) (*guest, error) {
 	}
 	i.stale = false
 	return i.reader, nil
+}
+
+// fillByMemory gives the reader what its memory allows.
+func (i *Instance) fillByMemory(r *guest) {
+	l := i.config.Limits
+	r.host.meter.fill(l.callFuel(int64(r.memory.Size())), l.StackBytesMax)
 }
 
 // finish turns what a streaming export returned into an error.

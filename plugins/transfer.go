@@ -24,6 +24,7 @@ func (i *Instance) Export(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	r.host.begin(r.host.moment, domainSnapshot, 0)
+	i.fillByMemory(r)
 	r.host.sink, r.host.left, r.host.stream = w, i.config.Limits.ExportBytesMax, nil
 	err = finish(r, abi.ExportSnapshot, r.call(r.snapshot))
 	r.host.sink = nil
@@ -56,6 +57,8 @@ func (i *Instance) Import(ctx context.Context, at Moment, r io.Reader, fromVersi
 	g := i.live
 	i.stale = true
 	g.host.begin(at, domainRestore, 0)
+	l := i.config.Limits
+	g.host.meter.fill(l.callFuel(l.MemoryBytesMax), l.StackBytesMax)
 	g.host.source, g.host.stream, g.host.left = r, nil, 0
 	err := finish(g, abi.ExportRestore, g.call(g.restore, uint64(fromVersion)))
 	g.host.source = nil

@@ -147,12 +147,14 @@ func wasiWrite(h *host, s []uint64) uint32 {
 	if count > iovecsMax {
 		return abi.ErrnoInval
 	}
+	h.charge(count * abi.IovecBytes)
 	list, ok := h.memory.Read(vectors, count*abi.IovecBytes)
 	if !ok {
 		return abi.ErrnoFault
 	}
 	written := uint64(0)
 	for ; len(list) > 0; list = list[abi.IovecBytes:] {
+		h.charge(binary.LittleEndian.Uint32(list[4:]))
 		data, ok := h.memory.Read(binary.LittleEndian.Uint32(list), binary.LittleEndian.Uint32(list[4:]))
 		if !ok {
 			return abi.ErrnoFault
@@ -169,6 +171,7 @@ func wasiWrite(h *host, s []uint64) uint32 {
 }
 
 func wasiRandom(h *host, s []uint64) uint32 {
+	h.charge(uint32(s[1]))
 	b, ok := h.memory.Read(uint32(s[0]), uint32(s[1]))
 	if !ok {
 		return abi.ErrnoFault

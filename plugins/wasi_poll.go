@@ -19,6 +19,7 @@ func wasiPoll(h *host, s []uint64) uint32 {
 	if count == 0 || count > subscriptionsMax {
 		return abi.ErrnoInval
 	}
+	h.charge(count * (abi.SubscriptionBytes + abi.EventBytes))
 	in, ok := h.memory.Read(uint32(s[0]), count*abi.SubscriptionBytes)
 	if !ok {
 		return abi.ErrnoFault

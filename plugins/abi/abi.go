@@ -6,8 +6,9 @@ const Version = 1
 
 // HostVersion counts changes of what a guest can observe of its host: the
 // random stream, the WASI answers, the rounding of time. Replicas of one
-// machine must run the same HostVersion.
-const HostVersion = 1
+// machine must run the same HostVersion. 2 charges fuel for what its functions
+// read and write.
+const HostVersion = 2
 
 // ImportModule is the namespace of the host functions of this ABI.
 const ImportModule = "wraft"
@@ -54,6 +55,12 @@ const (
 	// its memory, a wrong count, a reserved status); its effects were rolled
 	// back.
 	StatusMalformed int32 = -3
+	// StatusFuel: the call spent more fuel than it may; its effects were rolled
+	// back.
+	StatusFuel int32 = -4
+	// StatusStack: the call needed more stack than it may; its effects were
+	// rolled back.
+	StatusStack int32 = -5
 )
 
 // Answers of the streaming imports snapshot_write and restore_read.
@@ -82,6 +89,3 @@ const (
 	// ResultHeaderBytes is the i32 status and u32 length before each result.
 	ResultHeaderBytes = 8
 )
-
-// FuelUnlimited is the answer of the import fuel while execution isn't metered.
-const FuelUnlimited int64 = 1<<63 - 1

@@ -1,16 +1,26 @@
-// Package instrument rewrites a WebAssembly binary so that its host can hold
-// and restore all of its state.
+// Package instrument rewrites a WebAssembly binary so that it can be metered,
+// computes the same on every processor, and shows its host all of its state.
 //
 // It is not a validator: it takes a binary that package wasm has read and
 // admitted, and it knows nothing of any engine.
 //
-// The mental model: one pass copies the binary section by section. Nothing is
-// inserted that would shift an index, so no instruction has to change its
-// operands. Three things differ afterwards. Every mutable global is exported
-// under a reserved name, since an image of memory alone is not the machine's
-// state (C keeps its stack pointer in a global). data.drop does nothing, since
-// a dropped segment would be state that no image holds. Custom sections are
-// gone: engines parse names and debug data, which nobody has checked.
+// The mental model: one pass copies the binary section by section. Whatever is
+// added stands behind what was there (types, globals, exports, locals of a
+// function), so no index shifts and no instruction changes its operands. Bodies
+// are walked twice: the first walk plans, the second copies each instruction and
+// asks the concerns of the pass what belongs before and after it:
+//
+//   - fuel.go charges fuel for what is about to run, and stops a call that has
+//     spent all of it (costs.go says what things cost);
+//   - stack.go counts frames, so that deep recursion ends at the same depth
+//     everywhere;
+//   - nan.go gives every NaN the same bits.
+//
+// Every mutable global is exported under a reserved name, since an image of
+// memory alone is not the machine's state (C keeps its stack pointer in a
+// global). data.drop is left out, since a dropped segment would be state that no
+// image holds. Custom sections are gone: engines parse names and debug data,
+// which nobody has checked.
 //
 // The output is a function of the input alone. It is the artefact that
 // replicas must agree on, so Version counts every change of the pass.

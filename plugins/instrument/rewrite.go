@@ -1,7 +1,9 @@
 package instrument
 
 import (
+	"encoding/binary"
 	"errors"
+	"slices"
 	"strconv"
 
 	"github.com/wraft/wraft/plugins/abi"
@@ -10,14 +12,22 @@ import (
 
 // Version counts changes of the pass. Replicas that run binaries of different
 // versions do not run the same machine.
-const Version = 1
+const Version = 2
+
+// Names under which the pass exports the globals that it adds.
+const (
+	// FuelExport is an i64: what a call may still spend. The host sets it before
+	// a call. A call that leaves it below zero is out of fuel, however it ended.
+	FuelExport = abi.ReservedPrefix + "fuel"
+	// StackExport is an i64: how many bytes of stack a call may still claim. The
+	// host sets it before a call. A call that trapped and leaves it below zero
+	// has exhausted its stack.
+	StackExport = abi.ReservedPrefix + "stack"
+)
 
 // ErrNoExports is returned for a binary without an export section. The caller
 // should have refused it: such a module cannot be a machine.
 var ErrNoExports = errors.New("instrument: the module exports nothing")
-
-// opNop is the instruction that stands in for each byte of a data.drop.
-const opNop = 0x01
 
 // Global is a mutable global and the name under which it is now exported.
 type Global struct {
@@ -28,7 +38,9 @@ type Global struct {
 // Output is a rewritten binary.
 type Output struct {
 	Binary []byte
-	// Globals are all mutable globals, in the order of their indexes.
+	// Globals are all mutable globals of the module itself, in the order of
+	// their indexes. FuelExport and StackExport are not among them: the host sets
+	// those before each call, so they are no state.
 	Globals []Global
 }
 
@@ -38,63 +50,142 @@ func Rewrite(binary []byte, m *wasm.Module) (*Output, error) {
 	if m.ExportItems == (wasm.Span{}) {
 		return nil, ErrNoExports
 	}
-	out := &Output{Binary: make([]byte, 0, len(binary)+len(m.Globals)*exportBytesMax)}
-	out.Binary = append(out.Binary, binary[:wasm.HeaderBytes]...)
+	p := newPass(binary, m)
+	p.out = append(p.out, binary[:wasm.HeaderBytes]...)
 	for _, s := range m.Sections {
-		switch s.ID {
-		case wasm.SectionCustom:
-		case wasm.SectionExport:
-			out.exports(binary, m)
-		case wasm.SectionCode:
-			out.code(binary, s, m.DataDrops)
-		default:
-			out.Binary = append(out.Binary, binary[s.Whole.Start:s.Whole.End]...)
+		if s.ID == wasm.SectionExport && !p.hasGlobals {
+			p.section(wasm.SectionGlobal, addedGlobals(nil, 0))
 		}
+		p.rewriteSection(s)
 	}
-	return out, nil
+	return &Output{Binary: p.out, Globals: p.globals}, nil
 }
 
-// exportBytesMax bounds what one added export takes: name, kind and index.
-const exportBytesMax = 32
+// pass is one run over a binary.
+type pass struct {
+	binary     []byte
+	module     *wasm.Module
+	out        []byte
+	globals    []Global
+	hasGlobals bool
+	// fuel and stack are the indexes of the added globals.
+	fuel, stack uint32
+	// results are the lists of results that need a type of their own as the
+	// type of a block: their types are added behind the module's.
+	results [][]abi.ValueType
+}
+
+// growthShare is the part of a binary by which it usually grows.
+const growthShare = 2
+
+func newPass(binary []byte, m *wasm.Module) *pass {
+	p := &pass{binary: binary, module: m, out: make([]byte, 0, len(binary)+len(binary)/growthShare)}
+	p.fuel = uint32(len(m.Globals))
+	p.stack = p.fuel + 1
+	for _, s := range m.Sections {
+		p.hasGlobals = p.hasGlobals || s.ID == wasm.SectionGlobal
+	}
+	for n, b := range m.Bodies {
+		if rs := m.OwnType(n).Results; b.Calls && len(rs) > 1 && p.resultsIndex(rs) < 0 {
+			p.results = append(p.results, rs)
+		}
+	}
+	return p
+}
+
+func (p *pass) resultsIndex(rs []abi.ValueType) int {
+	return slices.IndexFunc(p.results, func(have []abi.ValueType) bool { return slices.Equal(have, rs) })
+}
+
+func (p *pass) rewriteSection(s wasm.Section) {
+	switch s.ID {
+	case wasm.SectionCustom:
+	case wasm.SectionType:
+		p.section(s.ID, p.types(s))
+	case wasm.SectionGlobal:
+		n, items := p.items(s)
+		p.section(s.ID, addedGlobals(items, n))
+	case wasm.SectionExport:
+		p.section(s.ID, p.exports())
+	case wasm.SectionCode:
+		p.section(s.ID, p.code())
+	default:
+		p.out = append(p.out, p.binary[s.Whole.Start:s.Whole.End]...)
+	}
+}
+
+func (p *pass) section(id wasm.SectionID, body []byte) {
+	p.out = append(p.out, byte(id))
+	p.out = appendUnsigned(p.out, uint64(len(body)))
+	p.out = append(p.out, body...)
+}
+
+// items splits the body of a section into its count and what follows.
+func (p *pass) items(s wasm.Section) (count int, items []byte) {
+	body := p.binary[s.Body.Start:s.Body.End]
+	n, size := binary.Uvarint(body)
+	return int(n), body[size:]
+}
+
+// types copies the types and adds those of blocks with several results.
+func (p *pass) types(s wasm.Section) []byte {
+	n, items := p.items(s)
+	body := appendUnsigned(nil, uint64(n+len(p.results)))
+	body = append(body, items...)
+	for _, rs := range p.results {
+		body = append(body, typeFunction, 0) // no parameters
+		body = appendUnsigned(body, uint64(len(rs)))
+		for _, t := range rs {
+			body = append(body, byte(t))
+		}
+	}
+	return body
+}
+
+const typeFunction = 0x60
+
+// addedGlobals are n encoded globals and the fuel and the stack behind them,
+// both of them zero: code that the host has not given a budget doesn't run.
+func addedGlobals(items []byte, n int) []byte {
+	const mutable = 1
+	body := appendUnsigned(nil, uint64(n)+2)
+	body = append(body, items...)
+	for range 2 {
+		body = append(body, byte(abi.I64), mutable, byte(wasm.OpI64Const), 0, byte(wasm.OpEnd))
+	}
+	return body
+}
 
 // exports copies the items of the export section and adds the globals.
-func (o *Output) exports(binary []byte, m *wasm.Module) {
+func (p *pass) exports() []byte {
+	m := p.module
 	var added []byte
-	for i, g := range m.Globals {
-		if !g.Mutable {
-			continue
-		}
-		name := abi.ReservedPrefix + "global." + strconv.Itoa(i)
+	add := func(name string, index uint32) {
 		added = appendUnsigned(added, uint64(len(name)))
 		added = append(added, name...)
 		added = append(added, wasm.KindGlobal)
-		added = appendUnsigned(added, uint64(i))
-		o.Globals = append(o.Globals, Global{Name: name, Type: g.Type})
+		added = appendUnsigned(added, uint64(index))
 	}
-	body := appendUnsigned(nil, uint64(len(m.Exports)+len(o.Globals)))
-	body = append(body, binary[m.ExportItems.Start:m.ExportItems.End]...)
-	body = append(body, added...)
-	o.Binary = append(o.Binary, byte(wasm.SectionExport))
-	o.Binary = appendUnsigned(o.Binary, uint64(len(body)))
-	o.Binary = append(o.Binary, body...)
-}
-
-// code copies the code section with each data.drop turned into nops.
-func (o *Output) code(binary []byte, s wasm.Section, drops []wasm.Span) {
-	shift := len(o.Binary) - s.Whole.Start
-	o.Binary = append(o.Binary, binary[s.Whole.Start:s.Whole.End]...)
-	for _, d := range drops {
-		for at := d.Start; at < d.End; at++ {
-			o.Binary[at+shift] = opNop
+	for i, g := range m.Globals {
+		if g.Mutable {
+			name := abi.ReservedPrefix + "global." + strconv.Itoa(i)
+			add(name, uint32(i))
+			p.globals = append(p.globals, Global{Name: name, Type: g.Type})
 		}
 	}
+	add(FuelExport, p.fuel)
+	add(StackExport, p.stack)
+	body := appendUnsigned(nil, uint64(len(m.Exports)+len(p.globals)+2))
+	body = append(body, p.binary[m.ExportItems.Start:m.ExportItems.End]...)
+	return append(body, added...)
 }
 
-// appendUnsigned appends an unsigned LEB128 number.
-func appendUnsigned(b []byte, v uint64) []byte {
-	for v >= 0x80 {
-		b = append(b, byte(v)|0x80)
-		v >>= 7
+// code rewrites every body.
+func (p *pass) code() []byte {
+	section := appendUnsigned(make([]byte, 0, len(p.out)), uint64(len(p.module.Bodies)))
+	f := &function{pass: p}
+	for n := range p.module.Bodies {
+		section = f.rewrite(section, n)
 	}
-	return append(b, byte(v))
+	return section
 }

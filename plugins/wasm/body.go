@@ -7,7 +7,8 @@ func (m *Module) readCode(r *reader) {
 		r.malformed("%d function bodies for %d functions", n, len(m.functions))
 	}
 	section := r.end
-	b := &body{module: m, reader: r}
+	b := &body{module: m, reader: r, globals: map[uint32]struct{}{}}
+	m.Bodies = make([]Body, 0, n)
 	for i := 0; i < n && r.ok(); i++ {
 		r.function = len(m.Imports) + i
 		size := r.u32("the size of a function body")
@@ -32,19 +33,29 @@ func (m *Module) readCode(r *reader) {
 type body struct {
 	module  *Module
 	reader  *reader
-	loops   []bool // open blocks, the body's own included: is it a loop?
-	open    int    // how many of them are loops
+	open    []block // open blocks, the body's own included
+	loops   int     // how many of them are loops
 	deepest int
+	globals map[uint32]struct{} // mutable ones that the function names
 	shape   shape
 	brTotal int // over all bodies
 	locals  int // over all bodies
 }
 
+// block is an open block, and what had been counted when it was opened.
+type block struct {
+	loop                       bool
+	uses, sets, calls, globals int
+}
+
 func (b *body) walk(index, size int) {
 	r, m := b.reader, b.module
-	b.loops, b.open, b.deepest, b.shape = append(b.loops[:0], false), 0, 1, shape{}
-	b.shape.locals = b.readLocals(len(m.types[m.functions[index]].Params))
-	for r.ok() && len(b.loops) > 0 {
+	b.open, b.loops, b.deepest, b.shape = append(b.open[:0], block{}), 0, 1, shape{}
+	clear(b.globals)
+	code := Body{Whole: Span{r.pos, r.end}}
+	b.readLocals(&code, len(m.types[m.functions[index]].Params))
+	code.Code = Span{r.pos, r.end}
+	for r.ok() && len(b.open) > 0 {
 		b.instruction()
 	}
 	if r.ok() && r.pos != r.end {
@@ -56,16 +67,21 @@ func (b *body) walk(index, size int) {
 	s.NestingMax = max(s.NestingMax, b.deepest)
 	s.BrTargetsBody = max(s.BrTargetsBody, b.shape.targets)
 	s.BrTargetsTotal = b.brTotal
-	m.chargeBody(r, b.shape)
+	b.shape.globals, b.shape.reloads = len(b.globals), m.mutableGlobals()
+	code.Calls, code.CompileCost = b.shape.calls > 0, b.shape.compileCost()
+	code.InstrumentedCost = m.chargeBody(r, b.shape.instrumented())
+	code.FrameBytes = m.chargeFrame(r, m.types[m.functions[index]], b.shape)
+	m.Bodies = append(m.Bodies, code)
 }
 
 // readLocals reads the declarations of locals, which are run-length encoded
 // and therefore the cheapest bomb of all.
-func (b *body) readLocals(params int) int {
+func (b *body) readLocals(code *Body, params int) {
 	r := b.reader
-	groups := r.count(localsMax, "groups of locals", "localsMax")
+	code.GroupCount = r.count(localsMax, "groups of locals", "localsMax")
+	code.Groups.Start = r.pos
 	n := uint64(params)
-	for i := 0; i < groups && r.ok(); i++ {
+	for i := 0; i < code.GroupCount && r.ok(); i++ {
 		n += uint64(r.u32("a number of locals"))
 		r.valueType()
 		if n > localsMax {
@@ -75,153 +91,132 @@ func (b *body) readLocals(params int) int {
 	if b.locals += int(n); r.ok() && b.locals > localsTotalMax {
 		r.refuse(overLimit("too many locals in all functions", uint64(b.locals), localsTotalMax, "localsTotalMax"))
 	}
-	return int(n)
+	code.Groups.End, code.Locals, b.shape.locals = r.pos, int(n), int(n)
 }
 
 func (b *body) instruction() {
 	r := b.reader
-	start := r.pos
-	op := r.byte("a function body")
+	in := r.instruction()
 	if !r.ok() {
 		return
 	}
-	switch op {
-	case opBlock, opLoop, opIf:
-		b.enter(op == opLoop)
-	case opEnd:
+	switch in.Op {
+	case OpBlock, OpLoop, OpIf:
+		b.enter(in)
+	case OpElse:
+		b.shape.segments++
+	case OpEnd:
 		b.leave()
-	}
-	kind := opcodes[op]
-	if kind == notOffered {
-		r.pos = start
-		r.refuseOpcode(op)
-		return
-	}
-	if kind == immPrefix {
-		b.prefixedInstruction(start)
-		return
-	}
-	b.operands(kind)
-	if op == opBr || op == opBrIf {
+	case OpBr, OpBrIf:
 		b.shape.targets++
+		b.shape.segments++
+	case OpBrTable:
+		b.brTable(in)
+	case OpReturn:
+		b.shape.returns++
+	case OpCall, OpCallIndirect:
+		b.call(in)
+	case OpLocalSet, OpLocalTee:
+		b.shape.uses++
+		b.shape.sets++
+	case OpLocalGet:
+		b.shape.uses++
+	case OpGlobalGet, OpGlobalSet:
+		b.global(in)
+	case OpMemoryFill, OpMemoryCopy, OpMemoryInit:
+		b.shape.bulks++
 	}
+	b.shape.values += int64(valuesOf[in.Op])
 }
 
-func (b *body) enter(loop bool) {
-	b.loops = append(b.loops, loop)
-	b.shape.blocks++
-	if loop {
-		b.open++
-		b.shape.loopDepth = max(b.shape.loopDepth, b.open)
+func (b *body) enter(in Instruction) {
+	s := &b.shape
+	b.open = append(b.open, block{loop: in.Op == OpLoop, uses: s.uses, sets: s.sets, calls: s.calls, globals: s.globalUses})
+	s.segments++
+	switch in.Op {
+	case OpLoop:
+		b.loops++
+		s.loops++
+		s.loopDepth = max(s.loopDepth, b.loops)
+	case OpIf:
+		s.ifs++
+	default:
+		s.blocks++
 	}
-	b.deepest = max(b.deepest, len(b.loops))
-	if len(b.loops) > nestingMax {
-		b.reader.refuse(overLimit("blocks are nested too deeply", uint64(len(b.loops)), nestingMax, "nestingMax"))
+	b.deepest = max(b.deepest, len(b.open))
+	if len(b.open) > nestingMax {
+		b.reader.refuse(overLimit("blocks are nested too deeply", uint64(len(b.open)), nestingMax, "nestingMax"))
+	}
+	if in.Block >= 0 {
+		sig, _ := b.module.typeAt(b.reader, uint32(in.Block))
+		s.values += int64(len(sig.Params) + len(sig.Results))
+	} else if in.Block != blockEmpty {
+		s.values++
 	}
 }
 
 func (b *body) leave() {
-	last := len(b.loops) - 1
-	if b.loops[last] {
-		b.open--
+	last := len(b.open) - 1
+	left := b.open[last]
+	if left.loop {
+		b.loops--
 	}
-	b.loops = b.loops[:last]
+	b.open = b.open[:last]
+	b.join(left)
 }
 
-func (b *body) prefixedInstruction(start int) {
-	r := b.reader
-	sub := r.u32("an instruction")
-	if !r.ok() {
-		return
+// join counts the values that the engine may need where paths through a block
+// meet: one for each variable that may differ between them. At the head of a
+// loop those are all it uses, since the engine doesn't yet know what comes
+// around; at an end, those it sets. Mutable globals and the place of the memory
+// are variables too, and a call may change them.
+func (b *body) join(left block) {
+	s := &b.shape
+	locals := s.sets - left.sets
+	if left.loop {
+		locals = s.uses - left.uses
 	}
-	if sub >= uint32(len(prefixed)) || prefixed[sub] == notOffered {
-		r.pos = start
-		r.refusePrefixed(sub)
-		return
+	n := min(s.locals, locals) + min(len(b.globals), s.globalUses-left.globals) + instrumentedGlobals
+	if s.calls > left.calls {
+		n = n + len(b.globals) + memoryVariables
 	}
-	b.operands(prefixed[sub])
-	if sub == opDataDrop && r.ok() {
-		b.module.DataDrops = append(b.module.DataDrops, Span{start, r.pos})
-	}
+	s.values += int64(n)
 }
 
-// operands skips what follows an opcode. Most numbers are indexes and types
-// whose meaning the engine's validation checks.
-func (b *body) operands(kind immediate) {
-	r := b.reader
-	switch kind {
-	case immBlock:
-		b.blockType()
-	case immIndex:
-		r.u32("an index")
-	case immTwoIndexes, immMemory:
-		r.u32("an operand")
-		r.u32("an operand")
-	case immBrTable:
-		b.brTable()
-	case immI32:
-		r.signed(32, "a constant")
-	case immI64:
-		r.signed(64, "a constant")
-	case immF32:
-		r.skip(4, "a constant")
-	case immF64:
-		r.skip(8, "a constant")
-	case immZero:
-		b.zero()
-	case immTwoZeros:
-		b.zero()
-		b.zero()
-	case immIndexAndZero:
-		r.u32("an index")
-		b.zero()
-	case immSelect:
-		if n := r.count(1, "types of select", "one"); n == 1 {
-			r.valueType()
+// call counts a call and its results.
+func (b *body) call(in Instruction) {
+	s := &b.shape
+	s.calls++
+	results := 0
+	if in.Op == OpCallIndirect {
+		if sig, ok := b.module.typeAt(b.reader, in.Index); ok {
+			results = len(sig.Results)
 		}
-	case immReference:
-		r.referenceType()
+	} else if sig, ok := b.module.FunctionType(in.Index); ok {
+		results = len(sig.Results)
 	}
+	s.values += int64(results + memoryVariables)
 }
 
-func (b *body) zero() {
-	if v := b.reader.byte("a memory index"); v != 0 {
-		b.reader.malformed("memory %d does not exist", v)
-	}
-}
-
-// blockType reads empty (-64), a value type (negative) or a type index.
-func (b *body) blockType() {
-	r := b.reader
-	if !r.ok() || r.pos >= r.end {
-		r.byte("a block type")
-		return
-	}
-	if next := r.bytes[r.pos]; next == 0x40 {
-		r.pos++
-	} else if next >= 0x60 && next < 0x80 {
-		r.valueType()
-	} else if t := r.signed(33, "a block type"); t >= 0 {
-		b.module.typeAt(r, uint32(t))
-	} else {
-		r.malformed("unknown block type %d", t)
+// global remembers which mutable globals the function touches.
+func (b *body) global(in Instruction) {
+	b.shape.globalUses++
+	if int64(in.Index) < int64(len(b.module.Globals)) && b.module.Globals[in.Index].Mutable {
+		b.globals[in.Index] = struct{}{}
 	}
 }
 
 // brTable bounds the targets of one table, of one body and of the module, and
 // checks that each names an open block.
-func (b *body) brTable() {
+func (b *body) brTable(in Instruction) {
 	r := b.reader
-	n := r.count(brTargetsMax, "br_table targets", "brTargetsMax")
-	for i := 0; i <= n && r.ok(); i++ {
-		if label := r.u32("a br_table target"); r.ok() && int64(label) >= int64(len(b.loops)) {
-			r.malformed("br_table target %d outside of %d blocks", label, len(b.loops))
-		}
+	if int64(in.Index) >= int64(len(b.open)) {
+		r.malformed("br_table target %d outside of %d blocks", in.Index, len(b.open))
 	}
 	s := &b.module.Stats
-	s.BrTargetsMax = max(s.BrTargetsMax, n)
-	b.shape.targets += n
-	b.brTotal += n
+	s.BrTargetsMax = max(s.BrTargetsMax, in.Targets)
+	b.shape.targets += in.Targets
+	b.brTotal += in.Targets
 	if b.shape.targets > brTargetsBodyMax {
 		r.refuse(overLimit("too many br_table targets in a function", uint64(b.shape.targets), brTargetsBodyMax, "brTargetsBodyMax"))
 	}

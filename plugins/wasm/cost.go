@@ -11,7 +11,11 @@ package wasm
 //   - each local may need a value at each join of control flow
 //     (1,000 locals, 2,000 joins: 9 s and 0.9 GB);
 //   - and inside nested loops those values are revisited once per level
-//     (100 locals, 1,000 nested loops: 48 s).
+//     (100 locals, 1,000 nested loops: 48 s);
+//   - every mutable global of the module is read again after each call, needed
+//     or not (4,096 globals, 4,000 calls: 22 s and 2.7 GB);
+//   - an if is two blocks, and so is the head of a loop; memory.fill is a loop
+//     of the engine's own (2,000 of them with their checks: 5 s).
 //
 // The largest honest function met (Go's standard library with 1,600 resume
 // points) stays below a tenth of costBodyMax.
@@ -20,42 +24,86 @@ const (
 	costTotalMax = 1_000_000_000
 
 	costPerLocal     = 60
+	costPerReload    = 20
 	costPerLoopLevel = 7
 	costTargetShare  = 100
 )
 
-// shape is what the estimate needs of one function.
+// What instrumentation adds to a function at most (package instrument, whose
+// tests hold it to this): the fuel and the stack budget, which an engine keeps
+// as it keeps locals; four locals of its own; a block around the body; a check
+// at its entry, at each loop and before each bulk operation, which is an if.
+// Each return becomes a branch.
+const (
+	instrumentedGlobals = 2
+	instrumentedLocals  = 4
+	instrumentedBlocks  = 1
+	instrumentedChecks  = 1
+
+	blocksPerIf   = 2
+	blocksPerLoop = 2
+	blocksPerBulk = 3
+)
+
+// shape is what the estimates need of one function as it was written.
 type shape struct {
-	locals    int
-	blocks    int // block, loop and if
+	locals    int // parameters included
+	blocks    int // without loops and ifs
+	loops     int
+	ifs       int
 	targets   int // branch targets
 	loopDepth int // loops within loops
+	returns   int
+	bulks     int // memory.fill, copy and init
+	calls     int
+	globals   int // mutable ones that the function names
+	reloads   int // mutable ones of the module, all of which a call may change
+
+	segments   int   // places from which fuel is charged
+	uses, sets int   // instructions that use a local, and those that set one
+	globalUses int   // instructions that use a global
+	values     int64 // that may need a place in the frame
 }
 
+// instrumented is the shape of the function after instrumentation.
+func (s shape) instrumented() shape {
+	s.locals += instrumentedLocals
+	s.globals += instrumentedGlobals
+	s.reloads += instrumentedGlobals
+	s.blocks += instrumentedBlocks
+	s.ifs += s.loops + s.bulks + instrumentedChecks
+	s.targets += s.returns
+	return s
+}
+
+// compileCost estimates the engine's work on a function of this shape.
 func (s shape) compileCost() int64 {
-	blocks, targets, locals := int64(s.blocks), int64(s.targets), int64(s.locals)
+	blocks := int64(s.blocks + s.loops*blocksPerLoop + s.ifs*blocksPerIf + s.bulks*blocksPerBulk)
+	targets, variables := int64(s.targets), int64(s.locals+s.globals)
 	return blocks*(blocks+targets) + targets*targets/costTargetShare +
-		locals*blocks*(costPerLocal+costPerLoopLevel*int64(s.loopDepth))
+		variables*blocks*(costPerLocal+costPerLoopLevel*int64(s.loopDepth)) +
+		int64(s.calls)*int64(s.reloads)*costPerReload
 }
 
 // chargeBody adds a function's estimate and refuses what would take too long.
-func (m *Module) chargeBody(r *reader, s shape) {
+func (m *Module) chargeBody(r *reader, s shape) int64 {
 	cost := s.compileCost()
 	m.Stats.CompileCost += cost
 	m.Stats.CompileCostBody = max(m.Stats.CompileCostBody, cost)
 	why, got, limit, name := "", cost, int64(costBodyMax), "costBodyMax"
 	switch {
 	case !r.ok():
-		return
+		return cost
 	case cost > costBodyMax:
 		why = "the function would take too long to compile, in units of cost"
 	case m.Stats.CompileCost > costTotalMax:
 		why = "the module would take too long to compile, in units of cost"
 		got, limit, name = m.Stats.CompileCost, costTotalMax, "costTotalMax"
 	default:
-		return
+		return cost
 	}
 	f := overLimit(why, uint64(got), uint64(limit), name)
 	f.Hint = "split large functions, or turn inlining and unrolling down"
 	r.refuse(f)
+	return cost
 }

@@ -75,8 +75,8 @@ type Module struct {
 	// ExportItems spans the items of the export section without their count;
 	// both ends are 0 when there is no such section.
 	ExportItems Span
-	// DataDrops are the data.drop instructions, in order.
-	DataDrops []Span
+	// Bodies are the module's own functions, in order of their indexes.
+	Bodies []Body
 	// MemoryPages is the initial size of the memory in pages of 64 KiB.
 	MemoryPages uint32
 	// Stats are sizes that help to choose limits.
@@ -100,10 +100,12 @@ type Stats struct {
 	BrTargetsMax   int
 	BrTargetsBody  int
 	BrTargetsTotal int
-	// CompileCost estimates the engine's work, over all functions and for the
-	// dearest one; cost.go says in which units.
+	// CompileCost estimates the engine's work on the instrumented module, over
+	// all functions and for the dearest one; cost.go says in which units.
 	CompileCost     int64
 	CompileCostBody int64
+	// FrameBytesMax is the greatest FrameBytes of a Body.
+	FrameBytesMax int64
 }
 
 // FunctionType returns the type of the function with the given index, imports
@@ -118,6 +120,23 @@ func (m *Module) FunctionType(index uint32) (sig abi.Signature, ok bool) {
 		return abi.Signature{}, false
 	}
 	return m.types[m.functions[n]], true
+}
+
+// OwnType returns the type of the module's own function with the given number,
+// imports not counted: that of Bodies[n].
+func (m *Module) OwnType(n int) abi.Signature { return m.types[m.functions[n]] }
+
+// Types is the number of function types.
+func (m *Module) Types() int { return len(m.types) }
+
+// mutableGlobals counts them.
+func (m *Module) mutableGlobals() (n int) {
+	for _, g := range m.Globals {
+		if g.Mutable {
+			n++
+		}
+	}
+	return n
 }
 
 // Export returns the export with the given name.

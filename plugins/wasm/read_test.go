@@ -3,6 +3,7 @@ package wasm_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -218,8 +219,15 @@ func TestTableOfContents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(m.DataDrops) != 1 || !bytes.Equal(binary[m.DataDrops[0].Start:m.DataDrops[0].End], []byte{0xfc, 9, 0}) {
-		t.Errorf("data.drop at %v", m.DataDrops)
+	var ops []wasm.Opcode
+	for in := range m.Bodies[0].Instructions(binary) {
+		ops = append(ops, in.Op)
+		if in.Op == wasm.OpDataDrop && !bytes.Equal(binary[in.Span.Start:in.Span.End], []byte{0xfc, 9, 0}) {
+			t.Errorf("data.drop at %v", in.Span)
+		}
+	}
+	if want := []wasm.Opcode{wasm.OpDataDrop, wasm.OpUnreachable, wasm.OpEnd}; !slices.Equal(ops, want) {
+		t.Errorf("instructions %v, want %v", ops, want)
 	}
 	e, ok := m.Export("wraft_apply")
 	sig, known := m.FunctionType(e.Index)

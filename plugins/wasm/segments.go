@@ -6,27 +6,27 @@ import "github.com/wraft/wraft/plugins/abi"
 // end. value and known are set for i32.const, which is what offsets use.
 func (r *reader) constant(want abi.ValueType) (value int32, known bool) {
 	got := abi.ValueType(0)
-	switch op := r.byte("a constant"); op {
-	case opI32Const:
+	switch op := Opcode(r.byte("a constant")); op {
+	case OpI32Const:
 		value, known, got = int32(r.signed(32, "a constant")), true, abi.I32
-	case opI64Const:
+	case OpI64Const:
 		r.signed(64, "a constant")
 		got = abi.I64
-	case opF32Const:
+	case OpF32Const:
 		r.skip(4, "a constant")
 		got = abi.F32
-	case opF64Const:
+	case OpF64Const:
 		r.skip(8, "a constant")
 		got = abi.F64
-	case opRefNull:
+	case OpRefNull:
 		got = r.valueType()
-	case opRefFunc:
+	case OpRefFunc:
 		r.u32("a function index")
 		got = refFunc
 	default:
 		r.feature("a constant expression with imported globals or arithmetic", "build without extended constant expressions and position-independent code")
 	}
-	if end := r.byte("a constant's end"); r.ok() && end != opEnd {
+	if end := r.byte("a constant's end"); r.ok() && end != byte(OpEnd) {
 		r.feature("a constant expression of several instructions", "build without extended constant expressions")
 	}
 	if r.ok() && got != want {

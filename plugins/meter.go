@@ -1,0 +1,66 @@
+package plugins
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/tetratelabs/wazero/api"
+)
+
+// meter holds what one call into a guest may spend. The instrumented module
+// counts both budgets down in globals of its own (package instrument); the host
+// fills them before a call and judges by them afterwards. They are no state:
+// nothing of one call's budget is left to the next.
+type meter struct {
+	fuel, stack api.MutableGlobal
+
+	budget int64 // fuel of this call
+	frames int64 // bytes of stack of this call
+}
+
+// fill sets both budgets.
+func (m *meter) fill(fuel, stack int64) {
+	m.budget, m.frames = fuel, stack
+	m.fuel.Set(uint64(fuel))
+	m.stack.Set(uint64(stack))
+}
+
+// left is the fuel that is left, at least 0.
+func (m *meter) left() int64 { return max(0, int64(m.fuel.Get())) }
+
+// empty reports that more was spent than there was.
+func (m *meter) empty() bool { return int64(m.fuel.Get()) < 0 }
+
+// exhausted reports that more stack was claimed than there was. It is so only
+// after a trap: a function that returns gives its frame back.
+func (m *meter) exhausted() bool { return int64(m.stack.Get()) < 0 }
+
+// used is what was spent since fill. It may exceed the budget a little.
+func (m *meter) used() int64 { return m.budget - int64(m.fuel.Get()) }
+
+// spend takes n from the fuel and reports whether that was there.
+func (m *meter) spend(n int64) bool {
+	m.fuel.Set(m.fuel.Get() - uint64(n))
+	return !m.empty()
+}
+
+func (m *meter) outOfFuel() string {
+	return fmt.Sprintf("out of fuel: the call may spend %d", m.budget)
+}
+
+func (m *meter) outOfStack() string {
+	return fmt.Sprintf("stack exhausted: the call may claim %d bytes", m.frames)
+}
+
+// entryFuel is the budget of an encoded entry: that of its commands together,
+// up to the limit.
+func (l Limits) entryFuel(input []byte) int64 {
+	n := int64(binary.LittleEndian.Uint32(input))
+	if n > l.FuelEntryMax/l.FuelCommandMax {
+		return l.FuelEntryMax
+	}
+	return n * l.FuelCommandMax
+}
+
+// callFuel is the budget of a call that is no entry, for so many bytes of memory.
+func (l Limits) callFuel(memoryBytes int64) int64 { return l.FuelBase + l.FuelPerByte*memoryBytes }
