@@ -35,6 +35,8 @@ const (
 	CodeMachineTrapped  Code = "WRAFT-4003"
 	CodeMachineHalted   Code = "WRAFT-4004"
 	CodeMachineStarting Code = "WRAFT-4005"
+	CodeOutOfFuel       Code = "WRAFT-4006"
+	CodeStackExhausted  Code = "WRAFT-4007"
 
 	CodeNoLeader       Code = "WRAFT-5001"
 	CodeNotLeader      Code = "WRAFT-5002"

@@ -1,6 +1,7 @@
 package plugins_test
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/wraft/wraft/plugins"
@@ -13,4 +14,13 @@ func texts(results []plugins.Result) []string {
 		out[k] = fmt.Sprintf("%d %s", r.Status, r.Data)
 	}
 	return out
+}
+
+// refusedBy is the rule of a refusal.
+func refusedBy(err error) string {
+	var r *plugins.RefusedError
+	if !errors.As(err, &r) {
+		return ""
+	}
+	return r.Rule
 }

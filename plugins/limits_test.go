@@ -18,12 +18,14 @@ func TestLimitsAreValidated(t *testing.T) {
 		t.Errorf("the defaults: %v", err)
 	}
 	bad := plugins.Limits{ModuleBytesMax: -1, MemoryBytesMax: 5 << 30, CommandBytesMax: -1, EntryBytesMax: 2 << 30,
-		ResultBytesMax: -1, ExportBytesMax: -1, LogBytesMax: -1, EventBytesMax: -1}
+		ResultBytesMax: -1, ExportBytesMax: -1, LogBytesMax: -1, EventBytesMax: -1,
+		FuelCommandMax: -1, FuelEntryMax: -2, FuelBase: -1, FuelPerByte: -1, StackBytesMax: 41_000_000}
 	err := bad.Validate()
 	if err == nil {
 		t.Fatal("nothing was wrong")
 	}
-	for _, field := range []string{"ModuleBytesMax", "MemoryBytesMax", "CommandBytesMax", "EntryBytesMax", "ResultBytesMax", "ExportBytesMax", "LogBytesMax", "EventBytesMax"} {
+	for _, field := range []string{"ModuleBytesMax", "MemoryBytesMax", "CommandBytesMax", "EntryBytesMax", "ResultBytesMax", "ExportBytesMax", "LogBytesMax", "EventBytesMax",
+		"FuelCommandMax", "FuelEntryMax", "FuelBase", "FuelPerByte", "StackBytesMax"} {
 		if !strings.Contains(err.Error(), field+" is ") {
 			t.Errorf("%s is not complained about in: %v", field, err)
 		}

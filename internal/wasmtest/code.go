@@ -13,6 +13,9 @@ var (
 	Loop = []byte{0x03, 0x40}
 )
 
+// IfCode opens an if under a condition.
+func IfCode(condition []byte) []byte { return append(append([]byte(nil), condition...), If...) }
+
 // I32Const pushes a number.
 func I32Const(n int32) []byte { return append([]byte{0x41}, Signed(int64(n))...) }
 

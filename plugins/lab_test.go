@@ -1,0 +1,116 @@
+package plugins_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/wraft/wraft/plugins/instrument"
+	"github.com/wraft/wraft/plugins/wasm"
+)
+
+// specimen is a module in the bare engine, as it was written or instrumented.
+type specimen struct {
+	module api.Module
+	fuel   api.MutableGlobal // nil as it was written
+	stack  api.MutableGlobal
+}
+
+const plenty = 1 << 60
+
+// instrumented rewrites a binary.
+func instrumented(tb testing.TB, binary []byte) []byte {
+	tb.Helper()
+	m, err := wasm.Read(binary, wasm.Limits{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	out, err := instrument.Rewrite(binary, m)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return out.Binary
+}
+
+// raw starts a module in the bare engine.
+func raw(tb testing.TB, binary []byte) *specimen {
+	tb.Helper()
+	ctx := context.Background()
+	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler().WithMemoryLimitPages(64))
+	tb.Cleanup(func() {
+		if err := r.Close(ctx); err != nil {
+			tb.Error(err)
+		}
+	})
+	m, err := r.InstantiateWithConfig(ctx, binary, wazero.NewModuleConfig().WithStartFunctions())
+	if err != nil {
+		tb.Fatalf("instantiate: %v", err)
+	}
+	s := &specimen{module: m}
+	s.fuel, _ = m.ExportedGlobal(instrument.FuelExport).(api.MutableGlobal)
+	s.stack, _ = m.ExportedGlobal(instrument.StackExport).(api.MutableGlobal)
+	return s
+}
+
+// call runs an export with plenty of everything and returns its results as text,
+// or the name of its trap.
+func (s *specimen) call(name string, args ...uint64) string {
+	if s.fuel != nil {
+		s.fuel.Set(plenty)
+		s.stack.Set(plenty)
+	}
+	f := s.module.ExportedFunction(name)
+	results, err := f.Call(context.Background(), args...)
+	if err != nil {
+		first, _, _ := strings.Cut(err.Error(), "\n")
+		return first
+	}
+	var texts []string
+	for i, t := range f.Definition().ResultTypes() {
+		texts = append(texts, number(t, results[i]))
+	}
+	return strings.Join(texts, " ")
+}
+
+// number draws a value; all NaNs look alike.
+func number(t api.ValueType, v uint64) string {
+	switch {
+	case t == api.ValueTypeF32 && math.IsNaN(float64(api.DecodeF32(v))), t == api.ValueTypeF64 && math.IsNaN(api.DecodeF64(v)):
+		return "nan"
+	case t == api.ValueTypeI32 || t == api.ValueTypeF32:
+		return fmt.Sprintf("%#x", uint32(v))
+	}
+	return fmt.Sprintf("%#x", v)
+}
+
+// globals draws the exported globals by name.
+func (s *specimen) globals(names ...string) string {
+	var texts []string
+	for _, name := range names {
+		g := s.module.ExportedGlobal(name)
+		texts = append(texts, name+"="+number(g.Type(), g.Get()))
+	}
+	return strings.Join(texts, " ")
+}
+
+// sameState compares memories and globals.
+func sameState(t *testing.T, what string, a, b *specimen, globals ...string) {
+	t.Helper()
+	if x, y := a.globals(globals...), b.globals(globals...); x != y {
+		t.Fatalf("%s: globals %s as written, %s instrumented", what, x, y)
+	}
+	if a.module.Memory() == nil {
+		return
+	}
+	x, _ := a.module.Memory().Read(0, a.module.Memory().Size())
+	y, _ := b.module.Memory().Read(0, b.module.Memory().Size())
+	if !bytes.Equal(x, y) {
+		t.Fatalf("%s: memories of %d and %d bytes differ", what, len(x), len(y))
+	}
+}
