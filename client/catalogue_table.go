@@ -77,6 +77,12 @@ var catalogue = []Kind{
 	{CodeMachineStarting, "Machine starting", http.StatusServiceUnavailable, true, NotApplied, ExitNoQuorum,
 		"Retry; another node may be ready already.",
 		"The replica of the machine is still fetching its module or replaying its log on this node."},
+	{CodeOutOfFuel, "Out of fuel", http.StatusUnprocessableEntity, false, Applied, ExitRefused,
+		"Look for an endless loop in the module, or give it less to do in one command.",
+		"The machine spent more on the input than it may; what it had done was undone, on every replica alike."},
+	{CodeStackExhausted, "Stack exhausted", http.StatusUnprocessableEntity, false, Applied, ExitRefused,
+		"Look for an endless recursion in the module, or bound how deep it goes.",
+		"The module's functions called each other too deeply; what they had done was undone, on every replica alike."},
 
 	{CodeNoLeader, "No leader", http.StatusServiceUnavailable, true, NotApplied, ExitNoQuorum,
 		"Retry; if it lasts, see which nodes are down with: wraftd status",

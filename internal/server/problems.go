@@ -95,6 +95,10 @@ func statusProblem(status int32, data []byte, machine string) *client.Problem {
 	switch status {
 	case plugins.StatusOK:
 		return nil
+	case plugins.StatusFuel:
+		return client.NewProblem(client.CodeOutOfFuel, "machine %q: %s", machine, data)
+	case plugins.StatusStack:
+		return client.NewProblem(client.CodeStackExhausted, "machine %q: %s", machine, data)
 	case node.StatusSessionExpired:
 		return client.NewProblem(client.CodeSessionExpired, "machine %q does not know the session, or no longer", machine)
 	case node.StatusSequenceStale:
