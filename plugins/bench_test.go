@@ -40,6 +40,9 @@ func BenchmarkApply(b *testing.B) {
 			}
 			benchmarkApply(b, start(b, e, wasmtest.KV(b), plugins.InstanceConfig{}), commands)
 		})
+		b.Run(fmt.Sprintf("mix/batch=%d", size), func(b *testing.B) {
+			benchmarkApply(b, start(b, e, wasmtest.Slow(b), plugins.InstanceConfig{}), repeat("mix 10000", size))
+		})
 		b.Run(fmt.Sprintf("bare/batch=%d", size), func(b *testing.B) {
 			if size > 1 {
 				b.Skip("the bare machine answers one command")

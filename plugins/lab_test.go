@@ -48,7 +48,13 @@ func raw(tb testing.TB, binary []byte) *specimen {
 			tb.Error(err)
 		}
 	})
-	m, err := r.InstantiateWithConfig(ctx, binary, wazero.NewModuleConfig().WithStartFunctions())
+	return started(tb, r, binary)
+}
+
+// started starts a module in a runtime that has what it imports.
+func started(tb testing.TB, r wazero.Runtime, binary []byte) *specimen {
+	tb.Helper()
+	m, err := r.InstantiateWithConfig(context.Background(), binary, wazero.NewModuleConfig().WithStartFunctions())
 	if err != nil {
 		tb.Fatalf("instantiate: %v", err)
 	}
@@ -58,13 +64,18 @@ func raw(tb testing.TB, binary []byte) *specimen {
 	return s
 }
 
-// call runs an export with plenty of everything and returns its results as text,
-// or the name of its trap.
-func (s *specimen) call(name string, args ...uint64) string {
+// refuel gives plenty of everything.
+func (s *specimen) refuel() {
 	if s.fuel != nil {
 		s.fuel.Set(plenty)
 		s.stack.Set(plenty)
 	}
+}
+
+// call runs an export with plenty of everything and returns its results as text,
+// or the name of its trap.
+func (s *specimen) call(name string, args ...uint64) string {
+	s.refuel()
 	f := s.module.ExportedFunction(name)
 	results, err := f.Call(context.Background(), args...)
 	if err != nil {

@@ -21,6 +21,7 @@ func init() {
 		"get":     func(m *machine, _ *wraft.Context, _ string) ([]byte, error) { return number(m.value), nil },
 		"add":     withNumber(func(m *machine, _ *wraft.Context, n int64) []byte { m.value += n; return number(m.value) }),
 		"spin":    withNumber(spin),
+		"mix":     withNumber(mix),
 		"grow":    withNumber(grow),
 		"big":     withNumber(func(_ *machine, _ *wraft.Context, n int64) []byte { return make([]byte, n) }),
 		"random":  withNumber(random),
@@ -58,8 +59,21 @@ func withNumber(f func(m *machine, ctx *wraft.Context, n int64) []byte) verb {
 
 func number(n int64) []byte { return strconv.AppendInt(nil, n, 10) }
 
-// spin takes time: about 1 ns for each of the n steps.
+// spin takes time and little fuel: about 20 ns for each of the n steps, most of
+// them spent waiting for the product before.
 func spin(m *machine, _ *wraft.Context, n int64) []byte {
+	x := uint64(m.value) | 1
+	for range n {
+		y := x | 2
+		x = x * y * y * y * y * y * y * y * y
+		x = x * y * y * y * y * y * y * y * y
+	}
+	m.value = int64(x >> 1)
+	return number(m.value)
+}
+
+// mix computes as fast as it can: n steps of a few shifts.
+func mix(m *machine, _ *wraft.Context, n int64) []byte {
 	x := uint64(m.value) + 1
 	for range n {
 		x ^= x << 13
