@@ -34,6 +34,12 @@ func (c *Core) check(from NodeID, m Message) error {
 		if m.Granted && m.Term > c.term {
 			return fmt.Errorf("a vote granted in term %d, which is to come", m.Term)
 		}
+	case InstallSnapshot:
+		return errors.Join(c.checkLeader(from, m.Term), c.checkInstall(m))
+	case InstallSnapshotReply:
+		if m.Index > indexMax {
+			return fmt.Errorf("index %d out of range", m.Index)
+		}
 	case AppendReply:
 		return c.checkAppendReply(m)
 	case HeartbeatReply:

@@ -44,6 +44,9 @@ func (c *Core) setCommit(index Index) {
 	}
 	c.commit = index
 	c.dirty = true
+	if index >= c.incoming.meta.Index {
+		c.stopReceiving()
+	}
 	if len(c.configs) > 1 {
 		c.trimConfigs()
 	}
@@ -60,6 +63,9 @@ func (c *Core) setCommit(index Index) {
 // replica that applied more than its log holds could not be replayed.
 func (c *Core) drainApply() {
 	limit := min(c.commit, c.w.durable)
+	if c.installing.write != 0 {
+		return // what comes next is in the snapshot
+	}
 	for c.handed < limit && c.applyOut < c.cfg.ApplyBytesMax {
 		r := ApplyRange{First: c.handed + 1}
 		bytes := c.cfg.ApplyBytesMax

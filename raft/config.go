@@ -19,6 +19,10 @@ const (
 	defaultCacheBytesMax       = 32 << 20
 	defaultApplyBytesMax       = 16 << 20
 	defaultLearnerLagBytesMax  = 1 << 20
+	defaultRetainedEntriesMax  = 10_000
+	defaultRetainedBytesMax    = 64 << 20
+	defaultPinnedBytesMax      = 1 << 30
+	defaultSnapshotSendsMax    = 2
 	defaultPendingReadsMax     = 1 << 16
 	defaultPendingProposalsMax = 1 << 16
 	defaultDiskStallTimeout    = 5 * time.Second
@@ -96,6 +100,17 @@ type Config struct {
 	// LearnerLagBytesMax bounds what a learner may lack of the log when it is
 	// promoted. Default 1 MiB. What is not in the leader's cache is too much.
 	LearnerLagBytesMax uint64
+	// RetainedEntriesMax and RetainedBytesMax bound the tail of the log that is kept
+	// behind a snapshot, for followers that are a little late. Default 10,000
+	// entries, 64 MiB.
+	RetainedEntriesMax int
+	RetainedBytesMax   uint64
+	// PinnedBytesMax bounds what a leader keeps besides that: the log behind a
+	// snapshot that is being sent, or that a live follower is working through.
+	// Default 1 GiB. A follower who needs more gets a newer snapshot afterwards.
+	PinnedBytesMax uint64
+	// SnapshotSendsMax bounds the snapshots sent at a time. Default 2; others wait.
+	SnapshotSendsMax int
 	// PendingReadsMax bounds reads that wait for a round or an answer. Default 65,536.
 	PendingReadsMax int
 	// PendingProposalsMax bounds proposals in the log without an outcome. Default 65,536.
@@ -116,6 +131,10 @@ func (c Config) withDefaults() Config {
 	c.CacheBytesMax = or(c.CacheBytesMax, defaultCacheBytesMax)
 	c.ApplyBytesMax = or(c.ApplyBytesMax, defaultApplyBytesMax)
 	c.LearnerLagBytesMax = or(c.LearnerLagBytesMax, defaultLearnerLagBytesMax)
+	c.RetainedEntriesMax = or(c.RetainedEntriesMax, defaultRetainedEntriesMax)
+	c.RetainedBytesMax = or(c.RetainedBytesMax, defaultRetainedBytesMax)
+	c.PinnedBytesMax = or(c.PinnedBytesMax, defaultPinnedBytesMax)
+	c.SnapshotSendsMax = or(c.SnapshotSendsMax, defaultSnapshotSendsMax)
 	c.PendingReadsMax = or(c.PendingReadsMax, defaultPendingReadsMax)
 	c.PendingProposalsMax = or(c.PendingProposalsMax, defaultPendingProposalsMax)
 	c.ClockDriftPerMilleMax = or(c.ClockDriftPerMilleMax, defaultClockDriftPerMille)
@@ -159,6 +178,8 @@ func (c Config) Validate() error {
 		value int
 	}{
 		{"InflightAppendsMax", c.InflightAppendsMax},
+		{"RetainedEntriesMax", c.RetainedEntriesMax},
+		{"SnapshotSendsMax", c.SnapshotSendsMax},
 		{"PendingReadsMax", c.PendingReadsMax},
 		{"PendingProposalsMax", c.PendingProposalsMax},
 	} {

@@ -55,17 +55,24 @@ func (c *Core) dropConfigs(after Index) {
 	}
 }
 
-// trimConfigs forgets configurations before the one that is committed: the log
-// is never cut behind that.
+// configsMax bounds the committed configurations that are remembered.
+const configsMax = 64
+
+// trimConfigs forgets configurations that are committed and that no snapshot to
+// come has: those before the newest snapshot's. The log is never cut behind them.
 func (c *Core) trimConfigs() {
 	n := 0
-	for n+1 < len(c.configs) && c.configs[n+1].Index <= c.commit {
+	for n+1 < len(c.configs) && c.configs[n+1].Index <= c.commit &&
+		(c.configs[n+1].Index <= c.snapshot.Index || len(c.configs)-n > configsMax) {
 		n++
 	}
 	c.configs = slices.Delete(c.configs, 0, n)
-	if n > 0 {
-		c.forgetStrangers()
-	}
+	c.forgetStrangers()
+}
+
+// configOf is the configuration that a snapshot brings.
+func configOf(m SnapshotMeta) ConfigAt {
+	return ConfigAt{Index: m.ConfigIndex, Configuration: m.Configuration}
 }
 
 // config is the configuration in force.
@@ -76,6 +83,9 @@ func (c *Core) config() Configuration { return c.configs[len(c.configs)-1].Confi
 // entry that takes its vote away, and then none is elected without it (Raft thesis
 // §4.2.2).
 func (c *Core) mayCampaign() bool {
+	if c.installing.write != 0 {
+		return false // its log is about to begin anew
+	}
 	for i := len(c.configs) - 1; i >= 0; i-- {
 		if c.configs[i].Configuration.IsVoter(c.cfg.ID) {
 			return true

@@ -29,6 +29,10 @@ type Core struct {
 	configs []ConfigAt
 	voters  quorum.Joint
 
+	snapshot   SnapshotMeta // the newest one published
+	incoming   incoming     // the one that is being received
+	installing installing   // the one whose write is on its way
+
 	commit   Index
 	handed   Index // given out for apply
 	applied  Index // reported by Applied
@@ -74,6 +78,7 @@ type Core struct {
 	beatWanted  bool // speak to every follower with the next Drain
 	proposals   fifo[pendingProposal]
 	uncommitted uint64 // bytes of proposals
+	outgoing    map[NodeID]*outgoing
 	change      pendingChange
 	configOpen  bool // the configuration in force was not seen committed by this leader
 	transfer    transfer
@@ -189,6 +194,10 @@ func (c *Core) dispatch(from NodeID, m Message) {
 		c.onAppendReply(from, m)
 	case HeartbeatReply:
 		c.onHeartbeatReply(from, m)
+	case InstallSnapshot:
+		c.onInstallSnapshot(from, m)
+	case InstallSnapshotReply:
+		c.onInstallSnapshotReply(from, m)
 	case VoteReply:
 		c.onVoteReply(from, m)
 	case ReadIndex:
@@ -209,6 +218,8 @@ func (c *Core) onStale(from NodeID, m Message) {
 		})
 	case Heartbeat:
 		c.send(from, HeartbeatReply{Term: c.term})
+	case InstallSnapshot:
+		c.send(from, InstallSnapshotReply{Term: c.term})
 	case ReadIndex:
 		c.send(from, ReadIndexReply{Term: c.term, ID: m.ID, Refused: true})
 	}

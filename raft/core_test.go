@@ -15,10 +15,10 @@ import (
 func TestConfigNamesEveryProblem(t *testing.T) {
 	err := raft.Config{
 		HeartbeatInterval: -1, ElectionTimeoutMin: -3, ElectionTimeoutMax: -4,
-		DiskStallTimeout: -1, InflightAppendsMax: -1, PendingReadsMax: -1, PendingProposalsMax: -1,
+		DiskStallTimeout: -1, RetainedEntriesMax: -1, SnapshotSendsMax: -1, InflightAppendsMax: -1, PendingReadsMax: -1, PendingProposalsMax: -1,
 		Priority: 1, ClockDriftPerMilleMax: 1000,
 	}.Validate()
-	for _, field := range []string{"ID", "Group", "HeartbeatInterval", "ElectionTimeoutMin", "ElectionTimeoutMax", "DiskStallTimeout", "InflightAppendsMax", "PendingReadsMax", "PendingProposalsMax", "Priority", "ClockDriftPerMilleMax"} {
+	for _, field := range []string{"ID", "Group", "HeartbeatInterval", "ElectionTimeoutMin", "ElectionTimeoutMax", "DiskStallTimeout", "InflightAppendsMax", "PendingReadsMax", "PendingProposalsMax", "RetainedEntriesMax", "SnapshotSendsMax", "Priority", "ClockDriftPerMilleMax"} {
 		if err == nil || !strings.Contains(err.Error(), field+" ") {
 			t.Errorf("%s is not complained about: %v", field, err)
 		}
@@ -35,7 +35,8 @@ func TestRestoredStateIsValidated(t *testing.T) {
 	sound := func() raft.Restored {
 		r := fresh(1, 2, 3)
 		r.HardState = raft.HardState{Term: 5, Vote: 2, Commit: 3}
-		r.Snapshot.Index, r.Snapshot.Term = 2, 1
+		r.Snapshot.Index, r.Snapshot.Term, r.Snapshot.ConfigIndex = 3, 1, 1
+		r.PurgedIndex, r.PurgedTerm = 2, 1
 		r.LastIndex = 6
 		r.TermRuns = []raft.TermRun{{First: 3, Term: 1}, {First: 5, Term: 4}}
 		r.Configs = []raft.ConfigAt{{Index: 4, Configuration: confchange.New(1, 2)}}
@@ -46,7 +47,14 @@ func TestRestoredStateIsValidated(t *testing.T) {
 	}
 	for name, spoil := range map[string]func(*raft.Restored){
 		"commit beyond the log":     func(r *raft.Restored) { r.HardState.Commit = 7 },
-		"log before the snapshot":   func(r *raft.Restored) { r.LastIndex = 1 },
+		"log before the snapshot":   func(r *raft.Restored) { r.LastIndex, r.HardState.Commit = 2, 2 },
+		"purged beyond it":          func(r *raft.Restored) { r.PurgedIndex = 4; r.TermRuns = r.TermRuns[1:] },
+		"purged without a term":     func(r *raft.Restored) { r.PurgedTerm = 0 },
+		"a term other than the log": func(r *raft.Restored) { r.Snapshot.Term = 2 },
+		"a term other than purged": func(r *raft.Restored) {
+			r.LastIndex, r.PurgedIndex, r.PurgedTerm, r.TermRuns, r.Configs = 3, 3, 2, nil, nil
+		},
+		"configuration of later":    func(r *raft.Restored) { r.Snapshot.ConfigIndex = 4 },
 		"snapshot without a term":   func(r *raft.Restored) { r.Snapshot.Term = 0 },
 		"snapshot of the future":    func(r *raft.Restored) { r.Snapshot.Term = 6 },
 		"term out of range":         func(r *raft.Restored) { r.HardState.Term = 1 << 63 },
@@ -56,8 +64,8 @@ func TestRestoredStateIsValidated(t *testing.T) {
 		"runs that fall":            func(r *raft.Restored) { r.TermRuns[1].Term = 1 },
 		"runs beyond the log":       func(r *raft.Restored) { r.TermRuns[1].First = 7 },
 		"runs beyond the term":      func(r *raft.Restored) { r.TermRuns[1].Term = 6 },
-		"runs of an empty log":      func(r *raft.Restored) { r.LastIndex = 2; r.HardState.Commit = 2 },
-		"configuration out of log":  func(r *raft.Restored) { r.Configs[0].Index = 2 },
+		"runs of an empty log":      func(r *raft.Restored) { r.LastIndex, r.PurgedIndex, r.Configs = 3, 3, nil },
+		"configuration out of log":  func(r *raft.Restored) { r.Configs[0].Index = 3 },
 		"configuration of nobody":   func(r *raft.Restored) { r.Configs[0].Configuration.Voters = nil },
 		"configuration twice there": func(r *raft.Restored) { r.Configs = append(r.Configs, r.Configs[0]) },
 	} {

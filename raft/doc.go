@@ -9,7 +9,7 @@
 // Fetched, PeerStats, ...), each of which changes memory only, and then Drain, which moves
 // out everything that has to happen: writes to make durable in order, messages to
 // send now, messages to send once a write is durable, committed ranges to apply,
-// answers to proposals and reads. Many inputs before one Drain are one batch: one
+// what to do with snapshots, answers to proposals and reads. Many inputs before one Drain are one batch: one
 // write, one Append per follower, one acknowledgement. The example shows a whole
 // driver.
 //
@@ -27,6 +27,16 @@
 //   - Entries handed in or out are immutable from then on: they are shared.
 //   - Every Fetch is answered by Fetched, and every range for apply, in order, by
 //     Applied.
+//   - A snapshot is taken when the driver likes: of the machine after everything up
+//     to an applied index, stored durably with what SnapshotAt says of it, then told
+//     with SnapshotTaken. Its bytes stay until a newer one is published by a durable
+//     write and no transfer of them is under way. A snapshot that is stored and was
+//     not published when the process ended is nothing.
+//   - SnapshotSend sends the bytes beside the messages and ends with one SnapshotDone;
+//     whether a transfer goes on where another broke off is between the drivers.
+//     SnapshotReceived is called only when all bytes are durable and verified, and the
+//     machine leaves its state for a snapshot's only on SnapshotRestore, or at a start,
+//     before anything later is applied.
 //   - The node of a new member starts with any valid configuration that does not
 //     name it: the one in the log takes over as soon as it arrives.
 //   - Messages of another incarnation of a member are not handed in.
@@ -41,7 +51,9 @@
 // election timeout after a restart, and a leader that steps down when it hears no
 // quorum for as long. Term and vote are durable before a message shows them. Only
 // entries of the leader's own term commit by counting, its own disk counts like
-// any other, and what is not durable here is not applied here. Nothing at or below the commit index is
+// any other, and what is not durable here is not applied here. A snapshot that
+// replaces the log is published in the write that drops it, never undoes what is
+// committed, and is acknowledged and restored only after that write. Nothing at or below the commit index is
 // ever truncated. Membership changes one at a time, through joint configurations that
 // are in force from their append on and that any leader ends; new nodes are learners
 // first. Linearizable reads never rest on clocks; reads by lease do, and are off by
@@ -68,8 +80,10 @@
 // and applies; read.go and propose.go answer clients, with lease.go and
 // staleness.go for reads that need no round; gone.go is the way to a new leader when
 // the old one's process is known to have ended; membership.go changes who
-// takes part and transfer.go who leads; write.go is the way to the
-// disk and what waits for it; log.go is the log in memory; check.go is the guard
+// takes part and transfer.go who leads; snapshot.go takes snapshots and compacts the
+// log, sending.go and install.go bring them to followers; write.go is the way to the
+// disk and what waits for it; log.go is the log in memory and logsize.go what it
+// knows of the rest; check.go is the guard
 // at the gate.
 //
 // # Concurrency

@@ -1,10 +1,17 @@
 package raft
 
 // Write is one step of a replica's durable state. Writes are made durable in
-// the order of their IDs: first the truncation, then entries and hard state,
-// all or nothing.
+// the order of their IDs: first the reset or the truncation, then the snapshot,
+// entries and hard state, then the compaction, all or nothing.
 type Write struct {
 	ID WriteID
+	// Snapshot is from now on the snapshot that the replica starts from, nil when it
+	// stays the same. Its bytes are durable already. Those of an older one may go
+	// once the write is durable and nobody is being sent them.
+	Snapshot *SnapshotMeta
+	// Reset says that the whole log is to be removed first: it begins anew behind
+	// Snapshot.
+	Reset bool
 	// HardState is the new hard state, nil when it did not change.
 	HardState *HardState
 	// Truncate says that every entry behind TruncateAfter is to be removed first.
@@ -12,7 +19,10 @@ type Write struct {
 	TruncateAfter Index
 	// Entries are contiguous and follow on the log's last index after truncation.
 	Entries []Entry
-	// Sync is false only for a write whose loss is harmless (a commit index alone).
+	// CompactTo says that no entry at or before it is needed any more; 0: no news.
+	CompactTo Index
+	// Sync is false only for a write whose loss is harmless (a commit index or a
+	// compaction alone).
 	Sync bool
 }
 
@@ -52,6 +62,44 @@ type ReadReady struct {
 	// Err is nil when ready, else ErrNotLeader, ErrLeadershipLost, ErrTooManyReads,
 	// ErrTooStale, ErrBadRead or ErrDiskFailed.
 	Err error
+}
+
+// SnapshotAction is what a SnapshotCommand asks for.
+type SnapshotAction uint8
+
+const (
+	// SnapshotSend: send the bytes of Snapshot to Peer. Core.SnapshotProgress tells
+	// how far that is and Core.SnapshotDone how it ended.
+	SnapshotSend SnapshotAction = iota + 1
+	// SnapshotStopSend: nobody waits for the end of that any more.
+	SnapshotStopSend
+	// SnapshotReceive: take the bytes of Snapshot from Peer and from nobody else, and
+	// call Core.SnapshotReceived when all are durable and verified. It ends every
+	// earlier SnapshotReceive, but for the bytes of the same snapshot: they may serve.
+	SnapshotReceive
+	// SnapshotStopReceive: it is not needed any more.
+	SnapshotStopReceive
+	// SnapshotRestore: the replica's log begins behind Snapshot now, whose bytes are
+	// here. The machine takes its state from it before anything later is applied.
+	// Ranges handed out before are void, and need not be reported as applied.
+	SnapshotRestore
+)
+
+// String returns send, stop-send, receive, stop-receive or restore.
+func (a SnapshotAction) String() string {
+	names := [...]string{"none", "send", "stop-send", "receive", "stop-receive", "restore"}
+	if int(a) < len(names) {
+		return names[a]
+	}
+	return "invalid"
+}
+
+// SnapshotCommand asks for something to be done with a snapshot. Peer is 0 for a
+// restore.
+type SnapshotCommand struct {
+	Action   SnapshotAction
+	Peer     NodeID
+	Snapshot SnapshotMeta
 }
 
 // Outcome is what became of a proposal.
@@ -101,6 +149,8 @@ type Effects struct {
 	Writes    []Write
 	SendNow   []Envelope
 	SendAfter []GatedEnvelope
+	// Snapshots come before Apply, in order.
+	Snapshots []SnapshotCommand
 	Apply     []ApplyRange
 	Fetches   []Fetch
 	Reads     []ReadReady
@@ -117,10 +167,11 @@ func (e *Effects) Reset() {
 	clear(e.Writes)
 	clear(e.SendNow)
 	clear(e.SendAfter)
+	clear(e.Snapshots)
 	clear(e.Apply)
 	*e = Effects{
 		Writes: e.Writes[:0], SendNow: e.SendNow[:0], SendAfter: e.SendAfter[:0],
-		Apply: e.Apply[:0], Fetches: e.Fetches[:0], Reads: e.Reads[:0],
+		Snapshots: e.Snapshots[:0], Apply: e.Apply[:0], Fetches: e.Fetches[:0], Reads: e.Reads[:0],
 		Accepted: e.Accepted[:0], Results: e.Results[:0], Events: e.Events[:0],
 	}
 }
@@ -130,5 +181,5 @@ func (e *Effects) Empty() bool {
 	return len(e.Writes) == 0 && len(e.SendNow) == 0 && len(e.SendAfter) == 0 &&
 		len(e.Apply) == 0 && len(e.Fetches) == 0 && len(e.Reads) == 0 &&
 		len(e.Accepted) == 0 && len(e.Results) == 0 && len(e.Events) == 0 &&
-		e.Configuration == nil
+		len(e.Snapshots) == 0 && e.Configuration == nil
 }

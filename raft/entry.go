@@ -52,11 +52,13 @@ type HardState struct {
 	Commit Index  // never beyond the last index of the same or an earlier durable batch
 }
 
-// SnapshotMeta describes the state a log starts from. A fresh group starts from
-// {0, 0, bootstrap configuration}.
+// SnapshotMeta describes a state of the machine: after everything up to Index.
+// A fresh group starts from {0, 0, 0, bootstrap configuration}. Index, term and
+// configuration belong together; Core.SnapshotAt returns them.
 type SnapshotMeta struct {
 	Index         Index
-	Term          Term
+	Term          Term          // of the entry at Index
+	ConfigIndex   Index         // of the entry that carries Configuration; 0: the group's first
 	Configuration Configuration // in force at Index
 }
 
@@ -76,8 +78,14 @@ type ConfigAt struct {
 // Restored is what a core starts from: the durable state of a replica.
 type Restored struct {
 	HardState HardState
-	Snapshot  SnapshotMeta
-	LastIndex Index      // Snapshot.Index when the log is empty
-	TermRuns  []TermRun  // of (Snapshot.Index, LastIndex], ascending
-	Configs   []ConfigAt // configuration entries of that range, ascending
+	// Snapshot is the newest one published; the machine starts from it.
+	Snapshot SnapshotMeta
+	// PurgedIndex and PurgedTerm name the last entry that the log does not have any
+	// more. It is never behind the snapshot.
+	PurgedIndex Index
+	PurgedTerm  Term
+	LastIndex   Index      // PurgedIndex when the log is empty
+	LogBytes    uint64     // about the Entry.Size of all entries together
+	TermRuns    []TermRun  // of (PurgedIndex, LastIndex], ascending
+	Configs     []ConfigAt // configuration entries of (Snapshot.Index, LastIndex], ascending
 }

@@ -41,6 +41,8 @@ var (
 	ErrBadTransfer = errors.New("raft: leadership can only go to another voter")
 	// ErrDiskFailed: a write of this replica failed; it is out of service. Call a human.
 	ErrDiskFailed = errors.New("raft: disk failed")
+	// ErrSnapshotStalled: a transfer made no progress for too long and was given up. It is begun again by itself.
+	ErrSnapshotStalled = errors.New("raft: the snapshot's transfer stands still")
 	// ErrBadMessage: a peer sent what no correct peer sends. Nothing was changed; drop it and count it.
 	ErrBadMessage = errors.New("raft: bad message")
 )

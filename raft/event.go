@@ -88,14 +88,34 @@ type ProgressStalled struct {
 // dropped until it moves; their senders ask again.
 type RepliesDropped struct{ Waiting int }
 
-func (RoleChanged) event()     {}
-func (VoteDecided) event()     {}
-func (LogTruncated) event()    {}
-func (DiskFailed) event()      {}
-func (TransferBegan) event()   {}
-func (TransferAborted) event() {}
-func (DiskSlow) event()        {}
-func (DiskRecovered) event()   {}
-func (FollowerDisk) event()    {}
-func (ProgressStalled) event() {}
-func (RepliesDropped) event()  {}
+// LogCompacted: everything up to UpTo was dropped from the log.
+type LogCompacted struct{ UpTo Index }
+
+// SnapshotInstalled: the log was dropped, it ended at Last, and begins anew
+// behind the snapshot at Index.
+type SnapshotInstalled struct {
+	Index Index
+	Last  Index
+}
+
+// SnapshotSent: the bytes of a snapshot reached a follower, or did not.
+type SnapshotSent struct {
+	Peer  NodeID
+	Index Index
+	Err   error // nil: they did
+}
+
+func (RoleChanged) event()       {}
+func (VoteDecided) event()       {}
+func (LogTruncated) event()      {}
+func (DiskFailed) event()        {}
+func (TransferBegan) event()     {}
+func (TransferAborted) event()   {}
+func (DiskSlow) event()          {}
+func (DiskRecovered) event()     {}
+func (FollowerDisk) event()      {}
+func (ProgressStalled) event()   {}
+func (RepliesDropped) event()    {}
+func (LogCompacted) event()      {}
+func (SnapshotInstalled) event() {}
+func (SnapshotSent) event()      {}

@@ -185,6 +185,7 @@ func TestAnAppendBelowTheSnapshotIsAcceptedUpToIt(t *testing.T) {
 	r := fresh(1, 2, 3)
 	r.HardState = raft.HardState{Term: 2, Commit: 10}
 	r.Snapshot.Index, r.Snapshot.Term, r.LastIndex = 10, 2, 10
+	r.PurgedIndex, r.PurgedTerm = 10, 2
 	l := newLab(t, raft.Config{}, r)
 	l.receive(2, raft.Append{Term: 3, PrevIndex: 4, PrevTerm: 1, Entries: entries(5, 3, 2, 1)})
 	if got := sent[raft.AppendReply](l.settle(), 2); len(got) != 1 || got[0].Match != 10 || got[0].Rejected {

@@ -32,7 +32,7 @@ func (s *script) flag() bool        { return s.next()%2 == 1 }
 
 // message builds any message, sound or not.
 func (s *script) message() raft.Message {
-	switch s.next() % 13 {
+	switch s.next() % 15 {
 	case 0, 1:
 		return s.append()
 	case 2:
@@ -64,8 +64,22 @@ func (s *script) message() raft.Message {
 		return raft.ReadIndex{Term: s.term(), ID: raft.ReadID(s.next())}
 	case 11:
 		return raft.ReadIndexReply{Term: s.term(), ID: raft.ReadID(s.next()), Index: s.index(), Refused: s.flag()}
+	case 13:
+		return raft.InstallSnapshot{Term: s.term(), Snapshot: raft.SnapshotMeta{
+			Index: s.index(), Term: s.term(), ConfigIndex: s.index(), Configuration: s.configuration(),
+		}}
+	case 14:
+		return raft.InstallSnapshotReply{Term: s.term(), Index: s.index()}
 	}
 	return nil
+}
+
+// configuration is sound but for one in eight.
+func (s *script) configuration() raft.Configuration {
+	if n := s.next() % 8; n > 0 {
+		return confchange.New(1, 2, raft.NodeID(2+n))
+	}
+	return raft.Configuration{}
 }
 
 func (s *script) append() raft.Append {
@@ -93,7 +107,7 @@ func (s *script) append() raft.Append {
 
 // act does one thing to the node and carries out what follows.
 func act(t *testing.T, n *rafttest.Node, s *script, now *time.Duration) {
-	switch s.next() % 17 {
+	switch s.next() % 22 {
 	case 0:
 		*now += time.Duration(s.next()%256) * 20 * time.Millisecond
 		n.Core.Tick(*now)
@@ -125,6 +139,22 @@ func act(t *testing.T, n *rafttest.Node, s *script, now *time.Duration) {
 		n.Core.PeerGone(raft.NodeID(s.next()%6), s.next())
 	case 16:
 		n.Core.PeerRuns(raft.NodeID(s.next()%6), s.next())
+	case 17:
+		n.TakeSnapshot()
+	case 18:
+		if meta, ok := n.Receiving(); ok {
+			_ = n.ReceiveSnapshot(rafttest.Snapshot{Meta: meta, Machine: make([]raft.Entry, meta.Index)})
+		}
+	case 19:
+		n.Core.SnapshotDone(raft.NodeID(s.next()%6), s.index(), nil)
+	case 20:
+		n.Core.SnapshotDone(raft.NodeID(s.next()%6), s.index(), errors.New("broken off"))
+	case 21:
+		n.Core.SnapshotProgress(raft.NodeID(s.next()%6), s.index(), s.next())
+		meta := raft.SnapshotMeta{Index: s.index(), Term: s.term()}
+		if _, wanted := n.Receiving(); !wanted && n.Core.SnapshotReceived(meta) {
+			t.Fatal("a snapshot that was not wanted is to be installed")
+		}
 	default:
 		receive(t, n, s)
 	}
@@ -169,6 +199,8 @@ func FuzzStep(f *testing.F) {
 	f.Add([]byte{14, 2, 9, 1, 4, 1, 14, 3, 255, 0, 255, 1, 6, 8, 8, 1, 1, 2, 4, 8, 6, 1, 1, 2, 4, 8, 2, 1, 0, 1, 0, 0, 0, 0, 0, 0, 2, 1, 2, 90, 14, 2, 0, 0, 0, 0, 0, 200, 0, 200, 4})
 	// n1 follows n2, is told that it is gone, and is asked for a vote for that.
 	f.Add([]byte{8, 0, 1, 0, 0, 0, 0, 0, 2, 4, 15, 2, 1, 8, 5, 2, 0, 0, 0, 2, 1, 3})
+	// n2 leads, and its snapshot replaces the log of n1.
+	f.Add([]byte{8, 0, 2, 0, 0, 1, 0, 1, 0, 2, 8, 13, 2, 9, 2, 0, 1, 2, 18, 4, 4, 17})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		n := &rafttest.Node{ID: 1, Disk: rafttest.NewDisk(confchange.New(1, 2, 3))}
 		now := time.Duration(0)
@@ -187,7 +219,8 @@ func FuzzStep(f *testing.F) {
 					t.Fatal(err)
 				}
 			}
-			if is := n.Core.Status(); is.Applied > is.Handed || is.Handed > min(is.Commit, is.Persisted) || is.Commit > is.LastIndex {
+			if is := n.Core.Status(); is.Applied > is.Handed || is.Handed > min(is.Commit, is.Persisted) || is.Commit > is.LastIndex ||
+				is.PurgedIndex > is.SnapshotIndex || is.SnapshotIndex > is.Applied && is.SnapshotIndex != is.Installing {
 				t.Fatalf("cursors out of order: %+v", is)
 			}
 			if restored := n.Disk.Restored(); restored.LastIndex > 0 || restored.HardState.Term > 0 {

@@ -1,7 +1,6 @@
 package raft
 
 import (
-	"slices"
 	"time"
 )
 
@@ -107,9 +106,16 @@ func (c *Core) makeWay(to NodeID, m PreVote) {
 
 // named reports whether id takes part in a configuration that may count.
 func (c *Core) named(id NodeID) bool {
-	return slices.ContainsFunc(c.configs, func(at ConfigAt) bool {
-		return at.Configuration.IsVoter(id) || at.Configuration.IsLearner(id)
-	})
+	for i := len(c.configs) - 1; i >= 0; i-- {
+		at := &c.configs[i]
+		if at.Configuration.IsVoter(id) || at.Configuration.IsLearner(id) {
+			return true
+		}
+		if at.Index <= c.commit {
+			break // those before it are kept for snapshots only
+		}
+	}
+	return false
 }
 
 // forgetStrangers drops what is known of nodes that no configuration names.

@@ -16,12 +16,13 @@ const (
 // Invariant: the chunks are contiguous and end at last; runs cover
 // (base, last] and their terms rise.
 type replicaLog struct {
-	base     Index // the snapshot's; the log starts behind it
+	base     Index // the last one released; the log starts behind it
 	baseTerm Term
 	last     Index
 	runs     []TermRun
 	chunks   []chunk
 	bytes    uint64 // of all chunks
+	size     logSize
 }
 
 // chunk is a stretch of cached entries.
@@ -35,7 +36,7 @@ func (k *chunk) first() Index { return k.entries[0].Index }
 // end is the index behind the chunk's last entry.
 func (k *chunk) end() Index { return k.first() + Index(len(k.entries)) }
 
-// lastTerm returns the term of the last entry, or of the snapshot before it.
+// lastTerm returns the term of the last entry, or of the base.
 func (l *replicaLog) lastTerm() Term {
 	if n := len(l.runs); n > 0 {
 		return l.runs[n-1].Term
@@ -79,6 +80,7 @@ func (l *replicaLog) append(e Entry) {
 	k.bytes += e.Size()
 	l.bytes += e.Size()
 	l.last = e.Index
+	l.size.add(e.Index, e.Size())
 }
 
 // appendAll puts entries, the first of which follows on last, at the end. It is
@@ -94,6 +96,7 @@ func (l *replicaLog) appendAll(entries []Entry) {
 		k.bytes += bytes
 		l.bytes += bytes
 		l.last = entries[n-1].Index
+		l.size.add(l.last, bytes)
 		entries = entries[n:]
 	}
 }
@@ -131,6 +134,7 @@ func (l *replicaLog) openChunk() *chunk {
 
 // truncate removes every entry behind after.
 func (l *replicaLog) truncate(after Index) {
+	l.size.cut(after, l.last)
 	for n := len(l.chunks); n > 0 && l.chunks[n-1].end() > after+1; n = len(l.chunks) {
 		k := &l.chunks[n-1]
 		l.bytes -= k.bytes
@@ -247,10 +251,15 @@ func fit(entries []Entry, bytesMax, used uint64, always bool) (n int, bytes uint
 // bytesMax are cached.
 func (l *replicaLog) evict(upTo Index, bytesMax uint64) {
 	for l.bytes > bytesMax && len(l.chunks) > 0 && l.chunks[0].end() <= upTo+1 {
-		l.bytes -= l.chunks[0].bytes
-		l.chunks[0] = chunk{}
-		l.chunks = l.chunks[1:]
+		l.dropChunk()
 	}
+}
+
+// dropChunk drops the oldest chunk.
+func (l *replicaLog) dropChunk() {
+	l.bytes -= l.chunks[0].bytes
+	l.chunks[0] = chunk{}
+	l.chunks = l.chunks[1:]
 }
 
 func sizeOf(entries []Entry) uint64 {

@@ -163,6 +163,7 @@ func (c *Core) followConfig() {
 			delete(wanted, p.ID)
 		} else {
 			c.dismiss(p)
+			c.stopSending(p)
 		}
 	}
 	for id := range wanted {

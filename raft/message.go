@@ -108,6 +108,22 @@ type ReadIndexReply struct {
 	Refused bool
 }
 
+// InstallSnapshot offers a follower a snapshot, because the leader's log does not
+// go back to what the follower lacks (Raft paper §7). The bytes travel outside
+// messages, once they are asked for. It is repeated until it is answered: by an
+// InstallSnapshotReply, or by an AppendReply when the follower needs no snapshot.
+type InstallSnapshot struct {
+	Term     Term
+	Snapshot SnapshotMeta
+}
+
+// InstallSnapshotReply asks for the bytes of the snapshot at Index that was
+// offered. With a Term above the offer's it only says so, and Index is 0.
+type InstallSnapshotReply struct {
+	Term  Term
+	Index Index
+}
+
 // RefusalReason says why a vote or pre-vote was not granted.
 type RefusalReason uint8
 
@@ -134,14 +150,16 @@ func (r RefusalReason) String() string {
 	return "unknown"
 }
 
-func (m Append) MessageTerm() Term         { return m.Term }
-func (m AppendReply) MessageTerm() Term    { return m.Term }
-func (m Heartbeat) MessageTerm() Term      { return m.Term }
-func (m HeartbeatReply) MessageTerm() Term { return m.Term }
-func (m Vote) MessageTerm() Term           { return m.Term }
-func (m VoteReply) MessageTerm() Term      { return m.Term }
-func (m PreVote) MessageTerm() Term        { return m.Term }
-func (m PreVoteReply) MessageTerm() Term   { return m.Term }
-func (m TimeoutNow) MessageTerm() Term     { return m.Term }
-func (m ReadIndex) MessageTerm() Term      { return m.Term }
-func (m ReadIndexReply) MessageTerm() Term { return m.Term }
+func (m Append) MessageTerm() Term               { return m.Term }
+func (m AppendReply) MessageTerm() Term          { return m.Term }
+func (m Heartbeat) MessageTerm() Term            { return m.Term }
+func (m HeartbeatReply) MessageTerm() Term       { return m.Term }
+func (m Vote) MessageTerm() Term                 { return m.Term }
+func (m VoteReply) MessageTerm() Term            { return m.Term }
+func (m PreVote) MessageTerm() Term              { return m.Term }
+func (m PreVoteReply) MessageTerm() Term         { return m.Term }
+func (m TimeoutNow) MessageTerm() Term           { return m.Term }
+func (m ReadIndex) MessageTerm() Term            { return m.Term }
+func (m ReadIndexReply) MessageTerm() Term       { return m.Term }
+func (m InstallSnapshot) MessageTerm() Term      { return m.Term }
+func (m InstallSnapshotReply) MessageTerm() Term { return m.Term }

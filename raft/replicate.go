@@ -18,7 +18,8 @@ const fetchEntriesMax = AppendEntriesMax
 func (c *Core) becomeLeader() {
 	c.enter(Leader, c.term, c.cfg.ID, "election won")
 	c.termLeader = c.cfg.ID
-	c.followers, c.configOpen = nil, true
+	c.followers, c.outgoing, c.configOpen = nil, map[NodeID]*outgoing{}, true
+	c.stopReceiving()
 	c.followConfig()
 	c.noop, c.leaseOver, c.hint = c.log.last+1, false, hint{}
 	c.heartbeatAt = c.now + c.cfg.HeartbeatInterval
@@ -32,6 +33,9 @@ func (c *Core) stopLeading() {
 	c.abandonChange()
 	c.transfer = transfer{}
 	c.reads.abandon(c)
+	for _, p := range c.followers {
+		c.stopSending(p)
+	}
 	c.followers = nil
 	c.beatWanted = false
 	c.resetElection()
@@ -59,7 +63,9 @@ func (c *Core) tickLeader() {
 	c.tickTransfer()
 	for _, p := range c.followers {
 		c.beat(p)
+		c.tickSending(p)
 	}
+	c.compact()
 }
 
 // quorumHeard reports whether a quorum answered within an election timeout.
@@ -88,11 +94,15 @@ func (c *Core) beat(p *tracker.Progress) {
 
 // askTail sends an append without entries behind everything that is on its way:
 // it is rejected when something before it was lost. Why not send the entries
-// again: on a slow link they may just be queued.
+// again: on a slow link they may just be queued. When the log has gone on without
+// the follower, so far that the place is not in it any more, a snapshot has to help.
 func (c *Core) askTail(p *tracker.Progress) {
-	if m, ok := c.appendAt(p.Next - 1); ok {
-		c.send(p.ID, m)
+	m, ok := c.appendAt(p.Next - 1)
+	if !ok {
+		p.NeedSnapshot()
+		return
 	}
+	c.send(p.ID, m)
 }
 
 // replicate sends every follower what it lacks, as far as its window goes, and a
@@ -101,6 +111,7 @@ func (c *Core) replicate() {
 	c.startRound()
 	for _, p := range c.followers {
 		c.sendAppends(p)
+		c.offerSnapshot(p)
 		commit := min(p.Match, c.commit)
 		if c.beatWanted || p.Idle() && p.CommitTold < commit {
 			p.CommitTold = max(p.CommitTold, commit)
@@ -116,7 +127,8 @@ func (c *Core) sendAppends(p *tracker.Progress) {
 	for p.Ready() && (p.State == tracker.Probe || p.Next <= c.log.last) {
 		m, ok := c.appendAt(p.Next - 1)
 		if !ok {
-			return // only a snapshot could help
+			p.NeedSnapshot()
+			return
 		}
 		cached := p.Next >= c.log.cachedFrom()
 		if !cached && p.State == tracker.Replicate {
@@ -231,6 +243,7 @@ func (c *Core) onAppendReply(from NodeID, m AppendReply) {
 			c.advanceCommit()
 			c.urge(from)
 		}
+		c.endSnapshot(p)
 	case m.PrevIndex > 0:
 		// Both sides skip whole runs of terms: at most one probe for each.
 		agree := c.log.agreement(min(m.HintIndex, m.PrevIndex-1, c.log.last), m.HintTerm)

@@ -34,9 +34,11 @@ func New(cfg Config, r Restored, now time.Duration) (*Core, error) {
 		limits: tracker.Limits{Appends: cfg.InflightAppendsMax, Bytes: cfg.InflightBytesMax},
 	}
 	c.log = replicaLog{
-		base: r.Snapshot.Index, baseTerm: r.Snapshot.Term,
+		base: r.PurgedIndex, baseTerm: r.PurgedTerm,
 		last: r.LastIndex, runs: slices.Clone(r.TermRuns),
 	}
+	c.log.size.restart(r.PurgedIndex, r.LastIndex, r.LogBytes)
+	c.snapshot = r.Snapshot
 	c.w = writes{next: 1, saved: r.HardState, unwritten: r.LastIndex + 1, durable: r.LastIndex}
 	c.commit = max(r.HardState.Commit, r.Snapshot.Index)
 	c.handed, c.applied = r.Snapshot.Index, r.Snapshot.Index
@@ -46,7 +48,7 @@ func New(cfg Config, r Restored, now time.Duration) (*Core, error) {
 	if c.log.lastTerm() == c.term {
 		c.verified = r.LastIndex
 	}
-	c.configs = append([]ConfigAt{{Index: r.Snapshot.Index, Configuration: r.Snapshot.Configuration}}, r.Configs...)
+	c.configs = append([]ConfigAt{configOf(r.Snapshot)}, r.Configs...)
 	c.configChanged()
 	c.reads.init(c.rng.Uint64())
 	c.announced = RoleChanged{Term: c.term, Role: Follower}
@@ -71,8 +73,12 @@ func (r *Restored) validate() error {
 	switch {
 	case r.HardState.Term > termMax || r.LastIndex > indexMax:
 		return errors.New("term or index out of range")
-	case (r.Snapshot.Index == 0) != (r.Snapshot.Term == 0):
-		return errors.New("snapshot index and term must both be 0 or neither")
+	case (r.Snapshot.Index == 0) != (r.Snapshot.Term == 0) || (r.PurgedIndex == 0) != (r.PurgedTerm == 0):
+		return errors.New("index and term must both be 0 or neither, of the snapshot and of what is purged")
+	case r.Snapshot.ConfigIndex > r.Snapshot.Index:
+		return fmt.Errorf("the configuration of the snapshot at %d is that of %d", r.Snapshot.Index, r.Snapshot.ConfigIndex)
+	case r.PurgedIndex > r.Snapshot.Index:
+		return fmt.Errorf("the log is purged up to %d, the snapshot is at %d", r.PurgedIndex, r.Snapshot.Index)
 	case r.LastIndex < r.Snapshot.Index:
 		return fmt.Errorf("the log ends at %d, before the snapshot at %d", r.LastIndex, r.Snapshot.Index)
 	case r.HardState.Commit > r.LastIndex:
@@ -87,16 +93,16 @@ func (r *Restored) validate() error {
 }
 
 func (r *Restored) validateRuns() error {
-	if r.LastIndex == r.Snapshot.Index {
+	if r.LastIndex == r.PurgedIndex {
 		if len(r.TermRuns) != 0 {
 			return errors.New("an empty log has term runs")
 		}
-		return nil
+		return r.validateSnapshotTerm()
 	}
-	if len(r.TermRuns) == 0 || r.TermRuns[0].First != r.Snapshot.Index+1 {
-		return fmt.Errorf("the first term run must start at %d", r.Snapshot.Index+1)
+	if len(r.TermRuns) == 0 || r.TermRuns[0].First != r.PurgedIndex+1 {
+		return fmt.Errorf("the first term run must start at %d", r.PurgedIndex+1)
 	}
-	before := TermRun{First: r.Snapshot.Index, Term: r.Snapshot.Term}
+	before := TermRun{First: r.PurgedIndex, Term: r.PurgedTerm}
 	for i, run := range r.TermRuns {
 		rises := run.Term > before.Term || i == 0 && run.Term == before.Term && run.Term > 0
 		if run.First <= before.First || !rises {
@@ -106,6 +112,20 @@ func (r *Restored) validateRuns() error {
 	}
 	if before.First > r.LastIndex || before.Term > r.HardState.Term {
 		return fmt.Errorf("term run %+v is beyond the last index %d or the term %d", before, r.LastIndex, r.HardState.Term)
+	}
+	return r.validateSnapshotTerm()
+}
+
+// validateSnapshotTerm compares the snapshot with the log it lies in.
+func (r *Restored) validateSnapshotTerm() error {
+	term := r.PurgedTerm
+	for _, run := range r.TermRuns {
+		if run.First <= r.Snapshot.Index {
+			term = run.Term
+		}
+	}
+	if term != r.Snapshot.Term {
+		return fmt.Errorf("the snapshot at %d has term %d, the log has %d there", r.Snapshot.Index, r.Snapshot.Term, term)
 	}
 	return nil
 }

@@ -12,7 +12,9 @@ type Status struct {
 	Vote   NodeID // 0: none in this term
 	Leader NodeID // 0: not known
 
-	SnapshotIndex Index // the log starts behind it
+	PurgedIndex   Index // the log starts behind it
+	SnapshotIndex Index // of the newest snapshot published
+	Installing    Index // of the snapshot that the log is about to begin from; 0: none
 	LastIndex     Index
 	LastTerm      Term
 	Commit        Index
@@ -40,7 +42,7 @@ type Status struct {
 // FollowerStatus is what a leader knows of a follower.
 type FollowerStatus struct {
 	ID              NodeID
-	State           string // probe or replicate
+	State           string // probe, replicate or snapshot
 	Match           Index  // durable there, of the leader's log
 	Next            Index  // the next entry to send
 	InflightAppends int
@@ -65,7 +67,8 @@ func (c *Core) Status() Status {
 	s := Status{
 		ID: c.cfg.ID, Group: c.cfg.Group,
 		Role: c.role, Term: c.term, Vote: c.vote, Leader: c.leader,
-		SnapshotIndex: c.log.base, LastIndex: c.log.last, LastTerm: c.log.lastTerm(),
+		PurgedIndex: c.log.base, SnapshotIndex: c.snapshot.Index, Installing: c.installing.index(),
+		LastIndex: c.log.last, LastTerm: c.log.lastTerm(),
 		Commit: c.commit, Persisted: c.w.durable, Handed: c.handed, Applied: c.applied,
 		Configuration:    c.configs[len(c.configs)-1],
 		PendingProposals: c.proposals.len(), PendingReads: c.reads.count,

@@ -27,6 +27,10 @@ type writes struct {
 	gates    fifo[gate] // ascending; what waits for a write counts for it or a later one
 	gated    int        // messages of gates
 	dropping bool       // gated has reached its bound
+
+	snapshot  *SnapshotMeta // to be published
+	reset     bool          // with it, the log begins anew
+	compactTo Index         // to be released; 0: nothing
 }
 
 // issuedWrite is a write on its way to the disk.
@@ -81,7 +85,7 @@ func (c *Core) cut(after Index) {
 // holder returns the write that makes the log durable up to index; one that is
 // already durable is returned as such.
 func (w *writes) holder(index Index) WriteID {
-	if w.unwritten <= index || w.truncate && w.after < index {
+	if w.unwritten <= index || w.truncate && w.after < index || w.reset {
 		return w.next
 	}
 	for i := w.issued.len() - 1; i >= 0; i-- {
@@ -153,17 +157,23 @@ func (c *Core) tickCommit() {
 func (c *Core) drainWrite() {
 	state := HardState{Term: c.term, Vote: c.vote, Commit: c.commit}
 	entries := c.w.unwritten <= c.log.last
-	sync := entries || c.w.truncate || state.Term != c.w.saved.Term || state.Vote != c.w.saved.Vote
-	if !sync && !(c.w.commitDue && state.Commit > c.w.saved.Commit) {
+	sync := entries || c.w.truncate || c.w.snapshot != nil || state.Term != c.w.saved.Term || state.Vote != c.w.saved.Vote
+	if !sync && c.w.compactTo == 0 && !(c.w.commitDue && state.Commit > c.w.saved.Commit) {
 		return
 	}
-	w := Write{ID: c.w.next, Truncate: c.w.truncate, TruncateAfter: c.w.after, Sync: sync}
+	w := Write{
+		ID: c.w.next, Snapshot: c.w.snapshot, Reset: c.w.reset, CompactTo: c.w.compactTo,
+		Truncate: c.w.truncate, TruncateAfter: c.w.after, Sync: sync,
+	}
 	first := Index(math.MaxUint64)
 	if entries {
 		w.Entries = c.log.slice(c.w.unwritten, c.log.last+1)
 		first = c.w.unwritten
 	}
-	if c.w.truncate {
+	switch {
+	case c.w.reset:
+		first = 0
+	case c.w.truncate:
 		first = min(first, c.w.after+1)
 	}
 	if state != c.w.saved {
@@ -176,6 +186,7 @@ func (c *Core) drainWrite() {
 	c.w.next++
 	c.w.unwritten = c.log.last + 1
 	c.w.truncate, c.w.after, c.w.commitDue = false, 0, false
+	c.w.snapshot, c.w.reset, c.w.compactTo = nil, false, 0
 }
 
 // Persisted says that write id and every write before it are durable. Saying it
@@ -195,6 +206,7 @@ func (c *Core) Persisted(id WriteID) {
 	c.w.openGates()
 	c.diskMoved()
 	c.trimCache()
+	c.finishInstall()
 	switch c.role {
 	case Leader:
 		c.advanceCommit()

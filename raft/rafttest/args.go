@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/raft/confchange"
 )
 
 // name gives a proposal or read its number.
@@ -178,6 +179,10 @@ func (v values) message(kind string) (raft.Message, error) {
 		return raft.HeartbeatReply{
 			Term: term, Round: v["round"], Promise: v["promise"] == 1, DiskSlow: v["disk-slow"] == 1,
 		}, nil
+	case "InstallSnapshot":
+		return raft.InstallSnapshot{Term: term, Snapshot: raft.SnapshotMeta{
+			Index: last, Term: lastTerm, ConfigIndex: raft.Index(v["config"]), Configuration: confchange.New(1, 2, 3),
+		}}, nil
 	case "Append":
 		return v.append(term), nil
 	}

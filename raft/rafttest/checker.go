@@ -16,6 +16,8 @@ type Checker struct {
 	leaders        map[raft.Term]raft.NodeID
 	logs           map[place]uint64 // the log up to an entry of a term, by chain value
 	committed      []uint64         // chain values from index 1 on
+	terms          []raft.Term      // of what is committed, from index 1 on
+	configs        []raft.ConfigAt  // committed, ascending
 	grants         map[ballot]raft.NodeID
 	seen           map[raft.NodeID]*seen
 }
@@ -32,11 +34,14 @@ type ballot struct {
 
 // seen is how far a node was looked at.
 type seen struct {
-	core    *raft.Core
-	status  raft.Status
-	applied int
-	logged  raft.Index // of the memory image, matched up to here
-	chain   uint64     // at logged
+	core     *raft.Core
+	status   raft.Status
+	restores int // of the machine
+	applied  int
+	snapshot raft.Index // checked
+	purged   raft.Index // checked
+	logged   raft.Index // of the memory image, matched up to here
+	chain    uint64     // at logged
 }
 
 // NewChecker returns a checker for a group that began with these voters.
@@ -134,6 +139,9 @@ func (k *Checker) checkAll(n *Node, s *seen, is *raft.Status, all []*Node) error
 	if err := k.checkLog(n, s); err != nil {
 		return err
 	}
+	if err := k.checkSnapshot(n, s); err != nil {
+		return err
+	}
 	if err := checkInForce(n, is); err != nil {
 		return err
 	}
@@ -159,7 +167,8 @@ func (k *Checker) checkSteps(n *Node, s *seen, is *raft.Status) error {
 		return fmt.Errorf("%v changed its vote in term %d from %v to %v", n.ID, is.Term, was.Vote, is.Vote)
 	}
 	if is.Term < n.Disk.synced.state.Term || is.Persisted > is.LastIndex || is.Commit > is.LastIndex ||
-		is.Handed > min(is.Commit, is.Persisted) || is.Applied > is.Handed {
+		is.Handed > min(is.Commit, is.Persisted) || is.Applied > is.Handed ||
+		is.PurgedIndex > is.SnapshotIndex || is.SnapshotIndex > is.Applied && is.SnapshotIndex != is.Installing {
 		return fmt.Errorf("%v has its cursors out of order", n.ID)
 	}
 	return nil
@@ -169,9 +178,9 @@ func (k *Checker) checkSteps(n *Node, s *seen, is *raft.Status) error {
 func (k *Checker) checkLog(n *Node, s *seen) error {
 	m := &n.Disk.memory
 	if chain, ok := m.at(s.logged); !ok || chain != s.chain {
-		s.logged = 0 // it was truncated: match it again
+		s.logged = m.base.index // it was truncated or purged: match it again
 	}
-	for _, e := range m.entries[s.logged:] {
+	for _, e := range m.entries[s.logged-m.base.index:] {
 		at := place{e.Index, e.Term}
 		chain, _ := m.at(e.Index)
 		if other, known := k.logs[at]; known && other != chain {
@@ -187,7 +196,7 @@ func (k *Checker) checkLog(n *Node, s *seen) error {
 // checkCommit: what is committed never changes and is durable on a quorum.
 func (k *Checker) checkCommit(n *Node, s *seen, is *raft.Status, all []*Node) error {
 	for i := s.status.Commit + 1; i <= is.Commit; i++ {
-		chain, ok := n.Disk.memory.at(i)
+		chain, ok := k.at(&n.Disk.memory, i)
 		if !ok {
 			return fmt.Errorf("%v commits %d, which it does not have", n.ID, i)
 		}
@@ -200,8 +209,9 @@ func (k *Checker) checkCommit(n *Node, s *seen, is *raft.Status, all []*Node) er
 		if !k.durable(n, i, s.status.LastIndex, all) {
 			return fmt.Errorf("%v commits %d, which no quorum has durably", n.ID, i)
 		}
-		k.committed = append(k.committed, chain)
-		if err := k.checkChain(n.Disk.memory.entries[i-1]); err != nil {
+		e := n.Disk.memory.entry(i)
+		k.committed, k.terms = append(k.committed, chain), append(k.terms, e.Term)
+		if err := k.checkChain(e); err != nil {
 			return fmt.Errorf("%v commits %d: %w", n.ID, i, err)
 		}
 	}
@@ -241,8 +251,8 @@ func (k *Checker) checkLeader(n *Node, s *seen, is *raft.Status, all []*Node) er
 			if other.ID != f.ID || other.Disk.synced.state.Term != is.Term {
 				continue
 			}
-			have, ok := other.Disk.synced.at(f.Match)
-			want, _ := n.Disk.memory.at(f.Match)
+			have, ok := k.at(&other.Disk.synced, f.Match)
+			want, _ := k.at(&n.Disk.memory, f.Match)
 			if !ok || have != want {
 				return fmt.Errorf("%v believes that %v has %d, its disk does not", n.ID, f.ID, f.Match)
 			}
@@ -263,7 +273,7 @@ func (k *Checker) checkComplete(n *Node, is *raft.Status) error {
 	if last == 0 {
 		return nil
 	}
-	if have, ok := n.Disk.memory.at(last); !ok || have != k.committed[last-1] {
+	if have, ok := k.at(&n.Disk.memory, last); !ok || have != k.committed[last-1] {
 		return fmt.Errorf("%v leads term %d without what is committed up to %d", n.ID, is.Term, last)
 	}
 	return nil
@@ -271,6 +281,9 @@ func (k *Checker) checkComplete(n *Node, is *raft.Status) error {
 
 // checkApplied: machines see what is committed, in order.
 func (k *Checker) checkApplied(n *Node, s *seen) error {
+	if s.restores != n.restores {
+		s.restores, s.applied = n.restores, 0 // all of it came out of a snapshot
+	}
 	for ; s.applied < len(n.Applied); s.applied++ {
 		e := n.Applied[s.applied]
 		before := uint64(0)

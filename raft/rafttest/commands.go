@@ -21,7 +21,7 @@ func commands() map[string]command {
 	return map[string]command{
 		"cluster":   {"cluster N [spare M]: N voters with empty disks, and M nodes that are no members", (*Environment).runCluster},
 		"log-of":    {"log-of NODE T T ... [term=T]: put entries of these terms on a disk, before boot", (*Environment).runLogOf},
-		"limit":     {"limit append|uncommitted|cache|learner-lag|inflight BYTES: set a bound, before boot", (*Environment).runLimit},
+		"limit":     {"limit append|uncommitted|cache|learner-lag|inflight|retained|pinned BYTES: set a bound, before boot", (*Environment).runLimit},
 		"boot":      {"boot: start all nodes", (*Environment).runBoot},
 		"campaign":  {"campaign NODE", onNode(func(e *Environment, n *Node) error { n.Core.Campaign(); return nil })},
 		"elect":     {"elect NODE: campaign and deliver everything", (*Environment).runElect},
@@ -73,6 +73,9 @@ func (e *Environment) Run(lines []string) (string, error) {
 		c, known := verbs[fields[0]]
 		if !known {
 			c, known = expectations()[fields[0]]
+		}
+		if !known {
+			c, known = snapshotCommands()[fields[0]]
 		}
 		if !known {
 			return e.out.String(), fmt.Errorf("%q: unknown command", line)
@@ -152,6 +155,10 @@ func (e *Environment) runLimit(args []string) error {
 		e.cfg.LearnerLagBytesMax = uint64(bytes)
 	case "inflight":
 		e.cfg.InflightBytesMax = uint64(bytes)
+	case "retained":
+		e.cfg.RetainedBytesMax = uint64(bytes)
+	case "pinned":
+		e.cfg.PinnedBytesMax = uint64(bytes)
 	case "cache":
 		e.cfg.CacheBytesMax = uint64(bytes)
 	default:

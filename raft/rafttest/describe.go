@@ -33,6 +33,10 @@ func Describe(m raft.Message) string {
 		return fmt.Sprintf("VoteReply t%d %s", m.Term, verdict(m.Granted, m.Reason))
 	case raft.PreVoteReply:
 		return fmt.Sprintf("PreVoteReply t%d %s", m.Term, verdict(m.Granted, m.Reason))
+	case raft.InstallSnapshot:
+		return fmt.Sprintf("InstallSnapshot t%d %s", m.Term, describeSnapshot(m.Snapshot))
+	case raft.InstallSnapshotReply:
+		return fmt.Sprintf("InstallSnapshotReply t%d wants %d", m.Term, m.Index)
 	case raft.TimeoutNow:
 		return fmt.Sprintf("TimeoutNow t%d", m.Term)
 	case raft.ReadIndex:
@@ -107,6 +111,15 @@ func DescribeEvent(e raft.Event) string {
 		return fmt.Sprintf("transfers to %v", e.To)
 	case raft.TransferAborted:
 		return fmt.Sprintf("gives up the transfer to %v", e.To)
+	case raft.LogCompacted:
+		return fmt.Sprintf("log compacted up to %d", e.UpTo)
+	case raft.SnapshotInstalled:
+		return fmt.Sprintf("log begins anew behind %d, it ended at %d", e.Index, e.Last)
+	case raft.SnapshotSent:
+		if e.Err != nil {
+			return fmt.Sprintf("could not send %v the snapshot at %d: %v", e.Peer, e.Index, e.Err)
+		}
+		return fmt.Sprintf("has sent %v the snapshot at %d", e.Peer, e.Index)
 	}
 	return describeHealth(e)
 }
@@ -120,6 +133,18 @@ func describeGone(node raft.NodeID, boot uint64) string {
 		return ""
 	}
 	return fmt.Sprintf(" gone=%v#%d", node, boot)
+}
+
+// DescribeCommand writes what is to be done with a snapshot.
+func DescribeCommand(c raft.SnapshotCommand) string {
+	if c.Peer == 0 {
+		return fmt.Sprintf("%v %s", c.Action, describeSnapshot(c.Snapshot))
+	}
+	return fmt.Sprintf("%v %v %s", c.Action, c.Peer, describeSnapshot(c.Snapshot))
+}
+
+func describeSnapshot(m raft.SnapshotMeta) string {
+	return fmt.Sprintf("snapshot %d:t%d config %d %s", m.Index, m.Term, m.ConfigIndex, DescribeConfiguration(m.Configuration))
 }
 
 func verdict(granted bool, reason raft.RefusalReason) string {

@@ -28,6 +28,9 @@ type Environment struct {
 	heldDisk map[raft.NodeID]bool
 	heldAll  bool
 
+	transfers     []transfer
+	heldTransfers bool
+
 	ids      map[string]uint64 // names of proposals and reads
 	outcomes map[uint64]raft.ProposalResult
 	answers  map[uint64]raft.ReadReady
@@ -134,6 +137,11 @@ func (e *Environment) drain(n *Node) error {
 	for _, r := range fx.Reads {
 		e.answer(n, r)
 	}
+	for _, c := range fx.Snapshots {
+		if err := e.command(n, c); err != nil {
+			return err
+		}
+	}
 	for _, r := range fx.Apply {
 		if err := n.Apply(r); err != nil {
 			return err
@@ -193,7 +201,11 @@ func (e *Environment) settle() error {
 	for range settleSteps {
 		at := e.nextFlight()
 		if at < 0 {
-			return nil
+			arrived, err := e.arrive()
+			if !arrived || err != nil {
+				return err
+			}
+			continue
 		}
 		f := e.queue[at]
 		e.queue = append(e.queue[:at], e.queue[at+1:]...)

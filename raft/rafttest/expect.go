@@ -102,7 +102,7 @@ func (e *Environment) expectLog(args []string) error {
 		return err
 	}
 	var terms []string
-	for _, entry := range n.Disk.memory.entries {
+	for _, entry := range n.Disk.memory.entries { // what is purged is not among them
 		terms = append(terms, strconv.FormatUint(uint64(entry.Term), 10))
 	}
 	if !slices.Equal(terms, args[1:]) {

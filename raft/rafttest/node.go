@@ -16,6 +16,9 @@ type Node struct {
 	// Applied is what the machine has seen since it started, from index 1 on.
 	Applied []raft.Entry
 
+	restores  int                // of the machine
+	receiving *raft.SnapshotMeta // what the core wants to receive
+
 	gated   []raft.GatedEnvelope
 	effects raft.Effects
 }
@@ -27,14 +30,14 @@ func (n *Node) Start(cfg raft.Config, now time.Duration) error {
 	if err != nil {
 		return fmt.Errorf("rafttest: start %v: %w", n.ID, err)
 	}
-	n.Core, n.Applied, n.gated = core, nil, nil
-	return nil
+	n.Core, n.Applied, n.gated, n.receiving = core, nil, nil, nil
+	return n.restore()
 }
 
 // Crash stops the node where it stands. Its disk keeps the oldest keep pending
 // writes.
 func (n *Node) Crash(keep int) {
-	n.Core, n.gated = nil, nil
+	n.Core, n.gated, n.receiving = nil, nil, nil
 	n.Disk.Crash(keep)
 }
 
@@ -48,6 +51,9 @@ func (n *Node) Drain() (*raft.Effects, error) {
 		}
 	}
 	n.gated = append(n.gated, n.effects.SendAfter...)
+	if err := n.obey(n.effects.Snapshots); err != nil {
+		return nil, err
+	}
 	return &n.effects, nil
 }
 

@@ -13,11 +13,11 @@ import (
 // when it ended at last, before the commit; what a leader appends because of a
 // commit does not justify it.
 func (k *Checker) durable(n *Node, index, last raft.Index, all []*Node) bool {
-	chain, _ := n.Disk.memory.at(index)
+	chain, _ := k.at(&n.Disk.memory, index)
 	has := func(id raft.NodeID) bool {
 		for _, other := range all {
 			if other.ID == id {
-				have, ok := other.Disk.synced.at(index)
+				have, ok := k.at(&other.Disk.synced, index)
 				return ok && have == chain
 			}
 		}
@@ -75,6 +75,7 @@ func (k *Checker) checkChain(e raft.Entry) error {
 	if err != nil {
 		return err
 	}
+	k.configs = append(k.configs, raft.ConfigAt{Index: e.Index, Configuration: next})
 	before := k.settled
 	k.settled = next
 	var follows bool

@@ -5,8 +5,10 @@
 // The mental model: a follower is probed until one append fits (at most one
 // probe on its way), then replicated to through a window of appends that is
 // bounded in messages and in bytes. Anything that smells of loss goes back to
-// probing. The window follows the path and the follower's disk: Size says how, from
-// what a driver knows of the path and a meter here finds out about the follower.
+// probing. When the log does not go back far enough, a snapshot is offered and sent
+// instead, and probing begins behind it. The window follows the path and the follower's disk: Size
+// says how, from what a driver knows of the path and a meter here finds out about
+// the follower.
 //
 // A Progress belongs to the core's goroutine.
 package tracker

@@ -14,11 +14,14 @@ const (
 	Probe State = iota
 	// Replicate: the follower keeps up; appends are pipelined.
 	Replicate
+	// Snapshot: the log does not go back far enough; a snapshot is offered or on its
+	// way, and nothing is appended.
+	Snapshot
 )
 
-// String returns probe or replicate.
+// String returns probe, replicate or snapshot.
 func (s State) String() string {
-	return [...]string{"probe", "replicate", "invalid"}[min(s, 2)]
+	return [...]string{"probe", "replicate", "snapshot", "invalid"}[min(s, 3)]
 }
 
 // Progress is what a leader knows of one follower.
@@ -46,6 +49,11 @@ type Progress struct {
 	// DiskSlow: the follower said of its disk that it has stalled.
 	DiskSlow bool
 
+	// Snapshot is the index of the snapshot that was offered last, and Failures
+	// counts the transfers of snapshots that failed one after the other.
+	Snapshot quorum.Index
+	Failures int
+
 	most     Limits // whatever is measured
 	window   Limits // in force
 	path     PathStats
@@ -55,6 +63,7 @@ type Progress struct {
 	stalled  bool          // found so by a Beat, and moved nothing since
 	moved    bool          // acknowledged something since the last Beat
 	movedAt  time.Duration // when it last did
+	wait     int           // in Snapshot: heartbeats until the next offer
 }
 
 // New returns the progress of a follower about which nothing is known, at a
@@ -78,8 +87,11 @@ func (p *Progress) Window() (Limits, Flow) { return p.window, p.meter.flow }
 
 // Ready reports whether an append may be sent now.
 func (p *Progress) Ready() bool {
-	if p.State == Probe {
+	switch p.State {
+	case Probe:
 		return !p.paused
+	case Snapshot:
+		return false
 	}
 	if (p.meter.calibrating || p.stalled) && p.inflight.Len() > 0 {
 		return false
@@ -115,9 +127,10 @@ func (p *Progress) SentProbe() { p.paused = true }
 func (p *Progress) Accepted(match quorum.Index, now time.Duration) bool {
 	news := match > p.Match
 	p.Match = max(p.Match, match)
-	if p.State == Probe {
+	if p.State == Probe || p.State == Snapshot && p.Match >= p.Snapshot {
 		p.State = Replicate
 		p.paused = false
+		p.Failures = 0
 		p.Next = p.Match + 1
 		p.inflight.Reset()
 	}
@@ -136,7 +149,7 @@ func (p *Progress) Accepted(match quorum.Index, now time.Duration) bool {
 // at agree at the latest. It reports false for the answer to an append that
 // nobody waits for any more.
 func (p *Progress) Rejected(prev, agree quorum.Index) bool {
-	if prev <= p.Match || p.State == Probe && prev != p.Next-1 {
+	if prev <= p.Match || p.State == Snapshot || p.State == Probe && prev != p.Next-1 {
 		return false
 	}
 	p.BackTo(agree)
@@ -183,8 +196,13 @@ const (
 func (p *Progress) Beat(now, stallAfter time.Duration) Verdict {
 	moved := p.moved
 	p.moved = false
-	if p.State == Probe {
+	switch p.State {
+	case Probe:
 		p.paused = false
+		return Fine
+	case Snapshot:
+		p.paused = p.wait > 0
+		p.wait = max(p.wait-1, 0)
 		return Fine
 	}
 	oldest, waiting := p.inflight.Oldest()

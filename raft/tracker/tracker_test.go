@@ -114,7 +114,7 @@ func TestLossWaitsForABeat(t *testing.T) {
 }
 
 func TestStrings(t *testing.T) {
-	if got := Probe.String() + " " + Replicate.String() + " " + State(7).String(); got != "probe replicate invalid" {
+	if got := Probe.String() + " " + Replicate.String() + " " + Snapshot.String() + " " + State(7).String(); got != "probe replicate snapshot invalid" {
 		t.Error(got)
 	}
 }

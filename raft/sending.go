@@ -1,0 +1,137 @@
+package raft
+
+import (
+	"time"
+
+	"github.com/wraft/wraft/raft/tracker"
+)
+
+// stallTimeouts is for how many of the longest election timeouts the transfer of
+// a snapshot may stand still.
+const stallTimeouts = 5
+
+// outgoing is a snapshot on offer to a follower, or on its way there. It stays the
+// same until it ends, however many newer ones are taken meanwhile.
+type outgoing struct {
+	meta    SnapshotMeta
+	sending bool // the follower has asked for the bytes
+	bytes   uint64
+	movedAt time.Duration // when bytes last rose
+}
+
+// offerSnapshot offers the newest snapshot to a follower that nothing else helps,
+// while there is room for one more transfer.
+func (c *Core) offerSnapshot(p *tracker.Progress) {
+	if !p.MayOffer() || c.sends() >= c.cfg.SnapshotSendsMax {
+		return
+	}
+	if o := c.outgoing[p.ID]; o != nil && o.sending {
+		return
+	}
+	c.outgoing[p.ID] = &outgoing{meta: c.snapshot}
+	p.Offered(c.snapshot.Index)
+	c.send(p.ID, InstallSnapshot{Term: c.term, Snapshot: c.snapshot})
+}
+
+// sends counts the transfers under way.
+func (c *Core) sends() int {
+	count := 0
+	for _, o := range c.outgoing {
+		if o.sending {
+			count++
+		}
+	}
+	return count
+}
+
+// onInstallSnapshotReply begins to send what was asked for. A second answer to one
+// offer, or one to an older offer, changes nothing.
+func (c *Core) onInstallSnapshotReply(from NodeID, m InstallSnapshotReply) {
+	p := c.follower(from)
+	if p == nil {
+		return
+	}
+	c.heardFrom(p, p.Round, false)
+	o := c.outgoing[from]
+	if o == nil || o.sending || o.meta.Index != m.Index || c.sends() >= c.cfg.SnapshotSendsMax {
+		return
+	}
+	if m.Index != c.snapshot.Index {
+		p.NeedSnapshot() // the bytes of an older one may be gone: offer the newest
+		c.dirty = true
+		return
+	}
+	o.sending, o.movedAt = true, c.now
+	c.command(SnapshotSend, from, o.meta)
+}
+
+// SnapshotProgress says how many bytes of the snapshot at index have reached peer.
+// A transfer that makes no progress for long is given up and begun again.
+func (c *Core) SnapshotProgress(peer NodeID, index Index, bytes uint64) {
+	if o := c.outgoing[peer]; o != nil && o.sending && o.meta.Index == index && bytes > o.bytes {
+		o.bytes, o.movedAt = bytes, c.now
+	}
+}
+
+// SnapshotDone says that a SnapshotSend has ended: all bytes of the snapshot at
+// index are durable at peer, or err says why not. After a failure a snapshot is
+// offered again, a heartbeat later at the soonest.
+func (c *Core) SnapshotDone(peer NodeID, index Index, err error) {
+	p, o := c.follower(peer), c.outgoing[peer]
+	if p == nil || o == nil || !o.sending || o.meta.Index != index {
+		return
+	}
+	delete(c.outgoing, peer)
+	c.endSending(p, index, err)
+}
+
+// endSending notes how a transfer ended.
+func (c *Core) endSending(p *tracker.Progress, index Index, err error) {
+	if err == nil {
+		p.SnapshotSent()
+	} else {
+		p.SnapshotFailed()
+	}
+	c.fx.Events = append(c.fx.Events, SnapshotSent{Peer: p.ID, Index: index, Err: err})
+	c.dirty = true
+}
+
+// tickSending gives up a transfer that stands still.
+func (c *Core) tickSending(p *tracker.Progress) {
+	o := c.outgoing[p.ID]
+	if o == nil || !o.sending || c.now < o.movedAt+stallTimeouts*c.cfg.ElectionTimeoutMax {
+		return
+	}
+	c.stopSending(p)
+	c.endSending(p, o.meta.Index, ErrSnapshotStalled)
+}
+
+// endSnapshot goes back to appends when a follower has acknowledged the snapshot,
+// or turns out to need none.
+func (c *Core) endSnapshot(p *tracker.Progress) {
+	if p.State == tracker.Snapshot {
+		if p.Match < c.log.base {
+			return
+		}
+		p.BackTo(p.Match)
+	}
+	c.stopSending(p)
+}
+
+// stopSending ends the offer or the transfer to p.
+func (c *Core) stopSending(p *tracker.Progress) {
+	o := c.outgoing[p.ID]
+	if o == nil {
+		return
+	}
+	delete(c.outgoing, p.ID)
+	if o.sending {
+		c.command(SnapshotStopSend, p.ID, o.meta)
+	}
+}
+
+// command asks the driver for something about a snapshot.
+func (c *Core) command(a SnapshotAction, peer NodeID, m SnapshotMeta) {
+	c.fx.Snapshots = append(c.fx.Snapshots, SnapshotCommand{Action: a, Peer: peer, Snapshot: m})
+	c.dirty = true
+}
