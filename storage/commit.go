@@ -56,6 +56,7 @@ func (s *Store) Commit(ws []GroupWrite) error {
 const (
 	framingBytes   = 1 + 2 + 4
 	recordBytesMax = recordHeaderBytes + 4*10
+	startBytesMax  = 256 // a guess
 )
 
 // weigh returns how large the batch will be, about, and whether it needs a sync.
@@ -71,6 +72,9 @@ func (s *Store) weigh(ws []GroupWrite) (size int, sync bool, err error) {
 		}
 		if w.Truncate {
 			size += framingBytes + 2*entryKeyBytes
+		}
+		if w.Snapshot != nil || w.CompactTo != 0 {
+			size += 2 * (framingBytes + 2*entryKeyBytes + startBytesMax)
 		}
 		if size > batchBytesMax {
 			return 0, false, fmt.Errorf("%w: at most %d bytes", ErrBatchTooLarge, batchBytesMax)
@@ -113,6 +117,9 @@ func (c *commit) release(ws []GroupWrite) {
 	for i := range ws {
 		if g, err := c.store.group(ws[i].Group); err == nil && g.owner.Load() == c.id {
 			g.recent = g.recent[:0]
+			if g.moving() {
+				g.moves.Add(1)
+			}
 			g.owner.Store(0)
 		}
 	}
@@ -144,6 +151,11 @@ func (c *commit) add(g *group, w *raft.Write) error {
 			return err
 		}
 	}
+	if w.Snapshot != nil {
+		if err := c.publish(g, w); err != nil {
+			return err
+		}
+	}
 	if hs := w.HardState; hs != nil {
 		if err := c.setHardState(g, *hs); err != nil {
 			return err
@@ -152,18 +164,21 @@ func (c *commit) add(g *group, w *raft.Write) error {
 	for i := range w.Entries {
 		c.append(g, &w.Entries[i])
 	}
-	if g.hardState.Commit > g.tail.last {
-		invariants.Violated("storage: group %d: commit %d is beyond the last index %d",
-			g.id, g.hardState.Commit, g.tail.last)
+	if from := g.start.Load(); g.hardState.Commit > g.tail.last || w.Snapshot != nil && g.hardState.Commit < from.snapshot.Index {
+		invariants.Violated("storage: group %d: commit %d with a snapshot at %d and the last index %d",
+			g.id, g.hardState.Commit, from.snapshot.Index, g.tail.last)
+	}
+	if w.CompactTo != 0 {
+		return c.compact(g, w.CompactTo)
 	}
 	return nil
 }
 
 // truncate removes the entries behind after.
 func (c *commit) truncate(g *group, after raft.Index) error {
-	if after < g.base.snapshot.Index || after > g.tail.last || after < g.hardState.Commit {
-		invariants.Violated("storage: group %d: truncation behind %d with base %d, commit %d, last %d",
-			g.id, after, g.base.snapshot.Index, g.hardState.Commit, g.tail.last)
+	if from := g.start.Load(); after < from.purged.last || after > g.tail.last || after < g.hardState.Commit {
+		invariants.Violated("storage: group %d: truncation behind %d with a log from %d, commit %d, last %d",
+			g.id, after, from.purged.last, g.hardState.Commit, g.tail.last)
 	}
 	if after == g.tail.last {
 		return nil
@@ -172,11 +187,8 @@ func (c *commit) truncate(g *group, after raft.Index) error {
 	if err != nil {
 		return err
 	}
-	op := c.batch.DeleteRangeDeferred(entryKeyBytes, entryKeyBytes)
-	putEntryKey(op.Key, g.id, after+1)
-	putEntryKey(op.Value, g.id, g.tail.last+1)
-	if err := op.Finish(); err != nil {
-		return fmt.Errorf("storage: truncate group %d: %w", g.id, err)
+	if err := c.remove(g, after+1, g.tail.last+1); err != nil {
+		return err
 	}
 	g.tail = t
 	c.truncations++
@@ -184,14 +196,14 @@ func (c *commit) truncate(g *group, after raft.Index) error {
 }
 
 // tailAt returns the place of an entry that is not the last: from the batch being
-// built, the base or the disk.
+// built, the log's start or the disk.
 func (s *Store) tailAt(g *group, at raft.Index) (tail, error) {
 	for i := len(g.recent) - 1; i >= 0; i-- {
 		if g.recent[i].last == at {
 			return g.recent[i], nil
 		}
 	}
-	if t := g.base.tail(); t.last == at {
+	if t := g.start.Load().purged; t.last == at {
 		return t, nil
 	}
 	value, closer, err := s.db.Get(entryKey(g.id, at))

@@ -27,6 +27,7 @@ func TestCommitAndRestore(t *testing.T) {
 	s = mustOpen(t, fs)
 	want := raft.Restored{
 		HardState: raft.HardState{Term: 3, Vote: 2, Commit: 4}, Snapshot: testMeta, LastIndex: 5,
+		LogBytes: 5*32 + 20, // what an entry counts beside its data, and the data
 		TermRuns: []raft.TermRun{{First: 1, Term: 1}, {First: 4, Term: 2}},
 		Configs:  []raft.ConfigAt{{Index: 5, Configuration: config}},
 	}
@@ -127,6 +128,13 @@ func TestCommitStopsAtBrokenInvariants(t *testing.T) {
 		"hard state term goes back": hard(1, 2, 5),
 		"vote changes":              hard(2, 3, 5),
 		"vote forgotten":            hard(2, 0, 5),
+		"snapshot not committed":    {Snapshot: &raft.SnapshotMeta{Index: 6, Term: 2, Configuration: testMeta.Configuration}},
+		"snapshot beyond the end":   {Snapshot: &raft.SnapshotMeta{Index: 12, Term: 2, Configuration: testMeta.Configuration}},
+		"snapshot again":            {Snapshot: &raft.SnapshotMeta{Configuration: testMeta.Configuration}},
+		"reset without a commit":    {Snapshot: &raft.SnapshotMeta{Index: 12, Term: 2, Configuration: testMeta.Configuration}, Reset: true},
+		"reset and truncation": {Snapshot: &raft.SnapshotMeta{Index: 5, Term: 2, Configuration: testMeta.Configuration},
+			Reset: true, Truncate: true, TruncateAfter: 6},
+		"compaction without a snapshot": {CompactTo: 5},
 	}
 	for name, w := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -7,10 +7,11 @@
 // told is decided elsewhere. It checks those decisions against the invariants
 // that a disk can see and stops the process when one is broken.
 //
-// The mental model: each group has a base, from which its log starts, and behind
-// it entries that form a chain; every entry's hash takes in the hash before it.
+// The mental model: each group has a start, which is the base it was created from
+// until the log is compacted or replaced by a snapshot, and behind it entries that
+// form a chain; every entry's hash takes in the hash before it.
 // Commit takes the waiting writes of many groups and puts them into one batch
-// and one sync. Restore walks a group's chain from base to end and either returns
+// and one sync. Restore walks a group's chain from start to end and either returns
 // exactly what was written or names the index where the disk lies. Damage is
 // always reported and never cut away.
 //

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -25,25 +26,43 @@ func (s *Store) Entries(id raft.GroupID, lo, hi raft.Index, bytesMax uint64) ([]
 	if err != nil {
 		return nil, err
 	}
-	if lo <= g.base.snapshot.Index {
-		return nil, fmt.Errorf("%w: group %d: %d is not behind %d", ErrCompacted, id, lo, g.base.snapshot.Index)
+	// Why twice: where the log starts may move between the look at it and the look
+	// at the disk. What seems damaged then is not.
+	moves := g.moves.Load()
+	entries, err := s.entries(g, lo, hi, bytesMax)
+	if errors.Is(err, ErrDamaged) && (moves%2 == 1 || g.moves.Load() != moves) {
+		moves = g.moves.Load()
+		entries, err = s.entries(g, lo, hi, bytesMax)
+		if errors.Is(err, ErrDamaged) && (moves%2 == 1 || g.moves.Load() != moves) {
+			return nil, fmt.Errorf("%w: group %d: the log starts elsewhere by now", ErrCompacted, id)
+		}
+	}
+	return entries, err
+}
+
+// entries is Entries while nothing moves.
+func (s *Store) entries(g *group, lo, hi raft.Index, bytesMax uint64) ([]raft.Entry, error) {
+	id, start := g.id, g.start.Load().purged
+	if lo <= start.last {
+		return nil, fmt.Errorf("%w: group %d: %d is not behind %d", ErrCompacted, id, lo, start.last)
 	}
 	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: entryKey(id, lo-1), UpperBound: entryKey(id, hi)})
 	if err != nil {
 		return nil, readError(id, lo, err)
 	}
 	defer it.Close()
-	prev, err := g.seek(it, lo)
+	prev, err := g.seek(it, lo, start)
 	if err != nil {
 		return nil, err
 	}
 	return readEntries(id, prev, it, bytesMax)
 }
 
-// seek puts the iterator on entry lo and returns what lies before it.
-func (g *group) seek(it *pebble.Iterator, lo raft.Index) (tail, error) {
+// seek puts the iterator on entry lo and returns what lies before it, in a log
+// that starts behind start.
+func (g *group) seek(it *pebble.Iterator, lo raft.Index, start tail) (tail, error) {
 	found := it.First()
-	prev := g.base.tail()
+	prev := start
 	if lo-1 > prev.last {
 		if !found {
 			return tail{}, endError(g.id, lo, it)

@@ -23,6 +23,9 @@ type group struct {
 	id   raft.GroupID
 	base base
 
+	start atomic.Pointer[start]
+	moves atomic.Uint64 // of start, odd while one is on its way to the disk
+
 	ready atomic.Bool   // the fields below are loaded
 	owner atomic.Uint64 // the Commit that is at work on them; 0: none
 
@@ -40,12 +43,9 @@ func (g *group) load(t tail, hs raft.HardState) {
 	g.ready.Store(true)
 }
 
-func (b base) tail() tail {
-	return tail{last: b.snapshot.Index, term: b.snapshot.Term, chain: b.chain}
-}
-
-// CreateGroup makes an empty log that starts from base, durably. The same again
-// changes nothing; another base is ErrGroupExists.
+// CreateGroup makes an empty log that starts from meta, durably, whose
+// configuration is the group's first. The same again changes nothing, however far
+// the log has come; another one is ErrGroupExists.
 func (s *Store) CreateGroup(id raft.GroupID, meta raft.SnapshotMeta) error {
 	if err := s.usable(); err != nil {
 		return err
@@ -55,6 +55,9 @@ func (s *Store) CreateGroup(id raft.GroupID, meta raft.SnapshotMeta) error {
 	}
 	if err := meta.Configuration.Validate(); err != nil {
 		return fmt.Errorf("%w: group %d: %w", ErrInvalid, id, err)
+	}
+	if meta.ConfigIndex != 0 {
+		return fmt.Errorf("%w: group %d: its first configuration is that of entry %d", ErrInvalid, id, meta.ConfigIndex)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,7 +72,8 @@ func (s *Store) CreateGroup(id raft.GroupID, meta raft.SnapshotMeta) error {
 		return err
 	}
 	g := &group{id: id, base: b}
-	g.load(b.tail(), raft.HardState{})
+	g.start.Store(b.start())
+	g.load(b.start().purged, raft.HardState{})
 	s.groups[id] = g
 	return nil
 }
@@ -90,6 +94,7 @@ func (s *Store) DeleteGroup(id raft.GroupID) error {
 	err := errors.Join(
 		b.DeleteRange(entryKey(id, 0), entryKeysEnd(id), nil),
 		b.Delete(groupKey(keyPrefixHardState, id), nil),
+		b.Delete(groupKey(keyPrefixStart, id), nil),
 		b.Delete(groupKey(keyPrefixGroup, id), nil),
 	)
 	if err != nil {
@@ -145,7 +150,11 @@ func (s *Store) loadGroups() error {
 		if err != nil {
 			return &DamagedError{Group: id, Why: "base", Err: err}
 		}
-		s.groups[id] = &group{id: id, base: b}
+		g := &group{id: id, base: b}
+		if err := s.loadStart(g); err != nil {
+			return err
+		}
+		s.groups[id] = g
 	}
 	if err := it.Error(); err != nil {
 		return readError(0, 0, err)

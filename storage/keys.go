@@ -14,6 +14,7 @@ const (
 	keyPrefixGroup     = 'g' // group
 	keyPrefixHardState = 'h' // group
 	keyPrefixNode      = 'n' // then one of the letters below
+	keyPrefixStart     = 's' // group
 )
 
 const (

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -19,29 +20,44 @@ import (
 type model map[raft.GroupID]modelLog
 
 type modelLog struct {
-	hs      raft.HardState
-	entries []raft.Entry // from index 1 on
+	hs         raft.HardState
+	snapshot   raft.SnapshotMeta // without an index: testMeta
+	purged     raft.Index
+	purgedTerm raft.Term
+	entries    []raft.Entry // from behind purged on
 }
 
-func (l modelLog) last() raft.Index { return raft.Index(len(l.entries)) }
+func (l modelLog) last() raft.Index { return l.purged + raft.Index(len(l.entries)) }
 
-func (l modelLog) lastTerm() raft.Term {
-	if n := len(l.entries); n > 0 {
-		return l.entries[n-1].Term
+func (l modelLog) lastTerm() raft.Term { return l.term(l.last()) }
+
+func (l modelLog) term(i raft.Index) raft.Term {
+	if i == l.purged {
+		return l.purgedTerm
 	}
-	return 0
+	return l.entries[i-l.purged-1].Term
 }
 
 // with returns the model after one write.
 func (m model) with(gw GroupWrite) model {
 	l, w := m[gw.Group], gw.Write
 	if w.Truncate {
-		l.entries = l.entries[:w.TruncateAfter]
+		l.entries = l.entries[:w.TruncateAfter-l.purged]
+	}
+	if w.Snapshot != nil {
+		l.snapshot = *w.Snapshot
+	}
+	if w.Reset {
+		l.purged, l.purgedTerm, l.entries = w.Snapshot.Index, w.Snapshot.Term, nil
 	}
 	if w.HardState != nil {
 		l.hs = *w.HardState
 	}
 	l.entries = append(slices.Clip(l.entries), w.Entries...)
+	if w.CompactTo > 0 {
+		l.purgedTerm = l.term(w.CompactTo)
+		l.purged, l.entries = w.CompactTo, l.entries[w.CompactTo-l.purged:]
+	}
 	out := maps.Clone(m)
 	out[gw.Group] = l
 	return out
@@ -55,10 +71,17 @@ func (m model) write(g raft.GroupID, pick func(n int) int) GroupWrite {
 	if hs.Commit < l.last() && pick(4) == 0 {
 		w.Truncate = true
 		w.TruncateAfter = hs.Commit + raft.Index(pick(int(l.last()-hs.Commit)+1))
-		l.entries = l.entries[:w.TruncateAfter]
+		l.entries = l.entries[:w.TruncateAfter-l.purged]
 	}
 	if grow := pick(3); grow > 0 || hs.Term == 0 {
 		hs.Term, hs.Vote = hs.Term+raft.Term(grow)+1, raft.NodeID(pick(4))
+	}
+	if !w.Truncate && pick(6) == 0 {
+		index := l.last() + 1 + raft.Index(pick(5))
+		w.Snapshot, w.Reset = snapshotOf(index, l.lastTerm()+1, pick), true
+		hs.Term, hs.Commit = hs.Term+1, index
+		hs.Vote = 0
+		l.snapshot, l.purged, l.purgedTerm, l.entries = *w.Snapshot, index, w.Snapshot.Term, nil
 	}
 	for range pick(6) {
 		w.Entries = append(w.Entries, l.entry(hs.Term, pick))
@@ -67,10 +90,33 @@ func (m model) write(g raft.GroupID, pick func(n int) int) GroupWrite {
 	if behind := int(l.last() - hs.Commit); pick(2) == 0 {
 		hs.Commit += raft.Index(pick(behind + 1))
 	}
+	if !w.Reset {
+		l.compact(&w, m[g].hs.Commit, pick)
+	}
 	if hs != l.hs {
 		w.HardState = &hs
 	}
 	return GroupWrite{Group: g, Write: w}
+}
+
+// compact may let w publish a snapshot of what was committed before it and drop the
+// log behind the newest one.
+func (l modelLog) compact(w *raft.Write, commit raft.Index, pick func(n int) int) {
+	if behind := int(commit - l.snapshot.Index); behind > 0 && w.Snapshot == nil && pick(4) == 0 {
+		index := l.snapshot.Index + 1 + raft.Index(pick(behind))
+		w.Snapshot = snapshotOf(index, l.term(index), pick)
+		l.snapshot = *w.Snapshot
+	}
+	if behind := int(l.snapshot.Index - l.purged); behind > 0 && pick(3) == 0 {
+		w.CompactTo = l.purged + 1 + raft.Index(pick(behind))
+	}
+}
+
+func snapshotOf(index raft.Index, term raft.Term, pick func(n int) int) *raft.SnapshotMeta {
+	return &raft.SnapshotMeta{
+		Index: index, Term: term, ConfigIndex: raft.Index(pick(int(index))),
+		Configuration: confchange.New(1, raft.NodeID(2+pick(60))),
+	}
 }
 
 // entry makes up the next entry.
@@ -92,12 +138,18 @@ func (l modelLog) entry(termMax raft.Term, pick func(n int) int) raft.Entry {
 
 // restored is what Restore should return for a group.
 func (l modelLog) restored() raft.Restored {
-	r := raft.Restored{HardState: l.hs, Snapshot: testMeta, LastIndex: l.last()}
+	r := raft.Restored{
+		HardState: l.hs, Snapshot: l.snapshot, PurgedIndex: l.purged, PurgedTerm: l.purgedTerm, LastIndex: l.last(),
+	}
+	if l.snapshot.Index == 0 {
+		r.Snapshot = testMeta
+	}
 	for i, e := range l.entries {
+		r.LogBytes += e.Size()
 		if i == 0 || l.entries[i-1].Term != e.Term {
 			r.TermRuns = append(r.TermRuns, raft.TermRun{First: e.Index, Term: e.Term})
 		}
-		if e.Type == raft.EntryConfig {
+		if e.Type == raft.EntryConfig && e.Index > l.snapshot.Index {
 			c, _ := confchange.Decode(e.Data)
 			r.Configs = append(r.Configs, raft.ConfigAt{Index: e.Index, Configuration: c})
 		}
@@ -119,10 +171,15 @@ func (m model) differs(s *Store) error {
 		if want := l.restored(); !reflect.DeepEqual(got, want) {
 			return fmt.Errorf("group %d: restored %+v, want %+v", g, got, want)
 		}
+		if l.purged > 0 {
+			if _, err := s.Entries(g, l.purged, l.purged+1, 1); !errors.Is(err, ErrCompacted) {
+				return fmt.Errorf("group %d: entry %d is purged, reading it gives %v", g, l.purged, err)
+			}
+		}
 		if len(l.entries) == 0 {
 			continue
 		}
-		entries, err := s.Entries(g, 1, l.last()+1, 1<<40)
+		entries, err := s.Entries(g, l.purged+1, l.last()+1, 1<<40)
 		if err != nil || len(entries) != len(l.entries) {
 			return fmt.Errorf("group %d: %d entries, %v, want %d", g, len(entries), err, len(l.entries))
 		}

@@ -67,8 +67,8 @@ func decodeHardState(b []byte, g raft.GroupID) (raft.HardState, error) {
 	return hs, r.end()
 }
 
-// base is where a group's log starts: the snapshot it was created from and the
-// chain at that index.
+// base is where a group's log started when it was created: the snapshot it was
+// created from and the chain at that index. See start for where it is now.
 type base struct {
 	snapshot raft.SnapshotMeta
 	chain    chain

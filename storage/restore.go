@@ -24,7 +24,11 @@ func (s *Store) Restore(id raft.GroupID) (raft.Restored, error) {
 	if err != nil {
 		return raft.Restored{}, err
 	}
-	w := walk{g: g, tail: g.base.tail(), out: raft.Restored{HardState: hs, Snapshot: g.base.snapshot}}
+	from := g.start.Load()
+	w := walk{g: g, tail: from.purged, out: raft.Restored{
+		HardState: hs, Snapshot: from.snapshot,
+		PurgedIndex: from.purged.last, PurgedTerm: from.purged.term,
+	}}
 	if err := s.walk(&w); err != nil {
 		return raft.Restored{}, err
 	}
@@ -86,7 +90,8 @@ func (w *walk) take(stored *storedEntry) error {
 	if len(w.out.TermRuns) == 0 || e.Term != w.tail.term {
 		w.out.TermRuns = append(w.out.TermRuns, raft.TermRun{First: e.Index, Term: e.Term})
 	}
-	if e.Type == raft.EntryConfig {
+	w.out.LogBytes += e.Size()
+	if e.Type == raft.EntryConfig && e.Index > w.out.Snapshot.Index {
 		c, err := confchange.Decode(e.Data)
 		if err != nil {
 			return &DamagedError{Group: w.g.id, Index: e.Index, Why: "configuration", Err: err}
@@ -101,6 +106,10 @@ func (w *walk) take(stored *storedEntry) error {
 func (w *walk) finish() error {
 	w.out.LastIndex = w.tail.last
 	hs := w.out.HardState
+	if hs.Commit < w.out.Snapshot.Index && w.out.Snapshot.Index > w.g.base.snapshot.Index {
+		return &DamagedError{Group: w.g.id, Index: w.out.Snapshot.Index,
+			Why: fmt.Sprintf("a snapshot at %d, but only %d was committed", w.out.Snapshot.Index, hs.Commit)}
+	}
 	if hs.Commit > w.tail.last {
 		return &DamagedError{Group: w.g.id, Index: w.tail.last + 1,
 			Why: fmt.Sprintf("the log ends at %d, but %d was committed", w.tail.last, hs.Commit)}

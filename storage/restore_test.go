@@ -76,10 +76,15 @@ func TestEveryFlippedBitOfARecordIsFound(t *testing.T) {
 	s := mustOpen(t, fs)
 	mustCreate(t, s, 1)
 	mustBootstrap(t, s, testIdentity, "d1")
-	mustCommit(t, s, appendWrite(1, 1, commands(1, 1, 1)))
+	mustCommit(t, s, appendWrite(1, 1, commands(1, 1, 2)))
+	mustCommit(t, s, GroupWrite{1, raft.Write{
+		HardState: &raft.HardState{Term: 1, Commit: 1}, CompactTo: 1, Sync: true,
+		Snapshot: &raft.SnapshotMeta{Index: 1, Term: 1, Configuration: testMeta.Configuration},
+	}})
 	mustClose(t, s)
 	for name, key := range map[string][]byte{
 		"hard state": groupKey(keyPrefixHardState, 1), "base": groupKey(keyPrefixGroup, 1),
+		"start":    groupKey(keyPrefixStart, 1),
 		"identity": keyIdentity, "boot": keyBoot,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -168,6 +168,10 @@ func TestGroups(t *testing.T) {
 	if err := s.CreateGroup(0, testMeta); !errors.Is(err, ErrInvalid) {
 		t.Fatalf("group 0: %v", err)
 	}
+	late := raft.SnapshotMeta{Index: 3, Term: 1, ConfigIndex: 2, Configuration: testMeta.Configuration}
+	if err := s.CreateGroup(8, late); !errors.Is(err, ErrInvalid) {
+		t.Errorf("a group whose first configuration is an entry's: %v", err)
+	}
 	if err := s.CreateGroup(8, raft.SnapshotMeta{}); !errors.Is(err, ErrInvalid) {
 		t.Fatalf("no voters: %v", err)
 	}

@@ -50,7 +50,7 @@ func (m *MemStore) CreateGroup(id raft.GroupID, base raft.SnapshotMeta) error {
 		}
 		return nil
 	}
-	m.visible[id], m.durable[id] = &memLog{base: base}, &memLog{base: base}
+	m.visible[id], m.durable[id] = newMemLog(base), newMemLog(base)
 	m.ready[id] = true
 	m.Sync()
 	return nil
@@ -70,14 +70,18 @@ func (m *MemStore) Restore(id raft.GroupID) (raft.Restored, error) {
 	if err != nil {
 		return raft.Restored{}, err
 	}
-	r := raft.Restored{HardState: l.hardState, Snapshot: l.base, LastIndex: l.last()}
-	term := l.base.Term
+	r := raft.Restored{
+		HardState: l.hardState, Snapshot: l.snapshot,
+		PurgedIndex: l.purged, PurgedTerm: l.purgedTerm, LastIndex: l.last(),
+	}
+	term := l.purgedTerm
 	for _, e := range l.entries {
+		r.LogBytes += e.Size()
 		if len(r.TermRuns) == 0 || e.Term != term {
 			r.TermRuns = append(r.TermRuns, raft.TermRun{First: e.Index, Term: e.Term})
 			term = e.Term
 		}
-		if e.Type != raft.EntryConfig {
+		if e.Type != raft.EntryConfig || e.Index <= l.snapshot.Index {
 			continue
 		}
 		c, err := confchange.Decode(e.Data)
@@ -99,14 +103,14 @@ func (m *MemStore) Entries(id raft.GroupID, lo, hi raft.Index, bytesMax uint64) 
 	switch {
 	case lo >= hi:
 		return nil, fmt.Errorf("%w: no entries in [%d, %d)", storage.ErrInvalid, lo, hi)
-	case lo <= l.base.Index:
-		return nil, fmt.Errorf("%w: group %d: %d is not behind %d", storage.ErrCompacted, id, lo, l.base.Index)
+	case lo <= l.purged:
+		return nil, fmt.Errorf("%w: group %d: %d is not behind %d", storage.ErrCompacted, id, lo, l.purged)
 	case lo > l.last():
 		return nil, fmt.Errorf("%w: group %d has no entry %d", storage.ErrOutOfRange, id, lo)
 	}
 	var size uint64
 	n := 0
-	found := l.entries[lo-l.base.Index-1 : min(hi-1, l.last())-l.base.Index]
+	found := l.entries[lo-l.purged-1 : min(hi-1, l.last())-l.purged]
 	for ; n < len(found); n++ {
 		if size += found[n].Size(); size > bytesMax && n > 0 {
 			break

@@ -50,7 +50,7 @@ func (p *pair) compare() {
 		for _, c := range []struct {
 			lo, hi raft.Index
 			bytes  uint64
-		}{{1, mem.LastIndex + 1, 1 << 30}, {2, 4, 0}, {3, 50, 100}, {mem.LastIndex, mem.LastIndex + 3, 1}, {0, 1, 1}, {5, 5, 1}} {
+		}{{1, mem.LastIndex + 1, 1 << 30}, {mem.PurgedIndex + 1, mem.LastIndex + 1, 1 << 30}, {2, 4, 0}, {3, 50, 100}, {mem.LastIndex, mem.LastIndex + 3, 1}, {0, 1, 1}, {5, 5, 1}} {
 			mem, memErr := p.mem.Entries(g, c.lo, c.hi, c.bytes)
 			real, realErr := p.real.Entries(g, c.lo, c.hi, c.bytes)
 			p.same(fmt.Sprintf("Entries(%d, %+v)", g, c), mem, real, memErr, realErr)
@@ -71,6 +71,17 @@ func (p *pair) draw(g raft.GroupID, sync bool) storage.GroupWrite {
 	}
 	if n := pick(3); n > 0 || hs.Term == 0 {
 		hs.Term, hs.Vote = hs.Term+1, raft.NodeID(n)
+	}
+	switch meta := testMeta; {
+	case !w.Truncate && pick(5) == 0:
+		hs.Term, hs.Vote, hs.Commit = hs.Term+1, 0, last+1+raft.Index(pick(3))
+		meta.Index, meta.Term, last, term = hs.Commit, hs.Term, hs.Commit, hs.Term
+		w.Snapshot, w.Reset = &meta, true
+	case l.hardState.Commit > l.snapshot.Index && pick(3) == 0:
+		meta.Index, meta.ConfigIndex = l.hardState.Commit, 1
+		meta.Term = l.term(meta.Index)
+		w.Snapshot = &meta
+		w.CompactTo = l.purged + 1 + raft.Index(pick(int(meta.Index-l.purged)))
 	}
 	if pick(4) > 0 || w.Truncate {
 		term = hs.Term // behind a cut the old last term is unknown here

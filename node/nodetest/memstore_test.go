@@ -119,7 +119,7 @@ func TestTruncationIsTakenBackToo(t *testing.T) {
 		t.Fatalf("after the truncation: %+v, %v", r, err)
 	}
 	r, err = m.Crash(false).Restore(1)
-	want := raft.Restored{HardState: raft.HardState{Term: 1}, Snapshot: testMeta, LastIndex: 5,
+	want := raft.Restored{HardState: raft.HardState{Term: 1}, Snapshot: testMeta, LastIndex: 5, LogBytes: 5 * 32,
 		TermRuns: []raft.TermRun{{First: 1, Term: 1}}}
 	if err != nil || !reflect.DeepEqual(r, want) {
 		t.Fatalf("a restart finds %+v, %v, want %+v", r, err, want)
