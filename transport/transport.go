@@ -55,7 +55,7 @@ func (c Class) String() string {
 // ClassOf returns the class a payload travels in.
 func ClassOf(p Payload) Class {
 	switch p.(type) {
-	case raft.Append, raft.AppendReply:
+	case raft.Append, raft.AppendReply, raft.InstallSnapshot, raft.InstallSnapshotReply:
 		return ClassAppend
 	case Forward, ForwardReply:
 		return ClassForward

@@ -75,7 +75,7 @@ func (l *link) send(f transport.Frame, size int) error {
 	switch f.Payload.(type) {
 	case raft.Heartbeat, raft.HeartbeatReply:
 		dropped, err = l.beats.push(f)
-	case raft.Append, raft.AppendReply:
+	case raft.Append, raft.AppendReply, raft.InstallSnapshot, raft.InstallSnapshotReply:
 		// Why by group: the frames of a group stay in order, so long as the
 		// connection stands.
 		dropped, err = l.lanes[uint64(f.Group)%uint64(len(l.lanes))].push(f, size)

@@ -88,6 +88,18 @@ func readIndexReplyFields(c *coder, m *raft.ReadIndexReply) {
 	boolean(c, 4, &m.Refused)
 }
 
+func installSnapshotFields(c *coder, m *raft.InstallSnapshot) {
+	number(c, 1, &m.Term)
+	number(c, 2, &m.Snapshot.Index)
+	number(c, 3, &m.Snapshot.Term)
+	number(c, 4, &m.Snapshot.ConfigIndex)
+}
+
+func installSnapshotReplyFields(c *coder, m *raft.InstallSnapshotReply) {
+	number(c, 1, &m.Term)
+	number(c, 2, &m.Index)
+}
+
 func forwardFields(c *coder, m *transport.Forward) {
 	number(c, 1, &m.ID)
 	number(c, 2, &m.Op)

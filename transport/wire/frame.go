@@ -32,6 +32,10 @@ func KindOf(p transport.Payload) (kind Kind, ok bool) {
 		return KindReadIndex, true
 	case raft.ReadIndexReply:
 		return KindReadIndexReply, true
+	case raft.InstallSnapshot:
+		return KindInstallSnapshot, true
+	case raft.InstallSnapshotReply:
+		return KindInstallSnapshotReply, true
 	case transport.Forward:
 		return KindForward, true
 	case transport.ForwardReply:
@@ -54,6 +58,8 @@ func SizeBound(f transport.Frame) (int, error) {
 			return 0, fmt.Errorf("wire: %s: %w: %d entries, at most %d are allowed", kind, ErrTooLarge, len(m.Entries), EntriesPerAppendMax)
 		}
 		tail = entriesBytes(m.Entries)
+	case raft.InstallSnapshot:
+		tail = configurationBytesMax // a configuration that is valid takes no more
 	case transport.Forward:
 		tail = len(m.Body)
 	case transport.ForwardReply:
@@ -67,12 +73,17 @@ func SizeBound(f transport.Frame) (int, error) {
 
 // Append appends f, encoded, to dst. On an error dst comes back as it was; the
 // error is ErrUnknownPayload, ErrTooLarge, or ErrMalformed when an Append's
-// entries do not follow on each other.
+// entries do not follow on each other or a snapshot's configuration is not valid.
 func Append(dst []byte, f transport.Frame) ([]byte, error) {
 	if _, err := SizeBound(f); err != nil {
 		return dst, err
 	}
 	kind, _ := KindOf(f.Payload)
+	if m, ok := f.Payload.(raft.InstallSnapshot); ok {
+		if err := m.Snapshot.Configuration.Validate(); err != nil {
+			return dst, malformed(kind, err.Error())
+		}
+	}
 	start := len(dst)
 	c := writer(appendHead(dst, kind))
 	groupField(&c, &f.Group)
@@ -116,6 +127,11 @@ func writePayload(c *coder, p transport.Payload) (tail []byte) {
 		readIndexFields(c, &m)
 	case raft.ReadIndexReply:
 		readIndexReplyFields(c, &m)
+	case raft.InstallSnapshot:
+		installSnapshotFields(c, &m)
+		return m.Snapshot.Configuration.Encode()
+	case raft.InstallSnapshotReply:
+		installSnapshotReplyFields(c, &m)
 	case transport.Forward:
 		forwardFields(c, &m)
 		return m.Body

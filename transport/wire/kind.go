@@ -29,6 +29,9 @@ const (
 
 	// headerBytesMax bounds the CBOR header of every frame but Hello and FileRequest.
 	headerBytesMax = 128
+	// configurationBytesMax bounds the tail of an InstallSnapshot: three full lists of
+	// members with the longest numbers.
+	configurationBytesMax = 3200
 	// sessionBytesMax bounds a Hello, a FileRequest and a FileReply. A Hello has
 	// room for fields of later versions.
 	sessionBytesMax = 1024
@@ -48,22 +51,24 @@ type Kind uint8
 
 // The kinds of version 1.
 const (
-	KindAppend         Kind = 1
-	KindAppendReply    Kind = 2
-	KindHeartbeat      Kind = 3
-	KindHeartbeatReply Kind = 4
-	KindVote           Kind = 5
-	KindVoteReply      Kind = 6
-	KindPreVote        Kind = 7
-	KindPreVoteReply   Kind = 8
-	KindTimeoutNow     Kind = 9
-	KindReadIndex      Kind = 10
-	KindReadIndexReply Kind = 11
-	KindForward        Kind = 16
-	KindForwardReply   Kind = 17
-	KindHello          Kind = 32
-	KindFileRequest    Kind = 40
-	KindFileReply      Kind = 41
+	KindAppend               Kind = 1
+	KindAppendReply          Kind = 2
+	KindHeartbeat            Kind = 3
+	KindHeartbeatReply       Kind = 4
+	KindVote                 Kind = 5
+	KindVoteReply            Kind = 6
+	KindPreVote              Kind = 7
+	KindPreVoteReply         Kind = 8
+	KindTimeoutNow           Kind = 9
+	KindReadIndex            Kind = 10
+	KindReadIndexReply       Kind = 11
+	KindInstallSnapshot      Kind = 12
+	KindInstallSnapshotReply Kind = 13
+	KindForward              Kind = 16
+	KindForwardReply         Kind = 17
+	KindHello                Kind = 32
+	KindFileRequest          Kind = 40
+	KindFileReply            Kind = 41
 )
 
 // kindInfo is what the head of a frame is checked against.
@@ -75,22 +80,24 @@ type kindInfo struct {
 }
 
 var kinds = [...]kindInfo{
-	KindAppend:         {"append", BodyBytesMax, transport.ClassAppend, true},
-	KindAppendReply:    {"append-reply", headerBytesMax, transport.ClassAppend, false},
-	KindHeartbeat:      {"heartbeat", headerBytesMax, transport.ClassControl, false},
-	KindHeartbeatReply: {"heartbeat-reply", headerBytesMax, transport.ClassControl, false},
-	KindVote:           {"vote", headerBytesMax, transport.ClassControl, false},
-	KindVoteReply:      {"vote-reply", headerBytesMax, transport.ClassControl, false},
-	KindPreVote:        {"pre-vote", headerBytesMax, transport.ClassControl, false},
-	KindPreVoteReply:   {"pre-vote-reply", headerBytesMax, transport.ClassControl, false},
-	KindTimeoutNow:     {"timeout-now", headerBytesMax, transport.ClassControl, false},
-	KindReadIndex:      {"read-index", headerBytesMax, transport.ClassControl, false},
-	KindReadIndexReply: {"read-index-reply", headerBytesMax, transport.ClassControl, false},
-	KindForward:        {"forward", BodyBytesMax, transport.ClassForward, true},
-	KindForwardReply:   {"forward-reply", BodyBytesMax, transport.ClassForward, true},
-	KindHello:          {"hello", sessionBytesMax, transport.ClassCount, false},
-	KindFileRequest:    {"file-request", sessionBytesMax, transport.ClassCount, false},
-	KindFileReply:      {"file-reply", sessionBytesMax, transport.ClassCount, false},
+	KindAppend:               {"append", BodyBytesMax, transport.ClassAppend, true},
+	KindAppendReply:          {"append-reply", headerBytesMax, transport.ClassAppend, false},
+	KindHeartbeat:            {"heartbeat", headerBytesMax, transport.ClassControl, false},
+	KindHeartbeatReply:       {"heartbeat-reply", headerBytesMax, transport.ClassControl, false},
+	KindVote:                 {"vote", headerBytesMax, transport.ClassControl, false},
+	KindVoteReply:            {"vote-reply", headerBytesMax, transport.ClassControl, false},
+	KindPreVote:              {"pre-vote", headerBytesMax, transport.ClassControl, false},
+	KindPreVoteReply:         {"pre-vote-reply", headerBytesMax, transport.ClassControl, false},
+	KindTimeoutNow:           {"timeout-now", headerBytesMax, transport.ClassControl, false},
+	KindReadIndex:            {"read-index", headerBytesMax, transport.ClassControl, false},
+	KindReadIndexReply:       {"read-index-reply", headerBytesMax, transport.ClassControl, false},
+	KindInstallSnapshot:      {"install-snapshot", headerBytesMax + configurationBytesMax, transport.ClassAppend, true},
+	KindInstallSnapshotReply: {"install-snapshot-reply", headerBytesMax, transport.ClassAppend, false},
+	KindForward:              {"forward", BodyBytesMax, transport.ClassForward, true},
+	KindForwardReply:         {"forward-reply", BodyBytesMax, transport.ClassForward, true},
+	KindHello:                {"hello", sessionBytesMax, transport.ClassCount, false},
+	KindFileRequest:          {"file-request", sessionBytesMax, transport.ClassCount, false},
+	KindFileReply:            {"file-reply", sessionBytesMax, transport.ClassCount, false},
 }
 
 // Valid reports whether k is a kind of this version.

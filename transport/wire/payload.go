@@ -1,7 +1,10 @@
 package wire
 
 import (
+	"bytes"
+
 	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/raft/confchange"
 	"github.com/wraft/wraft/transport"
 )
 
@@ -10,9 +13,9 @@ import (
 // payload may be used.
 func readPayload(c *coder, kind Kind) transport.Payload {
 	switch kind {
-	case KindAppend, KindForward, KindForwardReply:
+	case KindAppend, KindInstallSnapshot, KindForward, KindForwardReply:
 		return readWithTail(c, kind)
-	case KindAppendReply, KindHeartbeat, KindHeartbeatReply, KindReadIndex, KindReadIndexReply:
+	case KindAppendReply, KindHeartbeat, KindHeartbeatReply, KindInstallSnapshotReply, KindReadIndex, KindReadIndexReply:
 		return readReplication(c, kind)
 	case KindVote, KindVoteReply, KindPreVote, KindPreVoteReply, KindTimeoutNow:
 		return readElection(c, kind)
@@ -33,6 +36,8 @@ func readWithTail(c *coder, kind Kind) transport.Payload {
 		forwardReplyFields(c, &m)
 		m.Body = c.takeTail()
 		return m
+	case KindInstallSnapshot:
+		return readInstallSnapshot(c)
 	}
 	var m raft.Append
 	var count uint32
@@ -43,6 +48,24 @@ func readWithTail(c *coder, kind Kind) transport.Payload {
 			c.fail(cause)
 		}
 	}
+	return m
+}
+
+// readInstallSnapshot reads an offer, whose configuration is the tail.
+func readInstallSnapshot(c *coder) transport.Payload {
+	var m raft.InstallSnapshot
+	installSnapshotFields(c, &m)
+	tail := c.takeTail()
+	if c.cause != "" {
+		return m
+	}
+	configuration, err := confchange.Decode(tail)
+	// Why encode it again: numbers have longer forms, too, and a message must have
+	// one encoding only.
+	if err != nil || !bytes.Equal(configuration.Encode(), tail) {
+		c.fail("no configuration")
+	}
+	m.Snapshot.Configuration = configuration
 	return m
 }
 
@@ -61,6 +84,11 @@ func readReplication(c *coder, kind Kind) transport.Payload {
 	case KindHeartbeatReply:
 		var m raft.HeartbeatReply
 		heartbeatReplyFields(c, &m)
+		c.finishExact()
+		return m
+	case KindInstallSnapshotReply:
+		var m raft.InstallSnapshotReply
+		installSnapshotReplyFields(c, &m)
 		c.finishExact()
 		return m
 	case KindReadIndex:

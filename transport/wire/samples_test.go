@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/raft/confchange"
 	"github.com/wraft/wraft/transport"
 )
 
@@ -55,6 +56,15 @@ func samples() []sample {
 		frame("read-index", 2, raft.ReadIndex{Term: 6, ID: 4294967295}),
 		frame("read-index-reply", 2, raft.ReadIndexReply{Term: 6, ID: 4294967295, Index: 104}),
 		frame("read-index-reply, refused", 2, raft.ReadIndexReply{Term: 6, ID: 9, Refused: true}),
+		frame("install-snapshot", 2, raft.InstallSnapshot{Term: 6, Snapshot: raft.SnapshotMeta{
+			Index: 1 << 20, Term: 5, ConfigIndex: 77, Configuration: raft.Configuration{
+				Voters: confchange.New(1, 2, 300).Voters, Outgoing: confchange.New(1, 2).Voters, Learners: confchange.New(4).Voters,
+			},
+		}}),
+		frame("install-snapshot, nothing but a configuration", 2, raft.InstallSnapshot{
+			Snapshot: raft.SnapshotMeta{Configuration: confchange.New(1)},
+		}),
+		frame("install-snapshot-reply", 2, raft.InstallSnapshotReply{Term: 6, Index: 1 << 20}),
 		frame("forward", 2, transport.Forward{ID: 1000, Op: 3, Body: []byte("incr")}),
 		frame("forward, without a body", 2, transport.Forward{ID: 1001, Op: 255}),
 		frame("forward-reply", 2, transport.ForwardReply{ID: 1000, Body: []byte{0, 1, 2}}),
