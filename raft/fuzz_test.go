@@ -140,7 +140,7 @@ func act(t *testing.T, n *rafttest.Node, s *script, now *time.Duration) {
 	case 16:
 		n.Core.PeerRuns(raft.NodeID(s.next()%6), s.next())
 	case 17:
-		n.TakeSnapshot()
+		n.TakeSnapshot(nil)
 	case 18:
 		if meta, ok := n.Receiving(); ok {
 			_ = n.ReceiveSnapshot(rafttest.Snapshot{Meta: meta, Machine: make([]raft.Entry, meta.Index)})

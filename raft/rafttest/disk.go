@@ -17,11 +17,13 @@ type Disk struct {
 	snapshots map[raft.Index]Snapshot
 }
 
-// Snapshot is a state of the machine, which remembers everything applied.
+// Snapshot is a state of the machine, which remembers everything applied, and of
+// whatever else its owner builds from that.
 type Snapshot struct {
 	Meta    raft.SnapshotMeta
 	Chain   uint64 // of the log up to it
 	Machine []raft.Entry
+	State   []byte // the owner's
 }
 
 // NewDisk returns the disk of a fresh replica in configuration first.

@@ -15,6 +15,9 @@ type Node struct {
 	Disk *Disk
 	// Applied is what the machine has seen since it started, from index 1 on.
 	Applied []raft.Entry
+	// State is what the owner's machine was in the snapshot that the node was last
+	// restored from; nil when it began empty.
+	State []byte
 
 	restores  int                // of the machine
 	receiving *raft.SnapshotMeta // what the core wants to receive

@@ -10,15 +10,16 @@ import (
 )
 
 // TakeSnapshot makes a snapshot of the machine as it is, durably, and tells the
-// core. It reports false when there is nothing newer than the last one.
-func (n *Node) TakeSnapshot() bool {
+// core; state is what the owner wants to have back. It reports false when there is
+// nothing newer than the last one.
+func (n *Node) TakeSnapshot(state []byte) bool {
 	index := raft.Index(len(n.Applied))
 	meta, ok := n.Core.SnapshotAt(index)
 	chain, here := n.Disk.memory.at(index)
 	if !ok || !here || index <= n.Core.Status().SnapshotIndex {
 		return false
 	}
-	n.Disk.Save(Snapshot{Meta: meta, Chain: chain, Machine: slices.Clip(n.Applied)})
+	n.Disk.Save(Snapshot{Meta: meta, Chain: chain, Machine: slices.Clip(n.Applied), State: state})
 	n.Core.SnapshotTaken(meta)
 	return true
 }
@@ -49,7 +50,7 @@ func (n *Node) restore() error {
 		return fmt.Errorf("rafttest: %v has published a snapshot at %d and not its bytes", n.ID, meta.Index)
 	}
 	n.restores++
-	n.Applied = s.Machine
+	n.Applied, n.State = s.Machine, s.State
 	return nil
 }
 

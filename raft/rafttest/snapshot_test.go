@@ -149,7 +149,7 @@ func TestASnapshotWithoutItsBytesStopsTheNode(t *testing.T) {
 	if _, ok := d.Snapshot(); !ok {
 		t.Error("the published snapshot is not there")
 	}
-	if _, ok := n.Receiving(); ok || n.ReceiveSnapshot(Snapshot{Meta: three}) == nil || n.TakeSnapshot() {
+	if _, ok := n.Receiving(); ok || n.ReceiveSnapshot(Snapshot{Meta: three}) == nil || n.TakeSnapshot(nil) {
 		t.Error("a node that waits for nothing takes a snapshot")
 	}
 	clear(d.snapshots)

@@ -30,7 +30,7 @@ func snapshotCommands() map[string]command {
 }
 
 func (e *Environment) runSnapshot(n *Node) error {
-	if !n.TakeSnapshot() {
+	if !n.TakeSnapshot(nil) {
 		return errors.New("there is nothing to take a snapshot of")
 	}
 	return nil

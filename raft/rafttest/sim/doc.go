@@ -2,7 +2,8 @@
 // repeated, late and reordered messages, one-way, bridge and full partitions, slow
 // and flapping links, crashes that lose unsynced writes or strike at a write
 // point, slow and failing disks, paused nodes, clocks that run wrong, churn of the
-// membership. Clients append to lists and read them meanwhile, under sessions
+// membership. Nodes take snapshots and compact their logs; transfers break off, come
+// late or twice. Clients append to lists and read them meanwhile, under sessions
 // that make what they repeat take effect once. Every event is followed by
 // rafttest.Checker's invariants, and what clients were told is checked against
 // what the machines did.

@@ -44,7 +44,7 @@ func (n *node) start() error {
 		return nil
 	}
 	n.life++
-	n.machine, n.waiting, n.readers = newMachine(n.w.setup.Sessions), map[raft.Index]call{}, nil
+	n.waiting, n.readers = map[raft.Index]call{}, nil
 	n.wakeAt, n.syncing, n.applying, n.apply = 0, false, false, nil
 	cfg := n.cfg
 	cfg.Seed = n.w.chance.next("seed", uint64(n.ID))
@@ -52,6 +52,9 @@ func (n *node) start() error {
 		return err
 	}
 	n.jumped = false
+	if err := n.restore(); err != nil {
+		return err
+	}
 	n.w.tellRuns(n)
 	return n.settle()
 }
@@ -126,6 +129,9 @@ func (n *node) perform(fx *raft.Effects) error {
 			return n.settle()
 		})
 	}
+	if err := n.command(fx.Snapshots); err != nil {
+		return err
+	}
 	n.apply = append(n.apply, fx.Apply...)
 	n.planApply()
 	n.planSync()
@@ -190,6 +196,9 @@ func (n *node) planApply() {
 	n.applying = true
 	n.later(n.w.chance.between("apply", uint64(n.ID), 0, 2*time.Millisecond), func() error {
 		n.applying = false
+		if len(n.apply) == 0 {
+			return nil // a snapshot came instead
+		}
 		from := len(n.Applied)
 		if err := n.Apply(n.apply[0]); err != nil {
 			return err
@@ -198,6 +207,7 @@ func (n *node) planApply() {
 		if err := n.run(n.Applied[from:]); err != nil {
 			return err
 		}
+		n.takeSnapshot()
 		n.planApply()
 		return n.settle()
 	})

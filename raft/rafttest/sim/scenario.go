@@ -50,7 +50,8 @@ type Setup struct {
 	FaultEvery Span        `json:"fault_every"`
 	Clients    int         `json:"clients"`
 	Sessions   int         `json:"sessions"` // that the machine remembers
-	Core       raft.Config `json:"core"`     // of every node but for ID and Seed
+	Snapshots  Snapshots   `json:"snapshots"`
+	Core       raft.Config `json:"core"` // of every node but for ID and Seed
 }
 
 // Fault is one strike: a kind, named as in the table of kinds, from a moment to
@@ -125,6 +126,8 @@ func (s *Scenario) Validate() error {
 		return fmt.Errorf("%d voters and %d spares with %d clocks for %v", s.Setup.Voters, s.Setup.Spares, len(s.Setup.Rates), time.Duration(s.Duration))
 	case s.Setup.Delay <= 1 || s.Setup.Sync <= 1 || s.Setup.Sessions < 1 || slices.Contains(s.Setup.Rates, 0):
 		return errors.New("delay, sync, sessions and clock rates must be positive")
+	case s.Setup.Snapshots.Take > 0 && s.Setup.Snapshots.Time <= 1:
+		return errors.New("the time of a snapshot's transfer must be positive")
 	}
 	numbers := map[uint64]bool{}
 	for _, f := range s.Faults {
@@ -174,6 +177,7 @@ func (w *world) drawSetup() {
 	}
 	s.Clients = [...]int{8, 40}[w.chance.below("clients", 0, 2)]
 	s.Sessions = [...]int{s.Clients * 3 / 4, 1000, 1000, 1000}[w.chance.below("sessions", 0, 4)]
+	s.Snapshots = w.drawSnapshots()
 	w.drawFlow(s)
 	if !s.Calm {
 		s.Kinds = w.drawKinds()
@@ -210,6 +214,9 @@ func (w *world) config() raft.Config {
 		CacheBytesMax:       pick("cache", 0, 1, 500),
 		ApplyBytesMax:       pick("apply", 0, 0, 100),
 		LearnerLagBytesMax:  pick("learner lag", 0, 1, 200),
+		RetainedEntriesMax:  int(pick("retained", 0, 1, 5, 50)),
+		PinnedBytesMax:      pick("pinned", 0, 1, 2000),
+		SnapshotSendsMax:    int(pick("snapshot sends", 0, 1)),
 	}
 	w.drawLeases(&cfg)
 	return cfg
