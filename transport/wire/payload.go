@@ -69,6 +69,9 @@ func readInstallSnapshot(c *coder) transport.Payload {
 	return m
 }
 
+// readReplication and readElection read the kinds that are a header only. Why
+// spelled out: through one generic function each message escapes to the heap on its
+// way, three allocations for a heartbeat instead of one and twice the time.
 func readReplication(c *coder, kind Kind) transport.Payload {
 	switch kind {
 	case KindAppendReply:
