@@ -3,6 +3,7 @@ package rafttest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,12 @@ type Environment struct {
 	held     map[link]bool
 	heldDisk map[raft.NodeID]bool
 	heldAll  bool
+	// powerAt is the write point at which the power fails, counted by points: before
+	// each sync, and after it before anybody hears of it; 0: never.
+	powerAt, points int
+	// slowDisks lets writes become durable one by one, and only when no message is
+	// on its way any more: whatever is said too early is heard.
+	slowDisks bool
 
 	transfers     []transfer
 	heldTransfers bool
@@ -100,15 +107,14 @@ func (e *Environment) start(n *Node) error {
 // pump lets a node act on what it was told until it has nothing more to do.
 func (e *Environment) pump(n *Node) error {
 	for n.Core != nil {
-		syncable := n.Disk.Pending() > 0 && !e.heldDisk[n.ID]
-		if !n.Core.Pending() && !syncable {
+		if !n.Core.Pending() && (e.slowDisks || !e.syncable(n)) {
 			break
 		}
 		if err := e.drain(n); err != nil {
 			return err
 		}
-		if !e.heldDisk[n.ID] {
-			if err := e.launch(n, n.Sync(n.Disk.Pending())); err != nil {
+		if !e.slowDisks && e.syncable(n) {
+			if err := e.sync(n, n.Disk.Pending()); err != nil {
 				return err
 			}
 		}
@@ -117,6 +123,45 @@ func (e *Environment) pump(n *Node) error {
 		}
 	}
 	return e.checker.Check(n, e.nodes)
+}
+
+// errPowerFailed ends a script at a write point.
+var errPowerFailed = errors.New("the power fails")
+
+// syncable reports whether a node has writes that may become durable.
+func (e *Environment) syncable(n *Node) bool { return n.Disk.Pending() > 0 && !e.heldDisk[n.ID] }
+
+// sync makes a node's oldest count writes durable.
+func (e *Environment) sync(n *Node, count int) error {
+	if e.writePoint() {
+		return errPowerFailed
+	}
+	released := n.Sync(count)
+	if e.writePoint() {
+		return errPowerFailed
+	}
+	return e.launch(n, released)
+}
+
+// syncSlowly syncs one write of one node and reports whether there was one, where
+// disks are slow. Why the last node that has any: scripts mostly let n1 lead, and a
+// leader's own disk is the one that can wait unnoticed.
+func (e *Environment) syncSlowly() (bool, error) {
+	for _, n := range slices.Backward(e.nodes) {
+		if e.slowDisks && n.Core != nil && e.syncable(n) {
+			if err := e.sync(n, 1); err != nil {
+				return true, err
+			}
+			return true, e.pump(n)
+		}
+	}
+	return false, nil
+}
+
+// writePoint counts, and reports whether the power fails here.
+func (e *Environment) writePoint() bool {
+	e.points++
+	return e.points == e.powerAt
 }
 
 // drain carries out one set of effects.
@@ -201,8 +246,11 @@ func (e *Environment) settle() error {
 	for range settleSteps {
 		at := e.nextFlight()
 		if at < 0 {
-			arrived, err := e.arrive()
-			if !arrived || err != nil {
+			more, err := e.syncSlowly()
+			if !more && err == nil {
+				more, err = e.arrive()
+			}
+			if !more || err != nil {
 				return err
 			}
 			continue
