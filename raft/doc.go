@@ -26,7 +26,7 @@
 //     besides.
 //   - Entries handed in or out are immutable from then on: they are shared.
 //   - Every Fetch is answered by Fetched, and every range for apply, in order, by
-//     Applied.
+//     Applied, but for those that a Write with Reset makes void.
 //   - A snapshot is taken when the driver likes: of the machine after everything up
 //     to an applied index, stored durably with what SnapshotAt says of it, then told
 //     with SnapshotTaken. Its bytes stay until a newer one is published by a durable

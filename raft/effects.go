@@ -10,7 +10,9 @@ type Write struct {
 	// once the write is durable and nobody is being sent them.
 	Snapshot *SnapshotMeta
 	// Reset says that the whole log is to be removed first: it begins anew behind
-	// Snapshot.
+	// Snapshot. Ranges for apply that were handed out before are void, and what they
+	// have no Entries of is gone with the log: drop them before this write begins.
+	// SnapshotRestore takes their place.
 	Reset bool
 	// HardState is the new hard state, nil when it did not change.
 	HardState *HardState

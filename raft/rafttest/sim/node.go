@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/wraft/wraft/raft"
@@ -131,6 +132,9 @@ func (n *node) perform(fx *raft.Effects) error {
 	}
 	if err := n.command(fx.Snapshots); err != nil {
 		return err
+	}
+	if slices.ContainsFunc(fx.Writes, func(w raft.Write) bool { return w.Reset }) {
+		n.apply = nil // the snapshot has what they did
 	}
 	n.apply = append(n.apply, fx.Apply...)
 	n.planApply()
