@@ -16,6 +16,9 @@ GUESTS = $(patsubst %/go.mod,%,$(wildcard sdk/go/go.mod examples/*/go.mod))
 # Packages with goroutines, which the race detector is for.
 CONCURRENT = $(wildcard client conformance node plugins storage transport internal/bench internal/cli internal/pki internal/relay internal/server)
 
+# What make cover looks at: commands and the module of core-bench are not part of it.
+COVERED := ./raft,./raft/quorum,./raft/tracker,./raft/confchange,./raft/rafttest,./raft/rafttest/sim
+
 BIN ?= bin
 BUILD ?= build
 FUZZTIME ?= 20s
@@ -33,7 +36,7 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules demo test guests race sim fuzz lint conformance bench core-bench ci clean
+.PHONY: build modules demo test guests race sim fuzz lint conformance cover bench core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
@@ -66,6 +69,11 @@ lint: ## formatting, vet, the rules of the house
 
 conformance: ## the black-box suites, long: ROUNDS rounds of kill -9, NEMESIS of trouble
 	WRAFT_E2E_ROUNDS=$(ROUNDS) WRAFT_NEMESIS=$(NEMESIS) go test -count=1 -timeout 20m ./conformance/...
+
+cover: ## statement coverage of the core, its packages and the tools of its tests
+	mkdir -p $(BUILD)
+	go test -count=1 -coverprofile=$(BUILD)/cover.out -coverpkg=$(COVERED) ./raft/...
+	go tool cover -func=$(BUILD)/cover.out | awk 'END { print "cover: raft=" $$3 }'
 
 bench: ## micro-benchmarks of all packages
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
