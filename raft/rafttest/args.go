@@ -150,6 +150,7 @@ func (e *Environment) runInject(args []string) error {
 	if err != nil {
 		return err
 	}
+	e.checker.MadeUp(m.MessageTerm())
 	return e.receive(flight{l.from, l.to, m})
 }
 

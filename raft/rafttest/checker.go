@@ -19,6 +19,9 @@ type Checker struct {
 	terms          []raft.Term      // of what is committed, from index 1 on
 	configs        []raft.ConfigAt  // committed, ascending
 	grants         map[ballot]raft.NodeID
+	campaigned     raft.Term // the newest term anybody campaigned in
+	madeUp         raft.Term // the newest term of a message that a script made up
+	acked          map[acked]raft.Index
 	seen           map[raft.NodeID]*seen
 }
 
@@ -52,6 +55,7 @@ func NewChecker(voters quorum.Majority) *Checker {
 		leaders: map[raft.Term]raft.NodeID{},
 		logs:    map[place]uint64{},
 		grants:  map[ballot]raft.NodeID{},
+		acked:   map[acked]raft.Index{},
 		seen:    map[raft.NodeID]*seen{},
 	}
 }
@@ -62,12 +66,16 @@ func (k *Checker) Committed() raft.Index { return raft.Index(len(k.committed)) }
 // Sent checks a message at the moment it leaves: whatever it shows must be
 // durable at its sender.
 func (k *Checker) Sent(from *Node, e raft.Envelope) error {
-	disk := &from.Disk.synced
-	shown := e.Message.MessageTerm()
-	if s := k.seen[from.ID]; s != nil && s.core == from.Core && s.status.DiskFailed {
+	if from.failed {
 		return fmt.Errorf("%v sends %T, though its disk has failed", from.ID, e.Message)
 	}
+	disk := &from.Disk.synced
+	shown := e.Message.MessageTerm()
 	switch m := e.Message.(type) {
+	case raft.TimeoutNow:
+		if err := k.checkHeir(from, e.To); err != nil {
+			return err
+		}
 	case raft.PreVote:
 		shown--
 	case raft.PreVoteReply:
@@ -86,6 +94,7 @@ func (k *Checker) Sent(from *Node, e raft.Envelope) error {
 		if !m.Rejected && disk.state.Term == m.Term && disk.last() < m.Match {
 			return fmt.Errorf("%v acknowledges %d, only %d is durable", from.ID, m.Match, disk.last())
 		}
+		k.noteAck(from.ID, e.To, m)
 	}
 	if shown > disk.state.Term {
 		return fmt.Errorf("%v shows term %d, only %d is durable: %T", from.ID, shown, disk.state.Term, e.Message)
@@ -149,6 +158,9 @@ func (k *Checker) checkAll(n *Node, s *seen, is *raft.Status, all []*Node) error
 		return err
 	}
 	if err := checkOwnTerm(n, s, is); err != nil {
+		return err
+	}
+	if err := k.checkRules(n, s, is); err != nil {
 		return err
 	}
 	if err := k.checkLeader(n, s, is, all); err != nil {
@@ -245,8 +257,14 @@ func (k *Checker) checkLeader(n *Node, s *seen, is *raft.Status, all []*Node) er
 		if err := k.checkComplete(n, is); err != nil {
 			return err
 		}
+		if err := k.checkElected(n, is, all); err != nil {
+			return err
+		}
 	}
 	for _, f := range is.Followers {
+		if err := k.checkAcked(n, f, is); err != nil {
+			return err
+		}
 		for _, other := range all {
 			if other.ID != f.ID || other.Disk.synced.state.Term != is.Term {
 				continue

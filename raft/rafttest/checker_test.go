@@ -67,6 +67,7 @@ func TestCheckSeesAWrongLeader(t *testing.T) {
 		return &raft.Status{Role: raft.Leader, Term: term, Followers: followers}
 	}
 	k := NewChecker(quorum.Majority{1, 2, 3})
+	k.MadeUp(3) // nobody voted or acknowledged anything here
 	wants(t, k.checkLeader(a, &seen{}, leads(2), all), "")
 	wants(t, k.checkLeader(b, &seen{}, leads(2), all), "both lead term 2")
 	wants(t, k.checkLeader(b, &seen{}, &raft.Status{Role: raft.Follower, Term: 2}, all), "")

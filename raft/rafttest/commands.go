@@ -47,7 +47,7 @@ func commands() map[string]command {
 		"hold-disk": {"hold-disk NODE: its writes do not become durable", onNode(func(e *Environment, n *Node) error { e.heldDisk[n.ID] = true; return nil })},
 		"sync-disk": {"sync-disk NODE: they do now, and from now on", onNode(func(e *Environment, n *Node) error { delete(e.heldDisk, n.ID); return nil })},
 		"fail-disk": {"fail-disk NODE: a write fails", onNode(func(_ *Environment, n *Node) error {
-			n.Core.PersistFailed(1, errors.New("input/output error"))
+			n.Fail(errors.New("input/output error"))
 			return nil
 		})},
 		"path":    {"path NODE NODE RTT-MS [down]: tell the first what the way to the second is like", (*Environment).runPath},

@@ -22,6 +22,7 @@ type Node struct {
 	restores  int                // of the machine
 	receiving *raft.SnapshotMeta // what the core wants to receive
 
+	failed  bool // its disk has failed
 	gated   []raft.GatedEnvelope
 	effects raft.Effects
 }
@@ -33,7 +34,7 @@ func (n *Node) Start(cfg raft.Config, now time.Duration) error {
 	if err != nil {
 		return fmt.Errorf("rafttest: start %v: %w", n.ID, err)
 	}
-	n.Core, n.Applied, n.gated, n.receiving = core, nil, nil, nil
+	n.Core, n.Applied, n.gated, n.receiving, n.failed = core, nil, nil, nil, false
 	return n.restore()
 }
 
@@ -63,6 +64,9 @@ func (n *Node) Drain() (*raft.Effects, error) {
 // Sync makes the oldest count writes durable, tells the core, and returns the
 // messages that waited for them.
 func (n *Node) Sync(count int) []raft.Envelope {
+	if n.failed {
+		return nil
+	}
 	id := n.Disk.Sync(count)
 	if id == 0 {
 		return nil
@@ -81,9 +85,10 @@ func (n *Node) Sync(count int) []raft.Envelope {
 	return released
 }
 
-// Fail tells the core that a write failed. Messages that waited for one never leave.
+// Fail lets a write fail and tells the core. Messages that waited for one never
+// leave, and nothing becomes durable any more in this life.
 func (n *Node) Fail(err error) {
-	n.gated = nil
+	n.gated, n.failed = nil, true
 	n.Core.PersistFailed(1, err)
 }
 
