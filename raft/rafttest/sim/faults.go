@@ -53,7 +53,7 @@ func isolation(w *world, number uint64) func() error {
 		return nil
 	}
 	w.tracef("%v is isolated", n.ID)
-	return w.cutLinks(number, func(from, to raft.NodeID) bool { return from == n.ID || to == n.ID })
+	return w.isolate(number, n)
 }
 
 // oneWay cuts single directions.
@@ -73,7 +73,7 @@ func flapping(w *world, number uint64) func() error {
 		if over || w.plan.over {
 			return nil
 		}
-		mend = w.cutLinks(number, func(from, to raft.NodeID) bool { return from == n.ID || to == n.ID })
+		mend = w.isolate(number, n)
 		w.agenda.plan(w.now+every/2, func() error { return mend() })
 		w.agenda.plan(w.now+every, flap)
 		return nil

@@ -45,6 +45,11 @@ func (w *world) change(number uint64) error {
 	if n == nil || !n.running() {
 		return nil
 	}
+	return w.changeAt(n, number)
+}
+
+// changeAt asks a node for one to three random changes at once.
+func (w *world) changeAt(n *node, number uint64) error {
 	at := n.Core.Status().Configuration
 	w.history.last++
 	r := raft.ChangeRequest{ID: raft.ProposalID(w.history.last), Expected: at.Index}

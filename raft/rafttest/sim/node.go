@@ -114,6 +114,9 @@ func (n *node) perform(fx *raft.Effects) error {
 		if n.w.o.Trace != nil {
 			n.w.tracef("%v %s", n.ID, rafttest.DescribeEvent(ev))
 		}
+		if r, ok := ev.(raft.RoleChanged); ok && r.Role == raft.Leader {
+			n.w.elected(n)
+		}
 	}
 	if err := n.w.net.launch(n, fx.SendNow); err != nil {
 		return err

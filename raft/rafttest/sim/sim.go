@@ -73,6 +73,7 @@ type world struct {
 	clients []*client
 	history history
 	plan    faultPlan
+	eager   eager
 	result  Result
 	quiet   bool      // no new operations are begun
 	marks   []mark    // when what was committed

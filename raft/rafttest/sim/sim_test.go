@@ -37,7 +37,7 @@ func TestSeeds(t *testing.T) {
 			t.Errorf("seed %d acknowledged %d operations", seed, r.Acked)
 		}
 		changes += r.Faults["configuration changed"]
-		transfers += r.Faults["transfer"]
+		transfers += r.Faults["transfer"] + r.Faults["isolated amid a transfer"] + r.Faults["slow links amid a transfer"]
 		if r.Calm {
 			calm++
 		} else if len(r.Faults) > 0 {

@@ -45,6 +45,12 @@ var kinds = []kind{
 	{"membership change", 2, false, churn},
 	{"transfer", 1, false, handOver},
 	{"false word of an end", 1, false, rumour},
+	{"isolated amid a transfer", 1, false, isolateAmidTransfer},
+	{"slow links amid a transfer", 1, false, slowAmidTransfer},
+	{"isolated amid a change", 1, false, isolateAmidChange},
+	{"isolated with a slow disk", 1, false, isolateWriting},
+	{"crash amid a change", 1, false, crashAmidChange},
+	{"change at an election", 1, false, changeAtElection},
 }
 
 // kindOf returns the row of a name.
