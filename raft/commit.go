@@ -1,5 +1,7 @@
 package raft
 
+import "github.com/wraft/wraft/raft/mutant"
+
 // uncachedApplyMax bounds a range for apply that the driver has to read from
 // storage, where the core does not know its size.
 const uncachedApplyMax = 1024
@@ -15,10 +17,13 @@ type appliedRange struct {
 // commits with it (Raft paper §5.4.2, figure 8).
 func (c *Core) advanceCommit() {
 	index := c.voters.CommittedIndex(c.acked)
+	if mutant.On(mutant.LeaveJointOneMajority) {
+		index = c.voters.Incoming.CommittedIndex(c.acked)
+	}
 	if index <= c.commit {
 		return
 	}
-	if term, ok := c.log.term(index); ok && term == c.term {
+	if term, ok := c.log.term(index); ok && (term == c.term || mutant.On(mutant.CommitOldTerm)) {
 		c.setCommit(index)
 	}
 }
@@ -26,6 +31,9 @@ func (c *Core) advanceCommit() {
 // acked returns up to where id holds this leader's log durably.
 func (c *Core) acked(id NodeID) Index {
 	if id == c.cfg.ID {
+		if mutant.On(mutant.OwnLogUnsynced) {
+			return c.log.last
+		}
 		return c.w.durable
 	}
 	if p := c.follower(id); p != nil {
@@ -66,6 +74,9 @@ func (c *Core) drainApply() {
 	if c.installing.write != 0 {
 		return // what comes next is in the snapshot
 	}
+	if mutant.On(mutant.ApplyUnsynced) {
+		limit = c.commit
+	}
 	for c.handed < limit && c.applyOut < c.cfg.ApplyBytesMax {
 		r := ApplyRange{First: c.handed + 1}
 		bytes := c.cfg.ApplyBytesMax
@@ -99,6 +110,9 @@ func (c *Core) Applied(index Index) {
 	}
 	c.applied = index
 	c.dirty = true
+	if mutant.On(mutant.ConfigOnApply) {
+		c.countVoters()
+	}
 	for c.applying.len() > 0 && c.applying.at(0).last <= index {
 		c.applyOut -= c.applying.pop().bytes
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/wraft/wraft/raft/confchange"
+	"github.com/wraft/wraft/raft/mutant"
 	"github.com/wraft/wraft/raft/quorum"
 )
 
@@ -19,16 +20,25 @@ type Incarnation = confchange.Incarnation
 // configChanged makes the last of c.configs the one in force.
 func (c *Core) configChanged() {
 	at := c.configs[len(c.configs)-1]
-	c.voters = quorum.Joint{
-		Incoming: nodesOf(at.Configuration.Voters),
-		Outgoing: nodesOf(at.Configuration.Outgoing),
-	}
+	c.countVoters()
 	c.fx.Configuration = &at
 	c.dirty = true
 	c.adaptElection()
 	if c.role == Leader {
 		c.configOpen = true
 		c.followConfig()
+	}
+}
+
+// countVoters takes the majorities of the configuration in force.
+func (c *Core) countVoters() {
+	at := c.configs[len(c.configs)-1]
+	if mutant.On(mutant.ConfigOnApply) || mutant.On(mutant.LearnerInQuorum) {
+		at = c.misplaced(at)
+	}
+	c.voters = quorum.Joint{
+		Incoming: nodesOf(at.Configuration.Voters),
+		Outgoing: nodesOf(at.Configuration.Outgoing),
 	}
 }
 
@@ -45,6 +55,9 @@ func (c *Core) addConfig(e Entry) {
 
 // dropConfigs takes back the configurations of entries behind after.
 func (c *Core) dropConfigs(after Index) {
+	if mutant.On(mutant.ConfigOutlivesCut) {
+		return
+	}
 	n := len(c.configs)
 	for n > 1 && c.configs[n-1].Index > after {
 		n--

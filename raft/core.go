@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/wraft/wraft/raft/mutant"
 	"github.com/wraft/wraft/raft/quorum"
 	"github.com/wraft/wraft/raft/tracker"
 )
@@ -172,6 +173,9 @@ func (c *Core) Receive(from NodeID, m Message) error {
 	}
 	switch term := m.MessageTerm(); {
 	case term < c.term:
+		if _, late := m.(AppendReply); late && mutant.On(mutant.LateAckCounts) {
+			break
+		}
 		c.onStale(from, m)
 		return nil
 	case term > c.term:
@@ -250,7 +254,7 @@ func (c *Core) Drain(e *Effects) {
 func (c *Core) releaseGated() {
 	kept := c.fx.SendAfter[:0]
 	for _, g := range c.fx.SendAfter {
-		if g.After <= c.w.persisted {
+		if g.After <= c.w.persisted || mutant.On(mutant.GatedOneEarly) && g.After == c.w.persisted+1 {
 			c.fx.SendNow = append(c.fx.SendNow, g.Envelope)
 		} else {
 			kept = append(kept, g)

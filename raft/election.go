@@ -1,6 +1,9 @@
 package raft
 
-import "github.com/wraft/wraft/raft/quorum"
+import (
+	"github.com/wraft/wraft/raft/mutant"
+	"github.com/wraft/wraft/raft/quorum"
+)
 
 // Campaign makes a voter ask for votes now, as if its election timeout had
 // passed; with Config.LeaseReads as soon as its promises have run out. A node whose
@@ -60,6 +63,10 @@ func (c *Core) requestVotes() {
 	default:
 		return
 	}
+	if mutant.On(mutant.RequestUnsynced) {
+		c.eachUndecided(func(to NodeID) { c.sendAtOnce(to, m) })
+		return
+	}
 	c.eachUndecided(func(to NodeID) { c.send(to, m) })
 }
 
@@ -78,6 +85,9 @@ func (c *Core) countVotes() {
 		c.votes[c.cfg.ID] = quorum.VoteGranted
 	}
 	result := c.voters.VoteResult(func(id NodeID) quorum.Vote { return c.votes[id] })
+	if mutant.On(mutant.ElectOneMajority) {
+		result = c.voters.Incoming.VoteResult(func(id NodeID) quorum.Vote { return c.votes[id] })
+	}
 	switch {
 	case result == quorum.ResultLost:
 		c.becomeFollower(c.term, 0, "election lost")
@@ -92,6 +102,9 @@ func (c *Core) countVotes() {
 // tally notes the answer of a voter. The first answer of a campaign stays: a
 // duplicate counts once.
 func (c *Core) tally(from NodeID, granted bool) {
+	if mutant.On(mutant.VoteReplyTwice) && c.votes[from] == quorum.VoteGranted {
+		from = c.undecided(from)
+	}
 	if c.votes[from] != quorum.VotePending {
 		return
 	}
@@ -142,9 +155,15 @@ func (c *Core) enter(role Role, term Term, leader NodeID, cause string) {
 	if c.role == Leader {
 		c.stopLeading()
 	}
+	if mutant.On(mutant.StepDownForgetsVote) && c.role == Candidate && role == Follower && term == c.term {
+		c.setState(term, 0)
+	}
 	if term > c.term {
 		c.setState(term, 0)
 		c.verified, c.leaderCommit, c.termLeader = 0, 0, 0
+		if mutant.On(mutant.VerifiedOutlivesTerm) {
+			c.verified = c.log.last
+		}
 		c.ack = owedAck{}
 	}
 	if c.leader != leader {

@@ -1,5 +1,7 @@
 package raft
 
+import "github.com/wraft/wraft/raft/mutant"
+
 // owedAck is an acknowledgement that the next Drain sends: one for all appends
 // since the last one. Each of them verified the log up to its own match, so the
 // highest speaks for all.
@@ -22,6 +24,9 @@ func (c *Core) onAppend(from NodeID, m Append) {
 	// What lies at or before the base is committed, and so is in every later
 	// leader's log.
 	match := max(m.PrevIndex+Index(len(m.Entries)), c.log.base)
+	if mutant.On(mutant.AckAboveVerified) {
+		match = c.log.last
+	}
 	c.verified = max(c.verified, match)
 	c.learnCommit(m.Commit)
 	c.dirty = true
@@ -59,6 +64,9 @@ func (c *Core) store(m Append) {
 	if at, conflict := c.conflict(m); conflict {
 		c.cut(at - 1)
 	}
+	if end := m.PrevIndex + Index(len(m.Entries)); mutant.On(mutant.StaleAppendTruncates) && end < c.log.last {
+		c.cut(end)
+	}
 	// The log reaches PrevIndex at least: onAppend has rejected the rest.
 	held := min(c.log.last-m.PrevIndex, Index(len(m.Entries)))
 	news := m.Entries[held:]
@@ -92,6 +100,9 @@ func (c *Core) drainAck() {
 		return
 	}
 	after := c.w.holder(c.ack.match)
+	if mutant.On(mutant.AckBeforeSync) {
+		after = 0
+	}
 	c.sendAfter(c.ack.to, AppendReply{
 		Term: c.term, Match: c.ack.match, Round: c.ack.round, Promise: c.cfg.LeaseReads,
 		DiskSlow: c.tellsSlow(after),
@@ -111,5 +122,8 @@ func (c *Core) onHeartbeat(from NodeID, m Heartbeat) {
 // and believes it as far as our log is verified to be the leader's.
 func (c *Core) learnCommit(commit Index) {
 	c.leaderCommit = max(c.leaderCommit, commit)
+	if mutant.On(mutant.CommitAboveMatch) {
+		c.setCommit(min(c.leaderCommit, c.log.last))
+	}
 	c.setCommit(min(c.leaderCommit, c.verified))
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/wraft/wraft/raft/confchange"
+	"github.com/wraft/wraft/raft/mutant"
 	"github.com/wraft/wraft/raft/tracker"
 )
 
@@ -65,7 +66,7 @@ func (c *Core) judgeChange(r ChangeRequest) (Configuration, error) {
 		return Configuration{}, &NotLeaderError{Leader: c.leader}
 	case c.transfer.to != 0:
 		return Configuration{}, ErrTransferring
-	case c.commit < c.noop:
+	case c.commit < c.noop && !mutant.On(mutant.ChangeBeforeNoop):
 		// Why: an earlier leader's configuration may be committed without being
 		// known here; the no-op makes sure that the two cannot pass each other.
 		return Configuration{}, ErrNotReady

@@ -1,5 +1,7 @@
 package raft
 
+import "github.com/wraft/wraft/raft/mutant"
+
 // Proposal asks for an entry to be appended to the log.
 type Proposal struct {
 	ID   ProposalID
@@ -86,9 +88,11 @@ func (c *Core) settleProposals() {
 func (c *Core) abandonProposals() {
 	for c.proposals.len() > 0 {
 		p := c.proposals.pop()
-		c.fx.Results = append(c.fx.Results, ProposalResult{
-			ID: p.id, Outcome: OutcomeUnknown, Index: p.index, Term: c.term, Err: ErrLeadershipLost,
-		})
+		r := ProposalResult{ID: p.id, Outcome: OutcomeUnknown, Index: p.index, Term: c.term, Err: ErrLeadershipLost}
+		if mutant.On(mutant.DroppedForUnknown) {
+			r.Outcome = OutcomeDropped
+		}
+		c.fx.Results = append(c.fx.Results, r)
 	}
 	c.proposals.reset()
 	c.uncommitted = 0

@@ -1,6 +1,10 @@
 package raft
 
-import "time"
+import (
+	"time"
+
+	"github.com/wraft/wraft/raft/mutant"
+)
 
 // ReadMode says what a read is to see.
 type ReadMode uint8
@@ -132,7 +136,8 @@ func (c *Core) finishRead(id ReadID, index Index, err error) {
 // commit index may be behind what an earlier leader acknowledged, so reads wait.
 func (c *Core) startRound() {
 	r := &c.reads
-	due := len(r.waiting) > 0 && c.commit >= c.noop && (c.beatWanted || r.open.len() == 0)
+	ready := c.commit >= c.noop || mutant.On(mutant.ReadBeforeNoop)
+	due := len(r.waiting) > 0 && ready && (c.beatWanted || r.open.len() == 0)
 	if !due && !c.beatWanted {
 		return
 	}
@@ -159,13 +164,17 @@ func (c *Core) answerReads() {
 
 // echoed reports whether a quorum followed this leader after round began.
 func (c *Core) echoed(round uint64) bool {
-	return c.voters.Reached(func(id NodeID) bool {
+	has := func(id NodeID) bool {
 		if id == c.cfg.ID {
 			return true
 		}
 		p := c.follower(id)
 		return p != nil && p.Round >= round
-	})
+	}
+	if mutant.On(mutant.ReadQuorumOffByOne) {
+		return c.nearlyReached(has)
+	}
+	return c.voters.Reached(has)
 }
 
 // answerRead answers one read of this node or of a follower.
@@ -196,7 +205,12 @@ func (c *Core) answerLocal(rd read, index Index, err error) {
 // abandon refuses everything a leader that steps down can no longer answer.
 func (r *reads) abandon(c *Core) {
 	for r.open.len() > 0 {
-		for _, rd := range r.open.pop().reads {
+		done := r.open.pop()
+		for _, rd := range done.reads {
+			if mutant.On(mutant.ReadAfterDeposed) {
+				c.answerRead(rd, done.index, nil)
+				continue
+			}
 			c.answerRead(rd, 0, ErrLeadershipLost)
 		}
 	}
@@ -245,7 +259,8 @@ func (r *reads) beat(c *Core) {
 // commit index of the leader, so it may also move ours.
 func (c *Core) onReadIndexReply(from NodeID, m ReadIndexReply) {
 	r := &c.reads
-	if !r.asking || m.ID != r.askID || from != c.leader {
+	another := m.ID != r.askID && !mutant.On(mutant.AnyReadReply)
+	if !r.asking || another || from != c.leader {
 		return
 	}
 	var err error

@@ -1,6 +1,9 @@
 package raft
 
-import "github.com/wraft/wraft/raft/tracker"
+import (
+	"github.com/wraft/wraft/raft/mutant"
+	"github.com/wraft/wraft/raft/tracker"
+)
 
 // probeBytesMax bounds the entries that a probe carries: enough to save a round
 // trip when it fits, little enough to lose when it does not.
@@ -267,6 +270,9 @@ func (c *Core) heardFrom(p *tracker.Progress, round uint64, promise bool) {
 	p.Heard = c.now
 	if promise {
 		p.Promised = max(p.Promised, round)
+	}
+	if mutant.On(mutant.AnyRoundEchoes) {
+		round = c.rounds.newest
 	}
 	if round > p.Round {
 		p.Round = round

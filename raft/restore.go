@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/wraft/wraft/raft/mutant"
 	"github.com/wraft/wraft/raft/quorum"
 	"github.com/wraft/wraft/raft/tracker"
 )
@@ -32,6 +33,12 @@ func New(cfg Config, r Restored, now time.Duration) (*Core, error) {
 		paths:  map[NodeID]PathStats{},
 		lives:  map[NodeID]life{},
 		limits: tracker.Limits{Appends: cfg.InflightAppendsMax, Bytes: cfg.InflightBytesMax},
+	}
+	if mutant.On(mutant.ForgetVote) {
+		c.vote = 0
+	}
+	if mutant.On(mutant.RestartForgetsConfig) {
+		r.Configs = nil
 	}
 	c.log = replicaLog{
 		base: r.PurgedIndex, baseTerm: r.PurgedTerm,

@@ -3,6 +3,8 @@ package raft
 import (
 	"slices"
 	"time"
+
+	"github.com/wraft/wraft/raft/mutant"
 )
 
 // transfer is a leadership transfer under way (Raft thesis §3.10).
@@ -44,7 +46,7 @@ func (c *Core) urge(from NodeID) {
 	if c.transfer.to != from || from == 0 {
 		return
 	}
-	if p := c.follower(from); p != nil && p.Match == c.log.last {
+	if p := c.follower(from); p != nil && (p.Match == c.log.last || mutant.On(mutant.TransferToLagging)) {
 		c.tellToCampaign(from)
 	}
 }

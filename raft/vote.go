@@ -1,5 +1,7 @@
 package raft
 
+import "github.com/wraft/wraft/raft/mutant"
+
 // onVote answers a request for a vote, whatever the role of either side: only
 // terms, logs and promises decide (Raft paper §5.2, §5.4.1; thesis §4.2.3).
 func (c *Core) onVote(from NodeID, m Vote) {
@@ -11,7 +13,12 @@ func (c *Core) onVote(from NodeID, m Vote) {
 	c.fx.Events = append(c.fx.Events, VoteDecided{
 		Candidate: from, Term: m.Term, Granted: reason == RefusedNone, Reason: reason,
 	})
-	c.send(from, VoteReply{Term: c.term, Granted: reason == RefusedNone, Reason: reason})
+	reply := VoteReply{Term: c.term, Granted: reason == RefusedNone, Reason: reason}
+	if mutant.On(mutant.GrantUnsynced) {
+		c.sendAtOnce(from, reply)
+		return
+	}
+	c.send(from, reply)
 }
 
 // judgeVote decides and takes on the term of a request that may be granted. A
@@ -48,6 +55,9 @@ func (c *Core) onPreVote(from NodeID, m PreVote) {
 	case c.behind(m.LastIndex, m.LastTerm):
 		reason = RefusedLog
 	}
+	if mutant.On(mutant.PreVoteRaisesTerm) && reason == RefusedNone {
+		c.becomeFollower(m.Term, 0, "pre-vote")
+	}
 	reply := PreVoteReply{Term: m.Term, Granted: true}
 	if reason != RefusedNone {
 		reply = PreVoteReply{Term: c.term, Reason: reason}
@@ -82,6 +92,9 @@ func (c *Core) yield() {
 // behind reports whether a log that ends at (index, term) lacks something ours
 // has (Raft paper §5.4.1).
 func (c *Core) behind(index Index, term Term) bool {
+	if mutant.On(mutant.VoteWithoutLog) {
+		return false
+	}
 	ours := c.log.lastTerm()
 	return term < ours || term == ours && index < c.log.last
 }

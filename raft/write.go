@@ -3,6 +3,8 @@ package raft
 import (
 	"math"
 	"time"
+
+	"github.com/wraft/wraft/raft/mutant"
 )
 
 // writes is the way of state to the disk: what changed since the last Write was
@@ -76,7 +78,9 @@ func (c *Core) cut(after Index) {
 	c.w.durable = min(c.w.durable, after)
 	for i := range c.w.issued.len() {
 		w := c.w.issued.at(i)
-		w.last = min(w.last, after)
+		if !mutant.On(mutant.CutKeepsWrites) {
+			w.last = min(w.last, after)
+		}
 	}
 	c.log.truncate(after)
 	c.dropConfigs(after)
@@ -156,6 +160,9 @@ func (c *Core) tickCommit() {
 // the write holds every entry up to it or an earlier one does.
 func (c *Core) drainWrite() {
 	state := HardState{Term: c.term, Vote: c.vote, Commit: c.commit}
+	if mutant.On(mutant.CommitBeyondLog) {
+		state.Commit = max(c.commit, c.leaderCommit)
+	}
 	entries := c.w.unwritten <= c.log.last
 	sync := entries || c.w.truncate || c.w.snapshot != nil || state.Term != c.w.saved.Term || state.Vote != c.w.saved.Vote
 	if !sync && c.w.compactTo == 0 && !(c.w.commitDue && state.Commit > c.w.saved.Commit) {
@@ -219,7 +226,7 @@ func (c *Core) Persisted(id WriteID) {
 // not known any more, so it is final: the core steps down, falls silent and
 // refuses everything. The process should end and say why.
 func (c *Core) PersistFailed(_ WriteID, err error) {
-	if c.failed != nil {
+	if c.failed != nil || mutant.On(mutant.FailedDiskGoesOn) {
 		return
 	}
 	c.becomeFollower(c.term, 0, "disk failed")

@@ -25,7 +25,7 @@ var coreImports = map[string]bool{
 }
 
 // corePackages are the folders the rules of determinism hold for.
-var corePackages = map[string]bool{"raft": true, "raft/quorum": true, "raft/tracker": true, "raft/confchange": true}
+var corePackages = map[string]bool{"raft": true, "raft/quorum": true, "raft/tracker": true, "raft/confchange": true, "raft/mutant": true}
 
 // timeCalls are the functions of package time that read or wait for a clock.
 var timeCalls = map[string]bool{

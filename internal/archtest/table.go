@@ -56,11 +56,12 @@ var leaves = []string{"internal/clock", "internal/invariants"}
 var rooms = []Room{
 	// The deterministic core: arrows lead in, none lead out.
 	{Path: "raft/quorum", Why: "pure arithmetic"},
-	{Path: "raft/tracker", Imports: []string{"raft/quorum"}, Why: "a follower's progress, by NodeID and Index"},
+	{Path: "raft/mutant", Why: "names planted bugs; a constant false in every ordinary build"},
+	{Path: "raft/tracker", Imports: []string{"raft/mutant", "raft/quorum"}, Why: "a follower's progress, by NodeID and Index"},
 	{Path: "raft/confchange", Imports: []string{"raft/quorum", "raft/tracker"}, Why: "configurations as pure transitions"},
-	{Path: "raft", Imports: []string{"raft/quorum", "raft/tracker", "raft/confchange"},
+	{Path: "raft", Imports: []string{"raft/mutant", "raft/quorum", "raft/tracker", "raft/confchange"},
 		TestImports: []string{"raft/rafttest"}, Why: "inputs in, effects out; it must run in a simulator byte for byte"},
-	{Path: "raft/rafttest/...", Imports: []string{"raft", "raft/quorum", "raft/tracker", "raft/confchange"},
+	{Path: "raft/rafttest/...", Imports: []string{"raft", "raft/mutant", "raft/quorum", "raft/tracker", "raft/confchange"},
 		Modules: []string{modDatadriven, modRapid, modPorcupine}, Why: "scripts and the simulator drive the core alone"},
 	{Path: "raft/rafttest/corebench", Imports: []string{"raft", "raft/confchange"}, Modules: []string{modEtcdRaft},
 		Why: "a module of its own: what the core is compared with stays out of the project"},

@@ -5,6 +5,7 @@ import (
 	"maps"
 
 	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/raft/mutant"
 )
 
 // Disk holds the durable state of one replica and the writes on their way to it.
@@ -70,6 +71,9 @@ func (d *Disk) Sync(n int) raft.WriteID {
 // Crash keeps the oldest keep pending writes and loses the others.
 func (d *Disk) Crash(keep int) {
 	d.Sync(min(keep, len(d.pending)))
+	if mutant.On(mutant.TornWrite) && len(d.pending) > 0 {
+		d.tear(d.pending[0])
+	}
 	d.pending = nil
 	d.memory = d.synced.clone()
 }
@@ -82,6 +86,13 @@ func (d *Disk) Save(s Snapshot) { d.snapshots[s.Meta.Index] = s }
 func (d *Disk) Snapshot() (Snapshot, bool) {
 	s, ok := d.snapshots[d.memory.snapshot.Index]
 	return s, ok
+}
+
+// tear keeps a half of a write that only a planted bug keeps: its hard state.
+func (d *Disk) tear(w raft.Write) {
+	if w.HardState != nil {
+		d.synced.state = *w.HardState
+	}
 }
 
 // Restored returns what a core starts from after a crash.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/raft/mutant"
 )
 
 // Node is one replica: a core, its disk and the machine it feeds, which just
@@ -67,7 +68,16 @@ func (n *Node) Sync(count int) []raft.Envelope {
 	if n.failed {
 		return nil
 	}
-	id := n.Disk.Sync(count)
+	if mutant.On(mutant.LyingSync) && count > 0 {
+		id := n.Disk.pending[count-1].ID
+		n.Disk.Sync(count - 1)
+		return n.synced(id)
+	}
+	return n.synced(n.Disk.Sync(count))
+}
+
+// synced tells the core what became durable and returns what waited for that.
+func (n *Node) synced(id raft.WriteID) []raft.Envelope {
 	if id == 0 {
 		return nil
 	}

@@ -3,6 +3,7 @@ package tracker
 import (
 	"time"
 
+	"github.com/wraft/wraft/raft/mutant"
 	"github.com/wraft/wraft/raft/quorum"
 )
 
@@ -198,7 +199,7 @@ func (p *Progress) Beat(now, stallAfter time.Duration) Verdict {
 	p.moved = false
 	switch p.State {
 	case Probe:
-		p.paused = false
+		p.paused = p.paused && mutant.On(mutant.LostProbeStalls)
 		return Fine
 	case Snapshot:
 		p.paused = p.wait > 0
