@@ -36,7 +36,7 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules demo test guests race sim fuzz lint conformance cover bench core-bench ci clean
+.PHONY: build modules demo test guests race sim mutants mutants-table fuzz lint conformance cover bench core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
@@ -60,6 +60,16 @@ sim: ## the simulators of whole nodes and of cores, SEEDS seeds each, the cores 
 	WRAFT_SIM_SEEDS=$(NODE_SEEDS) go test -count=1 -timeout 20m -run 'TestSim|TestBubble' ./node/nodetest
 	WRAFT_WAN=full go test -count=1 -run 'OnALossyPath|AfterACrash' -v ./raft
 	go run ./raft/rafttest/cmd/sim -seeds $(SEEDS) -budget $(BUDGET) -derive '$(DERIVE)' -shrink
+
+# Bugs to plant, chosen by the commit; empty: all of them.
+MUTANTS ?=
+PLANT = go run -tags mutants ./raft/rafttest/cmd/mutants
+
+mutants: ## plant bugs in the core, one after the other, and see each caught
+	$(PLANT) $(if $(MUTANTS),-count $(MUTANTS) -commit $$(git rev-parse HEAD 2>/dev/null || echo none))
+
+mutants-table: ## the same, and write the table in docs/TESTING.md
+	$(PLANT) -update
 
 fuzz: ## each fuzz target for FUZZTIME
 	.ci/fuzz $(FUZZTIME)
@@ -86,7 +96,7 @@ ci: SEEDS = 500
 ci: NODE_SEEDS = 200
 ci: BUDGET = 5m
 ci: DERIVE = $(shell git rev-parse HEAD 2>/dev/null)
-ci: race sim fuzz conformance demo ## the long suites; .ci/run calls test first
+ci: race sim mutants fuzz conformance demo ## the long suites; .ci/run calls test first
 
 clean: ## what the other targets wrote
 	rm -rf $(BIN) $(BUILD)
