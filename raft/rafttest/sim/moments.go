@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/wraft/wraft/raft"
@@ -28,16 +29,11 @@ func slowAmidTransfer(w *world, number uint64) func() error {
 	if n == nil {
 		return nil
 	}
-	w.net.slow[n.ID] = slow{number: number, on: true, delay: 300 * time.Millisecond}
+	fast := w.slowDown(number, n, 300*time.Millisecond)
 	n.later(w.pickSpan(number, "hand over in", 100*time.Millisecond, time.Second), func() error {
 		return w.transferToVoter(n, number)
 	})
-	return func() error {
-		if w.net.slow[n.ID].number == number {
-			w.net.slow[n.ID] = slow{}
-		}
-		return nil
-	}
+	return fast
 }
 
 // transferToVoter asks a leader to hand over to a random voter.
@@ -128,4 +124,125 @@ func (w *world) elected(n *node) {
 		return w.changeAt(n, number)
 	}
 	w.agenda.plan(w.now, again)
+}
+
+// cutBehindSlowLinks makes the links of a leader slow and then loses what it says,
+// while answers to what it said before still arrive for a while: they prove less
+// than their time says.
+func cutBehindSlowLinks(w *world, number uint64) func() error {
+	n := w.aLeader(w.pick(number, "leader", 1<<nodesMax))
+	if n == nil {
+		return nil
+	}
+	fast := w.slowDown(number, n, 800*time.Millisecond)
+	mend, over := func() error { return nil }, false
+	n.later(w.pickSpan(number, "cut in", 1800*time.Millisecond, 3*time.Second), func() error {
+		if !over {
+			mend = w.cutLinks(number, func(from, _ raft.NodeID) bool { return from == n.ID })
+			w.readByLease(n, 3*time.Second)
+		}
+		return n.settle()
+	})
+	return func() error { over = true; return all([]func() error{fast, mend})() }
+}
+
+// slowDown makes the links of a node slow.
+func (w *world) slowDown(number uint64, n *node, delay time.Duration) func() error {
+	w.net.slow[n.ID] = slow{number: number, on: true, delay: delay}
+	return func() error {
+		if w.net.slow[n.ID].number == number {
+			w.net.slow[n.ID] = slow{}
+		}
+		return nil
+	}
+}
+
+// restartPromisers cuts a leader off, restarts everybody else and asks them to
+// campaign: they must not forget what the leader still relies on.
+func restartPromisers(w *world, number uint64) func() error {
+	n := w.aLeader(w.pick(number, "leader", 1<<nodesMax))
+	if n == nil || !n.running() {
+		return nil
+	}
+	mend := w.isolate(number, n)
+	w.readByLease(n, 2*time.Second)
+	var starts []func() error
+	for _, other := range w.nodes {
+		if other == n || other.Core == nil {
+			continue
+		}
+		w.bite(number)
+		other.crash()
+		starts = append(starts, w.startAgain(other), func() error { w.campaignSoon(other, number); return nil })
+	}
+	// Why an event of its own: the beginning of a strike cannot fail, a start can.
+	w.agenda.plan(w.now+time.Millisecond, all(starts))
+	return mend
+}
+
+// campaignSoon asks a node to campaign when it has run for a moment.
+func (w *world) campaignSoon(n *node, number uint64) {
+	n.later(w.pickSpan(number, "campaign in", time.Millisecond, 300*time.Millisecond), func() error {
+		n.Core.Campaign()
+		return n.settle()
+	})
+}
+
+// workBehindPromises leaves a leader as few followers as it needs, until the
+// promises of the others have run out. Then it is cut off, and its followers are
+// told to campaign, or all that it is gone: they must keep what they promised.
+func workBehindPromises(w *world, number uint64) func() error {
+	n := w.aLeader(w.pick(number, "leader", 1<<nodesMax))
+	if n == nil {
+		return nil
+	}
+	needed := w.fewest(n)
+	mend := w.cutLinks(number, func(from, to raft.NodeID) bool {
+		return from == n.ID && !needed[to] || to == n.ID && !needed[from]
+	})
+	again, over := func() error { return nil }, false
+	n.later(w.pickSpan(number, "works in", time.Second, 1500*time.Millisecond), func() error {
+		if over || !n.leads() {
+			return n.settle()
+		}
+		again = w.isolate(number, n)
+		w.readByLease(n, 2*time.Second)
+		told := w.pick(number, "told gone", 2) == 0
+		for _, other := range w.nodes {
+			switch {
+			case other == n || other.Core == nil:
+			case told:
+				peer, boot := n.ID, n.life
+				w.tell(other, time.Millisecond, "process falsely said to be gone", func(c *raft.Core) { c.PeerGone(peer, boot) })
+			case needed[other.ID]:
+				w.campaignSoon(other, number)
+			}
+		}
+		return n.settle()
+	})
+	return func() error { over = true; return all([]func() error{mend, again})() }
+}
+
+// fewest returns the followers that are a majority of the voters with the leader n.
+func (w *world) fewest(n *node) map[raft.NodeID]bool {
+	s, needed := n.Core.Status(), map[raft.NodeID]bool{}
+	for _, f := range s.Followers {
+		voter := slices.ContainsFunc(s.Configuration.Configuration.Voters, func(m raft.Member) bool { return m.Node == f.ID })
+		if voter && len(needed) < len(s.Configuration.Configuration.Voters)/2 {
+			needed[f.ID] = true
+		}
+	}
+	return needed
+}
+
+// readByLease reads at a node for a while, every 50 ms; nobody waits for the answers.
+func (w *world) readByLease(n *node, lasting time.Duration) {
+	for at := time.Duration(0); at < lasting; at += 50 * time.Millisecond {
+		n.later(at, func() error {
+			w.history.last++
+			w.history.calls[w.history.last] = call{read: true, node: n, mode: raft.ReadLease, known: w.checker.Committed()}
+			n.Core.Read(raft.ReadRequest{ID: raft.ReadID(w.history.last), Mode: raft.ReadLease})
+			return n.settle()
+		})
+	}
 }
