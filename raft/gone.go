@@ -2,6 +2,8 @@ package raft
 
 import (
 	"time"
+
+	"github.com/wraft/wraft/raft/mutant"
 )
 
 // earlySpreadMax bounds the random time that nodes wait that learn at once that
@@ -81,7 +83,7 @@ func (c *Core) takeHint() {
 func (c *Core) agrees(h hint) bool {
 	l := c.lives[h.node]
 	return h.node != 0 && c.leader == h.node && l.gone && l.boot >= h.boot &&
-		c.role != Leader && c.now >= c.bound()
+		c.role != Leader && (c.now >= c.bound() || mutant.On(mutant.HintBreaksPromise))
 }
 
 // makeWay lets another have the early campaign: of two that begin at once the one

@@ -1,6 +1,10 @@
 package raft
 
-import "time"
+import (
+	"time"
+
+	"github.com/wraft/wraft/raft/mutant"
+)
 
 // sendTimesMax bounds how many send times a leader remembers, and
 // sendTimesPerTimeout says how many of them an election timeout is divided into:
@@ -76,6 +80,9 @@ func (c *Core) leaseUntil() time.Duration {
 	if !c.cfg.LeaseReads || c.role != Leader || c.leaseOver || c.commit < c.noop {
 		return 0
 	}
+	if mutant.On(mutant.LeaseFromAck) {
+		return c.answeredAt() + c.leaseTime()
+	}
 	sent, ok := c.rounds.sentAt(c.quorumRound(func(id NodeID) uint64 {
 		if p := c.follower(id); p != nil {
 			return p.Promised
@@ -111,7 +118,7 @@ func (c *Core) bound() time.Duration { return max(c.promisedUntil, c.refuseUntil
 // that as well. Who is alone in a committed configuration promised nobody anything.
 func (c *Core) ownBound() time.Duration {
 	alone := c.soleVoter() && c.configs[len(c.configs)-1].Index <= c.commit
-	if !c.cfg.LeaseReads || alone {
+	if !c.cfg.LeaseReads || alone || mutant.On(mutant.OwnVoteBreaksPromise) {
 		return 0
 	}
 	return c.bound()
@@ -121,6 +128,6 @@ func (c *Core) ownBound() time.Duration {
 // asks for votes as if it were the leader, so no promise holds it up, and it may
 // do so late.
 func (c *Core) tellToCampaign(to NodeID) {
-	c.leaseOver = true
+	c.leaseOver = !mutant.On(mutant.LeaseAfterTimeoutNow)
 	c.send(to, TimeoutNow{Term: c.term})
 }

@@ -1,6 +1,10 @@
 package raft
 
-import "github.com/wraft/wraft/raft/mutant"
+import (
+	"time"
+
+	"github.com/wraft/wraft/raft/mutant"
+)
 
 // What stands here happens with a planted bug only, see package mutant: nothing
 // of it is in an ordinary build.
@@ -43,4 +47,15 @@ func (c *Core) nearlyReached(has func(NodeID) bool) bool {
 		}
 	}
 	return false
+}
+
+// answeredAt returns when a quorum had last answered: that says nothing of when it
+// was asked.
+func (c *Core) answeredAt() time.Duration {
+	return time.Duration(c.voters.CommittedIndex(func(id NodeID) Index {
+		if p := c.follower(id); p != nil {
+			return Index(p.Heard)
+		}
+		return Index(c.now)
+	}))
 }

@@ -59,7 +59,7 @@ func New(cfg Config, r Restored, now time.Duration) (*Core, error) {
 	c.configChanged()
 	c.reads.init(c.rng.Uint64())
 	c.announced = RoleChanged{Term: c.term, Role: Follower}
-	if !r.fresh() {
+	if !r.fresh() && !mutant.On(mutant.NoRefusalAfterRestart) {
 		c.refuseUntil = now + cfg.ElectionTimeoutMin
 	}
 	c.resetElection()

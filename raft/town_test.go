@@ -128,6 +128,9 @@ func median(all []time.Duration) time.Duration {
 // TestTheHighestPriorityLeads: with all nodes up it wins the first election, and
 // with it dead another one wins.
 func TestTheHighestPriorityLeads(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	const seeds = 400
 	first := 0
 	for seed := range uint64(seeds) {
@@ -161,6 +164,9 @@ func TestALowPriorityPreventsNoElection(t *testing.T) {
 // round trips and 50 ms; with leases as well, the promises end first; without
 // hints it takes an election timeout.
 func TestFailover(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	const seeds = 300
 	measure := func(leases, hints bool, delay time.Duration, nodes int) time.Duration {
 		var all []time.Duration

@@ -43,6 +43,13 @@ const (
 	AnyRoundEchoes     ID = "any-round-echoes"
 	AnyReadReply       ID = "any-read-reply"
 
+	// Leases.
+	LeaseFromAck          ID = "lease-from-ack"
+	LeaseAfterTimeoutNow  ID = "lease-after-timeout-now"
+	NoRefusalAfterRestart ID = "no-refusal-after-restart"
+	OwnVoteBreaksPromise  ID = "own-vote-breaks-promise"
+	HintBreaksPromise     ID = "hint-breaks-promise"
+
 	// What the core asks of a disk and a driver.
 	GatedOneEarly    ID = "gated-one-early"
 	CutKeepsWrites   ID = "cut-keeps-writes"
@@ -66,6 +73,8 @@ func All() []Mutant {
 		{ConfigOnApply, "a configuration counts once it is applied, not once it is appended"},
 		{LeaveJointOneMajority, "in a joint configuration the new majority commits alone"},
 		{ChangeBeforeNoop, "a leader begins a change before its term's no-op is committed"},
+		{LeaseFromAck, "a lease is counted from the answers, not from when they were asked for"},
+		{LeaseAfterTimeoutNow, "a leader keeps its lease after it told another node to campaign"},
 		{ReadBeforeNoop, "a leader answers reads before its term's no-op is committed"},
 		{ReadQuorumOffByOne, "a read is proved by one node less than a majority"},
 		{StaleAppendTruncates, "a late append cuts the entries behind its own"},
@@ -87,6 +96,9 @@ func All() []Mutant {
 		{ReadAfterDeposed, "a leader that steps down answers its open reads"},
 		{AnyRoundEchoes, "any answer of a follower counts for the newest read round"},
 		{AnyReadReply, "a follower takes the answer to an earlier question for this one's"},
+		{NoRefusalAfterRestart, "a restarted node grants votes at once, whatever it promised before"},
+		{OwnVoteBreaksPromise, "a node campaigns though it promised not to vote"},
+		{HintBreaksPromise, "a hint that the leader is gone lets a voter break its promise"},
 		{GatedOneEarly, "messages leave one write before the one they wait for"},
 		{CutKeepsWrites, "writes of entries that were cut count as the log's once they are durable"},
 		{CommitBeyondLog, "the hard state names a commit index beyond the log"},

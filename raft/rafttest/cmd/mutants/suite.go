@@ -38,7 +38,7 @@ func buildSuite(root, dir string) (*suite, error) {
 func (s *suite) red(id mutant.ID) ([]string, error) {
 	var all []string
 	for _, which := range [][]string{{"-test.run=^TestScripts$"}, {"-test.skip=^TestScripts$"}} {
-		cmd := exec.Command(s.binary, append(which, "-test.v", "-test.timeout=60s")...)
+		cmd := exec.Command(s.binary, append(which, "-test.v", "-test.short", "-test.timeout=60s")...)
 		cmd.Dir = s.dir
 		cmd.Env = append(os.Environ(), plantVariable+"="+string(id))
 		out, err := cmd.CombinedOutput()
