@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -221,6 +222,33 @@ func workBehindPromises(w *world, number uint64) func() error {
 		return n.settle()
 	})
 	return func() error { over = true; return all([]func() error{mend, again})() }
+}
+
+// snapshotOverTail isolates a leader and lets it propose much, which the others
+// never see; they go on, take snapshots and drop the log behind them. When the links
+// are whole again, its log reaches beyond a snapshot that it needs.
+func snapshotOverTail(w *world, number uint64) func() error {
+	n := w.aLeader(w.pick(number, "leader", 1<<nodesMax))
+	if n == nil || !n.running() {
+		return nil
+	}
+	mend := w.isolate(number, n)
+	for range 60 {
+		if err := w.propose(n, call{}, command{verb: verbClose}); err != nil {
+			return func() error { return err }
+		}
+	}
+	w.agenda.plan(w.now+w.pickSpan(number, "cut for", 3*time.Second, 5*time.Second), func() error {
+		var errs []error
+		for _, other := range w.nodes {
+			if other != n && other.Core != nil && other.TakeSnapshot(other.machine.encode()) {
+				w.fault("snapshot taken")
+				errs = append(errs, other.settle())
+			}
+		}
+		return errors.Join(append(errs, mend())...)
+	})
+	return mend
 }
 
 // fewest returns the followers that are a majority of the voters with the leader n.

@@ -99,14 +99,14 @@ func (n *node) sendSnapshot(to *node, s rafttest.Snapshot) {
 	}
 	broken := w.chance.hits("snapshot cut", entity, plan.Cut) && !w.plan.over
 	silent := w.chance.hits("snapshot silent", entity, plan.Silent) && !w.plan.over
-	life := n.life
+	life, offer := n.life, raft.InstallSnapshot{Term: n.Core.Status().Term, Snapshot: s.Meta}
 	w.agenda.plan(w.now+took, func() error {
 		var err error
 		if broken || w.net.cut[n.ID][to.ID] != 0 {
 			w.fault("snapshot broken off")
 			err = errors.New("broken off")
 		} else {
-			err = n.bring(to, s)
+			err = n.bring(to, s, offer)
 		}
 		if n.Core == nil || n.life != life || silent {
 			return nil
@@ -119,9 +119,9 @@ func (n *node) sendSnapshot(to *node, s rafttest.Snapshot) {
 	})
 }
 
-// bring lets the bytes arrive, and perhaps once more. A node that is down or
-// paused has none of them.
-func (n *node) bring(to *node, s rafttest.Snapshot) error {
+// bring lets the bytes arrive, and perhaps once more, behind a late copy of their
+// offer. A node that is down or paused has none of them.
+func (n *node) bring(to *node, s rafttest.Snapshot, offer raft.InstallSnapshot) error {
 	w, entity := n.w, uint64(n.ID)<<8|uint64(to.ID)
 	if !to.running() {
 		return errors.New("nobody there")
@@ -134,7 +134,12 @@ func (n *node) bring(to *node, s rafttest.Snapshot) error {
 	}
 	if w.chance.hits("snapshot repeat", entity, w.setup.Snapshots.Repeat) {
 		w.fault("snapshot repeated")
-		to.later(w.chance.between("snapshot late", entity, 0, 5*time.Second), receive)
+		to.later(w.chance.between("snapshot late", entity, 0, 5*time.Second), func() error {
+			if err := w.net.arrive(n.ID, to, offer); err != nil {
+				return err
+			}
+			return receive()
+		})
 	}
 	to.later(0, receive)
 	return nil

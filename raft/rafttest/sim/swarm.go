@@ -51,6 +51,7 @@ var kinds = []kind{
 	{"restart of who promised", 1, false, restartPromisers},
 	{"work behind promises", 1, false, workBehindPromises},
 	{"isolated amid a change", 1, false, isolateAmidChange},
+	{"snapshot over a tail", 1, false, snapshotOverTail},
 	{"isolated with a slow disk", 1, false, isolateWriting},
 	{"crash amid a change", 1, false, crashAmidChange},
 	{"change at an election", 1, false, changeAtElection},
