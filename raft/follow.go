@@ -100,7 +100,7 @@ func (c *Core) drainAck() {
 		return
 	}
 	after := c.w.holder(c.ack.match)
-	if mutant.On(mutant.AckBeforeSync) {
+	if mutant.On(mutant.AckBeforeSync) || mutant.On(mutant.InstallAckUnsynced) && c.installing.write != 0 {
 		after = 0
 	}
 	c.sendAfter(c.ack.to, AppendReply{

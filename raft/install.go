@@ -3,6 +3,8 @@ package raft
 import (
 	"errors"
 	"fmt"
+
+	"github.com/wraft/wraft/raft/mutant"
 )
 
 // incoming is a snapshot that the driver receives for us. It outlives the term and
@@ -71,10 +73,10 @@ func (c *Core) onInstallSnapshot(from NodeID, m InstallSnapshot) {
 // committed here, or the log has its last entry and so everything before it.
 func (c *Core) holdsSnapshot(m SnapshotMeta) bool {
 	if m.Index <= c.commit {
-		return true
+		return !mutant.On(mutant.OlderSnapshotInstalled)
 	}
 	term, ok := c.log.term(m.Index)
-	return ok && term == m.Term
+	return ok && (term == m.Term || mutant.On(mutant.SnapshotKeepsConflict))
 }
 
 // ackSnapshot tells the leader that our log is its own up to the snapshot, or up to
@@ -131,7 +133,9 @@ func (c *Core) install(m SnapshotMeta) {
 	c.log.reset(m)
 	c.snapshot = m
 	c.installing = installing{write: c.w.next, meta: m}
-	c.configs = append(c.configs[:0:0], configOf(m))
+	if !mutant.On(mutant.InstallKeepsConfig) {
+		c.configs = append(c.configs[:0:0], configOf(m))
+	}
 	c.configChanged()
 	c.ackSnapshot(m)
 }

@@ -3,6 +3,7 @@ package raft
 import (
 	"fmt"
 
+	"github.com/wraft/wraft/raft/mutant"
 	"github.com/wraft/wraft/raft/tracker"
 )
 
@@ -22,7 +23,7 @@ func (c *Core) SnapshotAt(index Index) (SnapshotMeta, bool) {
 		return SnapshotMeta{}, false
 	}
 	for i := len(c.configs) - 1; i >= 0; i-- {
-		if at := c.configs[i]; at.Index <= index {
+		if at := c.configs[i]; at.Index <= index || mutant.On(mutant.SnapshotOfNewestConfig) {
 			// What is applied is committed, so this configuration is.
 			return SnapshotMeta{Index: index, Term: term, ConfigIndex: at.Index, Configuration: at.Configuration}, true
 		}

@@ -50,6 +50,14 @@ const (
 	OwnVoteBreaksPromise  ID = "own-vote-breaks-promise"
 	HintBreaksPromise     ID = "hint-breaks-promise"
 
+	// Snapshots.
+	SnapshotKeepsConflict   ID = "snapshot-keeps-conflict"
+	OlderSnapshotInstalled  ID = "older-snapshot-installed"
+	SnapshotWithoutSessions ID = "snapshot-without-sessions"
+	InstallKeepsConfig      ID = "install-keeps-config"
+	SnapshotOfNewestConfig  ID = "snapshot-of-newest-config"
+	InstallAckUnsynced      ID = "install-ack-unsynced"
+
 	// What the core asks of a disk and a driver.
 	GatedOneEarly    ID = "gated-one-early"
 	CutKeepsWrites   ID = "cut-keeps-writes"
@@ -75,6 +83,9 @@ func All() []Mutant {
 		{ChangeBeforeNoop, "a leader begins a change before its term's no-op is committed"},
 		{LeaseFromAck, "a lease is counted from the answers, not from when they were asked for"},
 		{LeaseAfterTimeoutNow, "a leader keeps its lease after it told another node to campaign"},
+		{SnapshotKeepsConflict, "a log that reaches as far as a snapshot stays, though its entry there is another one"},
+		{OlderSnapshotInstalled, "a snapshot from before the commit index cuts what follows it"},
+		{SnapshotWithoutSessions, "a snapshot of the simulated machine lacks its sessions"},
 		{ReadBeforeNoop, "a leader answers reads before its term's no-op is committed"},
 		{ReadQuorumOffByOne, "a read is proved by one node less than a majority"},
 		{StaleAppendTruncates, "a late append cuts the entries behind its own"},
@@ -99,6 +110,9 @@ func All() []Mutant {
 		{NoRefusalAfterRestart, "a restarted node grants votes at once, whatever it promised before"},
 		{OwnVoteBreaksPromise, "a node campaigns though it promised not to vote"},
 		{HintBreaksPromise, "a hint that the leader is gone lets a voter break its promise"},
+		{InstallKeepsConfig, "a node that installs a snapshot keeps its own configuration"},
+		{SnapshotOfNewestConfig, "a snapshot names the configuration in force, not that of its index"},
+		{InstallAckUnsynced, "a follower acknowledges a snapshot before it is published durably"},
 		{GatedOneEarly, "messages leave one write before the one they wait for"},
 		{CutKeepsWrites, "writes of entries that were cut count as the log's once they are durable"},
 		{CommitBeyondLog, "the hard state names a commit index beyond the log"},

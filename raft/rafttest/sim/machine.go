@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/raft/mutant"
 )
 
 // machine is the replicated state of a simulated node: lists that only grow, and a
@@ -174,12 +175,16 @@ func (m *machine) encode() []byte {
 			b = binary.BigEndian.AppendUint64(b, v)
 		}
 	}
-	put(uint64(m.at), uint64(m.capacity), uint64(len(m.lists)), uint64(len(m.sessions)))
+	sessions := m.sessions
+	if mutant.On(mutant.SnapshotWithoutSessions) {
+		sessions = nil
+	}
+	put(uint64(m.at), uint64(m.capacity), uint64(len(m.lists)), uint64(len(sessions)))
 	for _, key := range slices.Sorted(maps.Keys(m.lists)) {
 		put(key, m.lists[key].length, m.lists[key].chain)
 	}
-	for _, id := range slices.Sorted(maps.Keys(m.sessions)) {
-		s := m.sessions[id]
+	for _, id := range slices.Sorted(maps.Keys(sessions)) {
+		s := sessions[id]
 		put(id, s.sequence, s.length, uint64(s.effect), uint64(s.used))
 	}
 	return b

@@ -100,7 +100,7 @@ func run(out io.Writer, o options) error {
 }
 
 // examine plants one bug and lets simulator and tests look for it.
-func examine(m mutant.Mutant, tests *suite, o options) (finding, error) {
+func examine(m mutant.Mutant, tests suite, o options) (finding, error) {
 	if err := mutant.Plant(m.ID); err != nil {
 		return finding{}, err
 	}

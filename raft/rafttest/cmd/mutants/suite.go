@@ -17,29 +17,45 @@ import (
 // plantVariable tells a test binary which bug to plant.
 const plantVariable = "WRAFT_MUTANT"
 
-// suite is the tests of a package, built with the bugs in them.
-type suite struct {
+// suite is the tests that may turn red, built with the bugs in them.
+type suite []part
+
+// part is tests of one package.
+type part struct {
 	dir    string // of the package
 	binary string
+	choice string // flag of the test binary
 }
 
-// buildSuite builds the tests of the core below root into a file in dir.
-func buildSuite(root, dir string) (*suite, error) {
-	s := &suite{dir: filepath.Join(root, "raft"), binary: filepath.Join(dir, "raft.test")}
-	cmd := exec.Command("go", "test", "-c", "-tags", "mutants", "-o", s.binary, ".")
-	cmd.Dir = s.dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the tests: %w\n%s", err, out)
+// parts are the core's scripts, its other tests, and those of the machine that
+// the simulator replicates.
+var parts = suite{
+	{"raft", "raft.test", "-test.run=^TestScripts$"},
+	{"raft", "raft.test", "-test.skip=^TestScripts$"},
+	{"raft/rafttest/sim", "sim.test", "-test.run=^TestMachine"},
+}
+
+// buildSuite builds the tests below root into files in dir.
+func buildSuite(root, dir string) (suite, error) {
+	var s suite
+	for _, p := range parts {
+		p.dir, p.binary = filepath.Join(root, p.dir), filepath.Join(dir, p.binary)
+		cmd := exec.Command("go", "test", "-c", "-tags", "mutants", "-o", p.binary, ".")
+		cmd.Dir = p.dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("build the tests: %w\n%s", err, out)
+		}
+		s = append(s, p)
 	}
 	return s, nil
 }
 
 // red returns the tests that fail while a bug is planted, scripts by their file.
-func (s *suite) red(id mutant.ID) ([]string, error) {
+func (s suite) red(id mutant.ID) ([]string, error) {
 	var all []string
-	for _, which := range [][]string{{"-test.run=^TestScripts$"}, {"-test.skip=^TestScripts$"}} {
-		cmd := exec.Command(s.binary, append(which, "-test.v", "-test.short", "-test.timeout=60s")...)
-		cmd.Dir = s.dir
+	for _, p := range s {
+		cmd := exec.Command(p.binary, p.choice, "-test.v", "-test.short", "-test.timeout=60s")
+		cmd.Dir = p.dir
 		cmd.Env = append(os.Environ(), plantVariable+"="+string(id))
 		out, err := cmd.CombinedOutput()
 		names := failures(out)
