@@ -34,9 +34,9 @@ func (f finding) String() string {
 
 var (
 	// prefix is what a violation says of its run, and digits what differs from run
-	// to run.
+	// to run: numbers, and hashes in hexadecimal.
 	prefix = regexp.MustCompile(`^sim: seed \d+ at \S+: (rafttest: )?`)
-	digits = regexp.MustCompile(`\d+`)
+	digits = regexp.MustCompile(`\b[0-9a-f]{12,}\b|\d+`)
 )
 
 // promise is the broken promise in general: its first line, without the numbers.
