@@ -29,6 +29,11 @@ func TestBubbleEveryKindArrives(t *testing.T) {
 		for _, from := range nodes {
 			nodes[from.id%3].rec.untilFrames(t, from.id, len(payloads()))
 		}
+		for _, n := range nodes {
+			if c := n.net.Counters(); len(c) != 0 {
+				t.Errorf("%v counted %v", n.id, c)
+			}
+		}
 		if l := nodes[0].net.Links()[0]; l.RTT < 2*simLatency || l.RTT > 3*simLatency {
 			t.Errorf("the RTT over %s each way is %s", simLatency, l.RTT)
 		}
