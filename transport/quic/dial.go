@@ -2,9 +2,12 @@ package quic
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	quicgo "github.com/quic-go/quic-go"
 
 	"github.com/wraft/wraft/transport/wire"
 )
@@ -66,7 +69,9 @@ func (p *peer) dialOnce(ctx context.Context) (*link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("quic: dial %v at %s: %w", p.id, address, err)
 	}
-	unwatch := context.AfterFunc(ctx, func() { _ = conn.CloseWithError(codeHello, "no hello in time") })
+	p.reached(true)
+	defer p.reached(false)
+	unwatch := context.AfterFunc(ctx, func() { _ = conn.CloseWithError(endCode(ctx)) })
 	defer unwatch()
 	hello, err := p.sayHello(ctx, conn)
 	if err != nil {
@@ -78,6 +83,15 @@ func (p *peer) dialOnce(ctx context.Context) (*link, error) {
 		return nil, fmt.Errorf("quic: hello to %v: %w", p.id, err)
 	}
 	return newLink(p, conn, hello), nil
+}
+
+// endCode is how a connection is closed whose attempt ended before its hello: only
+// one that took too long is the peer's fault.
+func endCode(ctx context.Context) (quicgo.ApplicationErrorCode, string) {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return codeHello, "no hello in time"
+	}
+	return codeReplaced, "the attempt was given up"
 }
 
 // ownHello is what this node says about itself.

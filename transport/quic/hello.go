@@ -37,7 +37,7 @@ func (p *peer) sayHello(ctx context.Context, conn *quicgo.Conn) (wire.Hello, err
 func (n *Network) greet(ctx context.Context, conn *quicgo.Conn) {
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.HandshakeTimeout)
 	defer cancel()
-	unwatch := context.AfterFunc(ctx, func() { _ = conn.CloseWithError(codeHello, "no hello in time") })
+	unwatch := context.AfterFunc(ctx, func() { _ = conn.CloseWithError(endCode(ctx)) })
 	defer unwatch()
 	a, p, err := n.meet(ctx, conn)
 	if err != nil {

@@ -27,6 +27,7 @@ type peer struct {
 	mu      sync.Mutex // guards all below
 	address string
 	giveUp  context.CancelFunc  // ends the attempt to dial that is under way
+	through bool                // it has reached the peer: only a hello is missing
 	past    transport.LinkStats // the sums of links that ended
 }
 
@@ -54,12 +55,14 @@ func (p *peer) setAddress(address string) {
 	p.giveUp()
 }
 
-// redial ends an attempt to dial that is under way, and makes another at once.
+// redial ends an attempt to dial that has not got through, and makes another at once.
 func (p *peer) redial() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	signal(p.kick)
-	p.giveUp()
+	if !p.through {
+		signal(p.kick)
+		p.giveUp()
+	}
 }
 
 // target returns the address to dial next, and remembers how to end that attempt.
@@ -68,6 +71,13 @@ func (p *peer) target(giveUp context.CancelFunc) string {
 	defer p.mu.Unlock()
 	p.giveUp = giveUp
 	return p.address
+}
+
+// reached says that the attempt under way got through to the peer, or has ended.
+func (p *peer) reached(through bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.through = through
 }
 
 // run keeps a link to the peer until ctx ends.
