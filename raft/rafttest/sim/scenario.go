@@ -182,8 +182,15 @@ func (w *world) drawSetup() {
 	if !s.Calm {
 		s.Kinds = w.drawKinds()
 		s.FaultEvery = Span(w.chance.between("fault rate", 0, 3*time.Second, 40*time.Second))
+		if s.Voters == 2 {
+			s.FaultEvery = max(s.FaultEvery, pairFaultEvery) // neither can do without the other
+		}
 	}
 }
+
+// pairFaultEvery is how often a cluster of two is struck at most, so that it gets
+// some work done.
+const pairFaultEvery = Span(12 * time.Second)
 
 // clockRate lets clocks differ in one of three runs with faults: nothing but
 // liveness may depend on them, and leases inside their bound.

@@ -97,7 +97,8 @@ func (w *world) drawKinds() []string {
 	return names
 }
 
-// drawFaults draws when which kind strikes, and for how long.
+// drawFaults draws when which kind strikes, and for how long. One strike at least is
+// sure to do harm.
 func (w *world) drawFaults(duration time.Duration) []Fault {
 	var lots []string
 	for _, name := range w.setup.Kinds {
@@ -115,7 +116,7 @@ func (w *world) drawFaults(duration time.Duration) []Fault {
 	for number := uint64(0); ; number++ {
 		at += w.chance.between("fault wait", number, every/2, every*3/2)
 		if at >= duration {
-			return all
+			return w.ensureHarm(all)
 		}
 		all = append(all, Fault{
 			Number: number, At: Span(at),
@@ -123,6 +124,19 @@ func (w *world) drawFaults(duration time.Duration) []Fault {
 			Until: Span(at + w.chance.between("fault time", number, 200*time.Millisecond, 15*time.Second)),
 		})
 	}
+}
+
+// ensureHarm makes the strike in the middle one that is sure, when there is none: a
+// cluster of one voter shrugs many kinds off.
+func (w *world) ensureHarm(all []Fault) []Fault {
+	isSure := func(name string) bool { k, _ := kindOf(name); return k.sure }
+	if len(all) == 0 || slices.ContainsFunc(all, func(f Fault) bool { return isSure(f.Name) }) {
+		return all
+	}
+	if i := slices.IndexFunc(w.setup.Kinds, isSure); i >= 0 {
+		all[len(all)/2].Name = w.setup.Kinds[i]
+	}
+	return all
 }
 
 // begin plans the strikes.
