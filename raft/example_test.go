@@ -7,9 +7,7 @@ import (
 	"github.com/wraft/wraft/raft/confchange"
 )
 
-// replica is everything a driver keeps for one core. This one's disk and network
-// take no time: a write is durable when it is asked for, and a message arrives
-// when it is sent.
+// replica is what a driver keeps for one core. Disk and network take no time here.
 type replica struct {
 	core    *raft.Core
 	effects raft.Effects
@@ -17,23 +15,20 @@ type replica struct {
 	machine string       // what was applied
 }
 
-// run carries out effects until no replica has any.
-func run(group map[raft.NodeID]*replica) {
-	for busy := true; busy; {
-		busy = false
-		for id := raft.NodeID(1); id <= 3; id++ {
-			if r := group[id]; r.core.Pending() {
-				busy = true
-				r.step(id, group)
-			}
+// run carries out what the cores want until none wants anything.
+func run(group []*replica) {
+	for i := 0; i < len(group); i++ {
+		if group[i].core.Pending() {
+			group[i].step(raft.NodeID(i+1), group)
+			i = -1 // anybody may have something to do now
 		}
 	}
 }
 
 // step is the heart of every driver: drain, write, send, apply, answer.
-func (r *replica) step(id raft.NodeID, group map[raft.NodeID]*replica) {
+func (r *replica) step(from raft.NodeID, group []*replica) {
 	r.core.Drain(&r.effects)
-	send := func(e raft.Envelope) { _ = group[e.To].core.Receive(id, e.Message) }
+	send := func(e raft.Envelope) { _ = group[e.To-1].core.Receive(from, e.Message) }
 	for _, e := range r.effects.SendNow {
 		send(e)
 	}
@@ -53,46 +48,34 @@ func (r *replica) step(id raft.NodeID, group map[raft.NodeID]*replica) {
 		}
 		r.core.Applied(a.Last)
 	}
-	for _, result := range r.effects.Results {
-		fmt.Printf("proposal %d: %v at %d\n", result.ID, result.Outcome, result.Index)
+	for _, p := range r.effects.Results {
+		fmt.Printf("proposal %d: %v at %d\n", p.ID, p.Outcome, p.Index)
 	}
-	for _, read := range r.effects.Reads {
-		fmt.Printf("read %d: answer once %d is applied\n", read.ID, read.Index)
+	for _, a := range r.effects.Reads {
+		fmt.Printf("read %d: answer once %d is applied\n", a.ID, a.Index)
 	}
 }
 
 // Three replicas in one process agree on a word.
 func Example() {
-	group := map[raft.NodeID]*replica{}
+	group := []*replica{}
 	for id := raft.NodeID(1); id <= 3; id++ {
-		first := raft.SnapshotMeta{Configuration: confchange.New(1, 2, 3)}
-		core, err := raft.New(raft.Config{ID: id, Group: 1, Seed: uint64(id)}, raft.Restored{Snapshot: first}, 0)
+		begin := raft.Restored{Snapshot: raft.SnapshotMeta{Configuration: confchange.New(1, 2, 3)}}
+		core, err := raft.New(raft.Config{ID: id, Group: 1, Seed: uint64(id)}, begin, 0)
 		if err != nil {
 			panic(err)
 		}
-		group[id] = &replica{core: core}
+		group = append(group, &replica{core: core})
 	}
-	group[1].core.Campaign() // or Tick until an election timeout has passed
+	group[0].core.Campaign() // or Tick until an election timeout has passed
 	run(group)
-	for i, letter := range "wraft" {
-		group[1].core.Propose(raft.Proposal{
-			ID: raft.ProposalID(i + 1), Type: raft.EntryCommand, Data: []byte(string(letter)),
-		})
-	}
+	group[0].core.Propose(raft.Proposal{ID: 1, Type: raft.EntryCommand, Data: []byte("wraft")})
 	run(group)
-	group[3].core.Read(raft.ReadRequest{ID: 1}) // a linearizable read at a follower
+	group[2].core.Read(raft.ReadRequest{ID: 1}) // a linearizable read at a follower
 	run(group)
-	for id := raft.NodeID(1); id <= 3; id++ {
-		fmt.Println(id, group[id].core.Status().Role, group[id].machine)
-	}
+	fmt.Println(group[0].core.Status().Role, group[0].machine, group[1].machine, group[2].machine)
 	// Output:
 	// proposal 1: committed at 2
-	// proposal 2: committed at 3
-	// proposal 3: committed at 4
-	// proposal 4: committed at 5
-	// proposal 5: committed at 6
-	// read 1: answer once 6 is applied
-	// n1 leader wraft
-	// n2 follower wraft
-	// n3 follower wraft
+	// read 1: answer once 2 is applied
+	// leader wraft wraft wraft
 }
