@@ -75,7 +75,7 @@ func (n *Node) runPaths() {
 func (n *Node) observeHealth(e GroupEvent) {
 	switch ev := e.Event.(type) {
 	case raft.DiskSlow:
-		n.log.Warn("disk stalled, this replica does not lead until it works again", "group", e.Group, "writes", ev.Writes)
+		n.log.Warn("disk stalled, this replica does not lead until it works again; look at the disk of the data directory", "group", e.Group, "writes", ev.Writes)
 	case raft.DiskRecovered:
 		n.log.Info("disk works again", "group", e.Group)
 	case raft.FollowerDisk:
@@ -83,7 +83,7 @@ func (n *Node) observeHealth(e GroupEvent) {
 	case raft.ProgressStalled:
 		n.log.Info("a follower answers and acknowledges nothing", "group", e.Group, "peer", uint64(ev.Peer), "index", uint64(ev.Match))
 	case raft.RepliesDropped:
-		n.log.Warn("answers are dropped until the disk moves", "group", e.Group, "waiting", ev.Waiting)
+		n.log.Warn("answers to peers are dropped until the disk moves; look at the disk of the data directory", "group", e.Group, "waiting", ev.Waiting)
 	}
 }
 

@@ -2,6 +2,7 @@ package counter
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
@@ -38,6 +39,20 @@ func (l *Load) Wait(ctx context.Context) (Report, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return Report{Acknowledged: l.acknowledged(), Replayed: l.replayed, answers: l.answers}, errors.Join(append(l.errs, late)...)
+}
+
+// Settle ends a load on a cluster that is whole again: all endpoints must come to hold
+// the same, and every increment that was answered, each once.
+func (l *Load) Settle(ctx context.Context, endpoints []string, conf *tls.Config) (Report, error) {
+	report, err := l.Stop(ctx)
+	if err != nil {
+		return report, err
+	}
+	held, err := Compare(ctx, endpoints, conf, l.cfg.Machine)
+	if err != nil {
+		return report, err
+	}
+	return report, report.Check(held[0].Count)
 }
 
 // Check holds the answers against the count the machine has now. Given that all
