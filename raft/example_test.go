@@ -17,10 +17,9 @@ type replica struct {
 
 // run carries out what the cores want until none wants anything.
 func run(group []*replica) {
-	for i := 0; i < len(group); i++ {
-		if group[i].core.Pending() {
-			group[i].step(raft.NodeID(i+1), group)
-			i = -1 // anybody may have something to do now
+	for i, r := range group {
+		for ; r.core.Pending(); run(group) { // anybody may have something to do after a step
+			r.step(raft.NodeID(i+1), group)
 		}
 	}
 }
