@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -23,26 +24,26 @@ type counter struct {
 
 // Apply understands "incr", "add N" and "get".
 func (c *counter) Apply(_ *wraft.Context, command []byte) ([]byte, error) {
-	verb, operand, _ := bytes.Cut(bytes.TrimSpace(command), []byte(" "))
+	verb, operand, _ := bytes.Cut(trim(command), []byte(" "))
 	switch {
 	case string(verb) == "get" && len(operand) == 0:
 		return c.show(), nil
 	case string(verb) == "incr" && len(operand) == 0:
 		return c.add(1)
 	case string(verb) == "add":
-		n, err := strconv.ParseInt(string(bytes.TrimSpace(operand)), 10, 64)
+		n, err := strconv.ParseInt(string(trim(operand)), 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("add wants a whole number, got %q", operand)
+			return nil, errors.New("add wants a whole number, got " + wraft.Quote(operand))
 		}
 		return c.add(n)
 	}
-	return nil, fmt.Errorf("unknown command %q; use incr, add N or get", command)
+	return nil, errors.New("unknown command " + wraft.Quote(command) + "; use incr, add N or get")
 }
 
 // Query understands "get"; an empty query means the same.
 func (c *counter) Query(_ *wraft.Context, query []byte) ([]byte, error) {
-	if q := bytes.TrimSpace(query); len(q) > 0 && string(q) != "get" {
-		return nil, fmt.Errorf("unknown query %q; use get", query)
+	if q := trim(query); len(q) > 0 && string(q) != "get" {
+		return nil, errors.New("unknown query " + wraft.Quote(query) + "; use get")
 	}
 	return c.show(), nil
 }
@@ -54,6 +55,10 @@ func (c *counter) add(n int64) ([]byte, error) {
 	c.value += n
 	return c.show(), nil
 }
+
+// trim cuts white space of ASCII off. What Unicode calls white space depends on
+// its version, and machines in other languages have to agree with this one.
+func trim(b []byte) []byte { return bytes.Trim(b, " \t\n\v\f\r") }
 
 func (c *counter) show() []byte {
 	c.answer = append(c.answer[:0], `{"value":`...)
@@ -77,9 +82,9 @@ func (c *counter) Restore(r io.Reader, _ uint32) error {
 	if err != nil {
 		return fmt.Errorf("read snapshot: %w", err)
 	}
-	value, err := strconv.ParseInt(string(bytes.TrimSpace(b)), 10, 64)
+	value, err := strconv.ParseInt(string(trim(b)), 10, 64)
 	if err != nil {
-		return fmt.Errorf("not a snapshot of a counter: %q", b)
+		return errors.New("not a snapshot of a counter: " + wraft.Quote(b))
 	}
 	c.value = value
 	return nil

@@ -23,6 +23,8 @@ func TestCommands(t *testing.T) {
 		{"incr 2", "", "unknown command"},
 		{"add two", "", "whole number"},
 		{"add", "", "whole number"},
+		{"add \x00\u00fc", "", `whole number, got "\x00\xc3\xbc"`},
+		{"incr\u00a0", "", `unknown command "incr\xc2\xa0"`},
 		{"get", `{"value":40}`, ""},
 	} {
 		got, err := c.Apply(ctx, []byte(step.command))

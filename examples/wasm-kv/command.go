@@ -55,5 +55,5 @@ func parse(b []byte) (c command, err error) {
 }
 
 func unknown(c command, list string) error {
-	return wraft.Fail(statusUnknown, fmt.Sprintf("unknown operation %q; use %s", c.operation, list))
+	return wraft.Fail(statusUnknown, fmt.Sprintf("unknown operation %s; use %s", wraft.Quote(c.operation), list))
 }

@@ -65,7 +65,7 @@ func (s *store) Restore(r io.Reader, _ uint32) error {
 
 func readString(r io.Reader, bytesMax uint32) ([]byte, error) {
 	var size [4]byte
-	if _, err := io.ReadFull(r, size[:]); err != nil {
+	if err := fill(r, size[:]); err != nil {
 		return nil, err
 	}
 	n := binary.LittleEndian.Uint32(size[:])
@@ -73,6 +73,14 @@ func readString(r io.Reader, bytesMax uint32) ([]byte, error) {
 		return nil, fmt.Errorf("%d bytes, at most %d are allowed", n, bytesMax)
 	}
 	b := make([]byte, n)
+	return b, fill(r, b)
+}
+
+// fill reads len(b) bytes.
+func fill(r io.Reader, b []byte) error {
 	_, err := io.ReadFull(r, b)
-	return b, err
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return errors.New("the snapshot is cut off")
+	}
+	return err
 }

@@ -191,8 +191,9 @@ func TestSnapshotIsCanonical(t *testing.T) {
 		t.Error("a restored store gives another snapshot")
 	}
 	for n := range first {
-		if err := newStore().Restore(bytes.NewReader(first[:n]), 0); err == nil {
-			t.Fatalf("the first %d of %d bytes were restored", n, len(first))
+		err := newStore().Restore(bytes.NewReader(first[:n]), 0)
+		if err == nil || n > len(snapshotMagic)+8 && !strings.HasSuffix(err.Error(), "of 100: the snapshot is cut off") {
+			t.Fatalf("the first %d of %d bytes: error %v", n, len(first), err)
 		}
 	}
 	if err := newStore().Restore(bytes.NewReader(append(first, 0)), 0); err == nil {
