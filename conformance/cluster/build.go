@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/wraft/wraft/internal/toolchain"
 )
 
 // Root is the top folder of the repository the working directory lies in.
@@ -29,7 +31,7 @@ func Build(ctx context.Context, dir string) (string, error) {
 		return "", err
 	}
 	program := filepath.Join(dir, "wraftd")
-	return program, goBuild(ctx, root, nil, "-o", program, "./cmd/wraftd")
+	return program, goBuild(ctx, root, "-o", program, "./cmd/wraftd")
 }
 
 // BuildModule compiles the guest in folder, relative to the repository's root,
@@ -39,8 +41,11 @@ func BuildModule(ctx context.Context, folder, out string) error {
 	if err != nil {
 		return err
 	}
-	return goBuild(ctx, filepath.Join(root, folder), []string{"GOWORK=off", "GOFLAGS=", "GOOS=wasip1", "GOARCH=wasm"},
-		"-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", out, ".")
+	compiler, err := toolchain.Find("go")
+	if err != nil {
+		return fmt.Errorf("cluster: %w", err)
+	}
+	return compiler.Build(ctx, filepath.Join(root, folder), out)
 }
 
 // noteSources opens every file a build below root may read. Why: the go command
@@ -64,10 +69,9 @@ func noteSources(root string) error {
 	})
 }
 
-func goBuild(ctx context.Context, dir string, env []string, args ...string) error {
+func goBuild(ctx context.Context, dir string, args ...string) error {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"build"}, args...)...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("cluster: go build in %s: %w\n%s", dir, err, out)
 	}

@@ -107,7 +107,8 @@ var rooms = []Room{
 	{Path: "internal/relay", Imports: leaves, Why: "does to datagrams what bad networks do; knows nothing of what it carries"},
 	{Path: "internal/problem", Why: "the catalogue of errors; leaf"},
 	{Path: "internal/pki", Imports: []string{"raft/quorum"}, Why: "certificates name NodeIDs"},
-	{Path: "internal/wasmtest/...", Imports: []string{"plugins/abi", "sdk/go"},
+	{Path: "internal/toolchain/...", Why: "starts compilers; knows nothing of what they build"},
+	{Path: "internal/wasmtest/...", Imports: []string{"plugins/abi", "sdk/go", "internal/toolchain"},
 		Why: "builds guests for tests; its guests are modules of their own"},
 	{Path: "internal/archtest", Why: "reads source; imports none of it"},
 	{Path: "internal/bench", Imports: []string{"client", "internal/clock"}, Modules: []string{modHistogram, modCBOR, modSync},
@@ -128,7 +129,7 @@ var rooms = []Room{
 	{Path: "cmd/wraftd", Imports: []string{"internal/cli"}, Why: "main"},
 
 	// What stands outside: black-box suites, guest libraries, examples.
-	{Path: "conformance/...", Imports: []string{"client", "internal/relay", "raft", "raft/rafttest", "transport", "transport/wire", "plugins/abi"},
+	{Path: "conformance/...", Imports: []string{"client", "internal/relay", "internal/toolchain", "raft", "raft/rafttest", "transport", "transport/wire", "plugins/abi"},
 		Modules: []string{modPorcupine, modCBOR, modHistogram}, Why: "black box: what a user could run against a cluster"},
 	{Path: "sdk/go/...", Why: "a guest library without dependencies"},
 	{Path: "examples/...", Imports: []string{"sdk/go"}, Modules: []string{modCBOR}, Why: "guests know the SDK and nothing of the host"},

@@ -2,13 +2,14 @@ package wasmtest
 
 import (
 	"bytes"
+	"context"
 	"errors"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"github.com/wraft/wraft/internal/toolchain"
 )
 
 // Counter is the module of examples/wasm-counter.
@@ -43,7 +44,7 @@ func (g *guest) build(tb testing.TB) []byte {
 	return g.binary
 }
 
-// compile runs the toolchain as the documentation tells authors to.
+// compile runs the toolchain as `wraftd plugin build` does.
 func compile(dir string) ([]byte, error) {
 	root, err := repository()
 	if err != nil {
@@ -55,11 +56,12 @@ func compile(dir string) ([]byte, error) {
 	}
 	defer os.RemoveAll(out)
 	file := filepath.Join(out, "guest.wasm")
-	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", file, ".")
-	cmd.Dir = filepath.Join(root, dir)
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("%w: %s", err, bytes.TrimSpace(text))
+	compiler, err := toolchain.Find("go")
+	if err != nil {
+		return nil, err
+	}
+	if err := compiler.Build(context.Background(), filepath.Join(root, dir), file); err != nil {
+		return nil, err
 	}
 	return os.ReadFile(file)
 }

@@ -12,7 +12,7 @@
 //	func init() { wraft.Register(&counter{}) }
 //	func main() {}
 //
-//	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -o counter.wasm .
+//	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -trimpath -buildvcs=false -ldflags="-s -w" -o counter.wasm .
 //
 // It is not a client and not a host. Every replica runs the same commands in
 // the same order, and the host makes sure that they compute the same: there is
