@@ -80,7 +80,12 @@ func checkExports(m *wasm.Module) *wasm.Refusal {
 			return r
 		}
 	}
-	return checkFunction(m, abi.ExportInitialize, false)
+	for _, name := range abi.OptionalExports() {
+		if r := checkFunction(m, name, false); r != nil {
+			return r
+		}
+	}
+	return nil
 }
 
 // checkFunction checks that a function export is there and has its type.

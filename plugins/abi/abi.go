@@ -20,7 +20,8 @@ const WASIModule = "wasi_snapshot_preview1"
 // abort function, the only one offered there.
 const AssemblyScriptModule = "env"
 
-// Names of the exports of a module. All but ExportInitialize are required.
+// Names of the exports of a module. All but ExportInitialize and ExportVersion
+// are required.
 const (
 	ExportMemory     = "memory"
 	ExportMarker     = "wraft_abi_v1"
@@ -30,6 +31,9 @@ const (
 	ExportSnapshot   = "wraft_snapshot"
 	ExportRestore    = "wraft_restore"
 	ExportInitialize = "_initialize"
+	// ExportVersion returns the number that the author gave to this version of
+	// the module. An upgrade hands it to the ExportRestore of the next one.
+	ExportVersion = "wraft_version"
 	// ExportCommand marks a WASI command (a program with a main that runs
 	// once). It cannot be a machine; it is named to give a helpful refusal.
 	ExportCommand = "_start"

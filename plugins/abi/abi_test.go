@@ -8,13 +8,14 @@ import (
 )
 
 func TestSignatures(t *testing.T) {
-	for _, name := range abi.RequiredExports() {
+	for _, name := range append(abi.RequiredExports(), abi.OptionalExports()...) {
 		if _, ok := abi.ExportSignature(name); !ok {
-			t.Errorf("required export %s has no type", name)
+			t.Errorf("export %s has no type", name)
 		}
 	}
 	for name, want := range map[string]string{
 		"wraft_abi_v1": "() -> ()", "wraft_alloc": "(i32) -> i32", "wraft_apply": "(i32, i32) -> i64", "_initialize": "() -> ()",
+		"wraft_version": "() -> i32",
 	} {
 		if sig, ok := abi.ExportSignature(name); !ok || sig.String() != want {
 			t.Errorf("%s is %s, %v, want %s", name, sig, ok, want)

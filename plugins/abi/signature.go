@@ -105,6 +105,7 @@ var exports = map[string]string{
 	ExportQuery:    "ii:I",
 	ExportSnapshot: ":i",
 	ExportRestore:  "i:i",
+	ExportVersion:  ":i",
 }
 
 // RequiredExports returns the functions that a module must export, in a fixed
@@ -112,6 +113,10 @@ var exports = map[string]string{
 func RequiredExports() []string {
 	return []string{ExportMarker, ExportAlloc, ExportApply, ExportQuery, ExportSnapshot, ExportRestore}
 }
+
+// OptionalExports returns the functions that a module may export for the host
+// to call, in a fixed order.
+func OptionalExports() []string { return []string{ExportInitialize, ExportVersion} }
 
 // ExportSignature returns the type that a function export of this ABI must
 // have; ok is false for names that the ABI doesn't know.

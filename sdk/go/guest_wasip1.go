@@ -124,6 +124,9 @@ func restore(fromVersion int32) int32 {
 	return report(registered.Restore(r, uint32(fromVersion)))
 }
 
+//go:wasmexport wraft_version
+func version() int32 { return int32(versionOf(registered)) }
+
 // report tells the host why a stream failed and returns its status.
 func report(err error) int32 {
 	code, text := status(err)

@@ -19,10 +19,27 @@ type Machine interface {
 	Snapshot(w io.Writer) error
 
 	// Restore replaces the whole state by one that Snapshot wrote. fromVersion
-	// is 0 for the same module; otherwise it is the number that the author gave
-	// to the older one. On an error the machine keeps its former state, whatever
+	// is the Version of the machine that wrote it, see Versioned; a rollback
+	// hands an older module the state of a newer one. On an error the machine keeps its former state, whatever
 	// Restore had already changed.
 	Restore(r io.Reader, fromVersion uint32) error
+}
+
+// Versioned is a Machine whose author numbers its versions. An upgrade tells the
+// Restore of the next version which one wrote the state.
+type Versioned interface {
+	Machine
+	// Version returns a constant, from 1 upwards. A machine without this method
+	// has the version 0.
+	Version() uint32
+}
+
+// versionOf is the number of a machine's version.
+func versionOf(m Machine) uint32 {
+	if v, ok := m.(Versioned); ok {
+		return v.Version()
+	}
+	return 0
 }
 
 // registered is the one machine of this module.

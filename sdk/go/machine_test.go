@@ -139,3 +139,17 @@ func TestErrorStatus(t *testing.T) {
 		t.Error("a failing command's result is not its text")
 	}
 }
+
+// second is an echo with a number.
+type second struct{ echo }
+
+func (*second) Version() uint32 { return 2 }
+
+func TestVersionOf(t *testing.T) {
+	if got := versionOf(&echo{}); got != 0 {
+		t.Errorf("a machine without a number has version %d", got)
+	}
+	if got := versionOf(&second{}); got != 2 {
+		t.Errorf("version is %d, want 2", got)
+	}
+}
