@@ -66,7 +66,7 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		"wrong type":      {wrongType.Bytes(), "export", []string{`"_initialize" has type (i32) -> ()`}},
 		"reserved":        {reserved.Bytes(), "export", []string{"belong to the host"}},
 		"program":         {command.Bytes(), "export", []string{"_start", "c-shared"}},
-		"no such export":  {noFunction.Bytes(), "malformed", []string{"names function 99"}},
+		"no such export":  {noFunction.Bytes(), "malformed", []string{"function 99 does not exist"}},
 		"foreign import":  {imports("env", "puts", "i", "i"), "import", []string{"env.puts", "abort"}},
 		"browser import":  {imports("gojs", "runtime.wasmExit", "i", ""), "import", []string{"gojs.runtime.wasmExit", "wasip1"}},
 		"unknown import":  {imports("wraft", "clock", "", "I"), "import", []string{"wraft.clock", "now"}},

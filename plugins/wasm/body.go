@@ -108,6 +108,7 @@ func (b *body) instruction() {
 	case OpEnd:
 		b.leave()
 	case OpBr, OpBrIf:
+		r.within("label", in.Index, len(b.open))
 		b.shape.targets++
 		b.shape.segments++
 	case OpBrTable:
@@ -117,13 +118,20 @@ func (b *body) instruction() {
 	case OpCall, OpCallIndirect:
 		b.call(in)
 	case OpLocalSet, OpLocalTee:
+		r.within("local", in.Index, b.shape.locals)
 		b.shape.uses++
 		b.shape.sets++
 	case OpLocalGet:
+		r.within("local", in.Index, b.shape.locals)
 		b.shape.uses++
 	case OpGlobalGet, OpGlobalSet:
 		b.global(in)
-	case OpMemoryFill, OpMemoryCopy, OpMemoryInit:
+	case OpDataDrop:
+		b.module.segment(r, in.Index)
+	case OpMemoryInit:
+		b.module.segment(r, in.Index)
+		b.shape.bulks++
+	case OpMemoryFill, OpMemoryCopy:
 		b.shape.bulks++
 	}
 	b.shape.values += int64(valuesOf[in.Op])
@@ -201,7 +209,7 @@ func (b *body) call(in Instruction) {
 // global remembers which mutable globals the function touches.
 func (b *body) global(in Instruction) {
 	b.shape.globalUses++
-	if int64(in.Index) < int64(len(b.module.Globals)) && b.module.Globals[in.Index].Mutable {
+	if b.reader.within("global", in.Index, len(b.module.Globals)) && b.module.Globals[in.Index].Mutable {
 		b.globals[in.Index] = struct{}{}
 	}
 }
@@ -210,9 +218,7 @@ func (b *body) global(in Instruction) {
 // checks that each names an open block.
 func (b *body) brTable(in Instruction) {
 	r := b.reader
-	if int64(in.Index) >= int64(len(b.open)) {
-		r.malformed("br_table target %d outside of %d blocks", in.Index, len(b.open))
-	}
+	r.within("label", in.Index, len(b.open))
 	s := &b.module.Stats
 	s.BrTargetsMax = max(s.BrTargetsMax, in.Targets)
 	b.shape.targets += in.Targets

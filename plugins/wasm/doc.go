@@ -6,7 +6,9 @@
 // before an engine may see the bytes. It walks every section and every
 // instruction, bounds every count by a named limit before anything is
 // allocated for it, and admits only the instructions that are deterministic
-// and that toolchains emit for plain modules.
+// and that toolchains emit for plain modules. Every index of a local, a label, a
+// global or a segment is held against what the module itself has, since package
+// instrument adds more of them, which are the host's.
 //
 // The mental model: Read is one pass from the first byte to the last with a
 // cursor that never leaves the input. The first thing that is wrong ends the

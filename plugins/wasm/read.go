@@ -102,7 +102,10 @@ func (m *Module) readSections(r *reader, l Limits) {
 			if customs++; customs > customSectionsMax {
 				r.refuse(overLimit("too many custom sections", uint64(customs), customSectionsMax, "customSectionsMax"))
 			}
-			r.pos = r.end
+			r.name("the name of a custom section") // the rest is nobody's business: it is dropped
+			if r.ok() {
+				r.pos = r.end
+			}
 		} else {
 			if sectionRank[id] <= rank {
 				r.malformed("section %d is unknown, repeated or out of order", id)

@@ -101,7 +101,28 @@ var malformed = map[string]refusal{
 	"block type":      {body(0x02, 0x20), wasm.RuleMalformed, "type 32"},
 	"body after end":  {body(0x0b, 0x01), wasm.RuleMalformed, "after its end"},
 	"body without":    {wasmtestBodyWithoutEnd(), wasm.RuleMalformed, "runs over"},
-	"br_table label":  {body(0x41, 0, 0x0e, 0, 7), wasm.RuleMalformed, "target 7 outside"},
+	"br_table label":  {body(0x41, 0, 0x0e, 0, 7), wasm.RuleMalformed, "label 7 does not exist"},
+	"custom section":  {raw([]byte{0, 2, 1, 0xff}), wasm.RuleMalformed, "UTF-8"},
+}
+
+// beyond are indexes of what the pass adds: the first that the module itself
+// does not have.
+var beyond = map[string]refusal{
+	"global.get":      {body(0x23, 0), wasm.RuleMalformed, "global 0 does not exist"},
+	"global.set":      {body(0x42, 0, 0x24, 0), wasm.RuleMalformed, "global 0 does not exist"},
+	"local.get":       {body(0x20, 2), wasm.RuleMalformed, "local 2 does not exist"},
+	"local.set":       {body(0x21, 2), wasm.RuleMalformed, "local 2 does not exist"},
+	"local.tee":       {body(0x22, 2), wasm.RuleMalformed, "local 2 does not exist"},
+	"br":              {body(0x0c, 1), wasm.RuleMalformed, "label 1 does not exist"},
+	"br_if":           {body(0x41, 0, 0x0d, 1), wasm.RuleMalformed, "label 1 does not exist"},
+	"br in a block":   {body(0x02, 0x40, 0x0c, 2, 0x0b), wasm.RuleMalformed, "label 2 does not exist"},
+	"data.drop":       {body(0xfc, 9, 0), wasm.RuleMalformed, "data segment 0 does not exist"},
+	"memory.init":     {body(0xfc, 8, 0, 0), wasm.RuleMalformed, "data segment 0 does not exist"},
+	"global export":   {with(7, []byte{1, 'g', 3, 0}), wasm.RuleMalformed, "global 0 does not exist"},
+	"function export": {with(7, []byte{1, 'g', 0, 5}), wasm.RuleMalformed, "function 5 does not exist"},
+	"memory export":   {with(7, []byte{1, 'g', 2, 1}), wasm.RuleMalformed, "memory 1 does not exist"},
+	"table export":    {with(7, []byte{1, 'g', 1, 0}), wasm.RuleMalformed, "table 0 does not exist"},
+	"unknown export":  {with(7, []byte{1, 'g', 9, 0}), wasm.RuleMalformed, "unknown kind 9"},
 }
 
 // features are what newer toolchains emit and wraft does not run.
@@ -140,7 +161,7 @@ var bombs = map[string]refusal{
 }
 
 func TestRefusals(t *testing.T) {
-	for _, cases := range []map[string]refusal{strangers, malformed, features, bombs} {
+	for _, cases := range []map[string]refusal{strangers, malformed, beyond, features, bombs} {
 		for name, c := range cases {
 			t.Run(name, func(t *testing.T) { checkRefusal(t, c) })
 		}

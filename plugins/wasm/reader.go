@@ -60,6 +60,18 @@ func (r *reader) byte(what string) byte {
 	return b
 }
 
+// within refuses an index that names nothing.
+//
+// Why: most of what an engine checks is left to it, but it checks what the pass
+// has made of a binary. The pass adds globals, locals and blocks behind those of
+// the module: an index one too high would be the budget of fuel.
+func (r *reader) within(what string, index uint32, n int) bool {
+	if r.ok() && uint64(index) >= uint64(n) {
+		r.malformed("%s %d does not exist, there are %d", what, index, n)
+	}
+	return r.ok()
+}
+
 func (r *reader) skip(n int, what string) {
 	if !r.ok() {
 		return

@@ -166,7 +166,26 @@ func (m *Module) readExports(r *reader) {
 		if r.ok() && m.seen[e.Name] {
 			r.malformed("export %q is there twice", e.Name)
 		}
+		m.checkExport(r, e)
 		m.seen[e.Name] = true
 		m.Exports = append(m.Exports, e)
+	}
+}
+
+// checkExport refuses the export of something that does not exist.
+func (m *Module) checkExport(r *reader, e Export) {
+	switch e.Kind {
+	case KindFunction:
+		r.within("function", e.Index, len(m.Imports)+len(m.functions))
+	case KindTable:
+		r.within("table", e.Index, len(m.tableSizes))
+	case KindMemory:
+		r.within("memory", e.Index, m.memories)
+	case KindGlobal:
+		r.within("global", e.Index, len(m.Globals))
+	default:
+		if r.ok() {
+			r.malformed("unknown kind %d of export", e.Kind)
+		}
 	}
 }

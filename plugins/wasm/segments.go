@@ -105,6 +105,11 @@ func (m *Module) readDataCount(r *reader) {
 	}
 }
 
+// segment refuses the index of a data segment that was not announced.
+func (m *Module) segment(r *reader, index uint32) {
+	r.within("data segment", index, max(0, m.dataCount-1))
+}
+
 func (m *Module) readData(r *reader) {
 	n := r.count(dataSegmentsMax, "data segments", "dataSegmentsMax")
 	if r.ok() && m.dataCount != 0 && m.dataCount != n+1 {
