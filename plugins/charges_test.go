@@ -174,24 +174,3 @@ func TestEntriesBeyondTheirCapAreAppliedOneByOne(t *testing.T) {
 		t.Errorf("it spent %d and %d without the cap: was it tried as a whole?", i.FuelUsed(), wide.FuelUsed())
 	}
 }
-
-func TestArtefactsNameWhatRuns(t *testing.T) {
-	ctx := context.Background()
-	binary := wasmtest.NewMachine(result(0, 0, 8)).Bytes()
-	other := newEngine(t, plugins.Config{})
-	compile := func(e *plugins.Engine, binary []byte) *plugins.Module {
-		m, err := e.Compile(ctx, binary)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return m
-	}
-	a, b, c := compile(shared, binary), compile(other, binary), compile(shared, globalMachine())
-	named := append(append([]byte(nil), binary...), 0, 5, 4, 'n', 'a', 'm', 'e') // a custom section is dropped
-	if a.Artefact() != b.Artefact() || a.Artefact() == c.Artefact() || a.Artefact() == a.Digest() {
-		t.Errorf("artefacts %x, %x, %x", a.Artefact(), b.Artefact(), c.Artefact())
-	}
-	if d := compile(shared, named); d.Artefact() != a.Artefact() || d.Digest() == a.Digest() {
-		t.Errorf("what runs is the same, but its artefact is %x, not %x", d.Artefact(), a.Artefact())
-	}
-}

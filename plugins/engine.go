@@ -11,7 +11,6 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
-	"github.com/wraft/wraft/plugins/instrument"
 	"github.com/wraft/wraft/plugins/wasm"
 )
 
@@ -49,7 +48,8 @@ type Engine struct {
 	// core and up to hundreds of megabytes. It guards modules and closed. It is
 	// a channel and not a mutex so that waiting ends with a context.
 	turn    chan struct{}
-	modules map[[32]byte]*Module
+	modules map[[32]byte]*Module // by the digest of the artefact
+	sources map[[32]byte]*Module // by the digest of the module that Compile was given
 	closed  bool
 }
 
@@ -59,7 +59,7 @@ func NewEngine(c Config) (*Engine, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	e := &Engine{config: c.withDefaults(), turn: make(chan struct{}, 1), modules: map[[32]byte]*Module{}}
+	e := &Engine{config: c.withDefaults(), turn: make(chan struct{}, 1), modules: map[[32]byte]*Module{}, sources: map[[32]byte]*Module{}}
 	if err := e.start(context.Background()); err != nil {
 		return nil, err
 	}
@@ -91,33 +91,55 @@ func (e *Engine) start(ctx context.Context) (err error) {
 	return nil
 }
 
-// Compile validates, instruments and compiles a binary. The same bytes give
-// the same Module. A context that ends stops the waiting for other compilations
-// but not the compiler itself. Errors: *RefusedError when the module is wrong,
-// ErrClosed, or trouble of this host.
-func (e *Engine) Compile(ctx context.Context, binary []byte) (*Module, error) {
-	shape, err := inspect(binary, e.config.Limits)
-	if err != nil {
-		return nil, err
-	}
-	digest := sha256.Sum256(binary)
+// Compile prepares and loads in one go, for who has a module and no artefact yet.
+// The same bytes give the same Module. Errors: those of Prepare and Load.
+func (e *Engine) Compile(ctx context.Context, source []byte) (*Module, error) {
 	if err := e.lock(ctx); err != nil {
 		return nil, err
 	}
 	defer e.unlock()
-	if m, ok := e.modules[digest]; ok {
+	digest := sha256.Sum256(source)
+	if m, ok := e.sources[digest]; ok {
 		return m, nil
 	}
-	rewritten, err := instrument.Rewrite(binary, shape)
-	if err != nil {
-		return nil, fmt.Errorf("plugins: %w", err)
-	}
-	compiled, err := e.compileCached(ctx, rewritten.Binary)
+	a, err := Prepare(source, e.config.Limits)
 	if err != nil {
 		return nil, err
 	}
-	m := &Module{engine: e, digest: digest, artefact: artefactOf(rewritten.Binary), bytes: len(binary), pages: shape.MemoryPages, compiled: compiled, globals: rewritten.Globals}
-	e.modules[digest] = m
+	m, err := e.load(ctx, a)
+	if err == nil {
+		e.sources[digest] = m
+	}
+	return m, err
+}
+
+// Load checks an artefact and compiles it as it is. The same bytes give the same
+// Module. A context that ends stops the waiting for other compilations but not the
+// compiler itself. Errors: those of ReadArtefact, *RefusedError when its code does
+// not pass the type check, ErrClosed, or trouble of this host.
+func (e *Engine) Load(ctx context.Context, artefact []byte) (*Module, error) {
+	a, err := ReadArtefact(artefact)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer e.unlock()
+	return e.load(ctx, a)
+}
+
+// load compiles an artefact unless that was done before; e is locked.
+func (e *Engine) load(ctx context.Context, a *Artefact) (*Module, error) {
+	if m, ok := e.modules[a.Digest]; ok {
+		return m, nil
+	}
+	compiled, err := e.compileCached(ctx, a.Binary)
+	if err != nil {
+		return nil, err
+	}
+	m := &Module{engine: e, artefact: a, semantics: hostServed[a.Host], compiled: compiled, globals: a.globals}
+	e.modules[a.Digest] = m
 	return m, nil
 }
 
@@ -196,6 +218,7 @@ func (e *Engine) Close(ctx context.Context) error {
 		errs = append(errs, m.close(ctx))
 	}
 	clear(e.modules)
+	clear(e.sources)
 	return errors.Join(append(errs, e.shutdown(ctx))...)
 }
 

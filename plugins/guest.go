@@ -39,7 +39,7 @@ func newGuest(ctx context.Context, m *Module, l Limits, seed [32]byte) (*guest, 
 		return nil, fmt.Errorf("plugins: the module starts with %d bytes of memory, the machine may have %d", m.MemoryBytesMin(), l.MemoryBytesMax)
 	}
 	g := &guest{backing: &linearMemory{limit: l.MemoryBytesMax}}
-	g.host = host{limits: l, seed: seed}
+	g.host = host{limits: l, seed: seed, semantics: m.semantics}
 	g.ctx = newCallContext(&g.host)
 	if err := g.instantiate(ctx, m); err != nil {
 		return nil, err

@@ -49,6 +49,8 @@ type host struct {
 	meter  meter
 	limits Limits
 	seed   [32]byte
+	// semantics are those of the artefact's version.
+	semantics hostSemantics
 
 	clock    int64 // what the guest sees as time, in nanoseconds
 	moment   Moment
@@ -127,7 +129,7 @@ func (h *host) view(ptr, n uint32) []byte {
 // charge pays for n bytes that a host function is about to read or write, or
 // ends the call: a module must not do by way of its host what it can't pay for.
 func (h *host) charge(n uint32) {
-	if !h.meter.spend(int64(n >> instrument.BulkShift)) {
+	if h.semantics.chargesBytes && !h.meter.spend(int64(n>>instrument.BulkShift)) {
 		panic(&fault{StatusFuel, h.meter.outOfFuel()})
 	}
 }

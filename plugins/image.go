@@ -72,9 +72,9 @@ func (g *guest) resize(want int) bool {
 
 // digest hashes the state of what runs. Two guests with equal digests go on
 // alike.
-func (im image) digest(artefact [32]byte) (sum [32]byte) {
+func (im image) digest(run RunID) (sum [32]byte) {
 	h := sha256.New()
-	h.Write(artefact[:])
+	h.Write(run[:])
 	var b [8]byte
 	put := func(v uint64) {
 		binary.LittleEndian.PutUint64(b[:], v)

@@ -107,14 +107,17 @@ func guestError(export string, err error) error {
 }
 
 // StateHash returns the SHA-256 of the machine's whole state: what runs (see
-// Module.Artefact), memory, globals and virtual clock. Replicas that applied the same entries, in the same
+// RunID), memory, globals and virtual clock. Replicas that applied the same entries, in the same
 // batches, agree on it. It reads all of the memory (about 0.7 ms per MiB).
 func (i *Instance) StateHash() ([32]byte, error) {
 	if i.broken != nil {
 		return [32]byte{}, i.broken
 	}
-	return i.live.view(i.scratch).digest(i.module.artefact), nil
+	return i.live.view(i.scratch).digest(i.RunID()), nil
 }
+
+// RunID names what runs.
+func (i *Instance) RunID() RunID { return i.module.runID(i.config.Limits) }
 
 // MemoryBytes is the present size of the machine's linear memory.
 func (i *Instance) MemoryBytes() int64 {

@@ -11,7 +11,7 @@ import (
 )
 
 // Validate says whether a binary can be a machine: nil, or a *RefusedError.
-// It reads every byte and runs none. What it leaves to Compile is the typing
+// It reads every byte and runs none. What it leaves to Load is the typing
 // of operands, which the engine checks before it compiles.
 func Validate(binary []byte, l Limits) error {
 	_, err := inspect(binary, l.withDefaults())
@@ -72,6 +72,11 @@ func checkExports(m *wasm.Module) *wasm.Refusal {
 				Why: fmt.Sprintf("names that start with %q belong to the host", abi.ReservedPrefix), Hint: "rename it"}
 		}
 	}
+	return checkABI(m)
+}
+
+// checkABI checks the exports that every machine has.
+func checkABI(m *wasm.Module) *wasm.Refusal {
 	if e, ok := m.Export(abi.ExportMemory); !ok || e.Kind != wasm.KindMemory {
 		return missing(m, "memory", abi.ExportMemory, "commands and results travel through it")
 	}

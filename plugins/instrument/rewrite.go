@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
-	"strconv"
 
 	"github.com/wraft/wraft/plugins/abi"
 	"github.com/wraft/wraft/plugins/wasm"
@@ -168,7 +167,7 @@ func (p *pass) exports() []byte {
 	}
 	for i, g := range m.Globals {
 		if g.Mutable {
-			name := abi.ReservedPrefix + "global." + strconv.Itoa(i)
+			name := globalName(i)
 			add(name, uint32(i))
 			p.globals = append(p.globals, Global{Name: name, Type: g.Type})
 		}

@@ -2,7 +2,7 @@ package wasm
 
 // readCode walks every function body.
 func (m *Module) readCode(r *reader) {
-	n := r.count(functionsMax, "function bodies", "functionsMax")
+	n := r.count(r.most(functionsMax), "function bodies", "functionsMax")
 	if r.ok() && n != len(m.functions) {
 		r.malformed("%d function bodies for %d functions", n, len(m.functions))
 	}
@@ -12,8 +12,8 @@ func (m *Module) readCode(r *reader) {
 	for i := 0; i < n && r.ok(); i++ {
 		r.function = len(m.Imports) + i
 		size := r.u32("the size of a function body")
-		if r.ok() && size > bodyBytesMax {
-			r.refuse(overLimit("the function body is too large, in bytes", uint64(size), bodyBytesMax, "bodyBytesMax"))
+		if most := r.mostBytes(); r.ok() && size > most {
+			r.refuse(overLimit("the function body is too large, in bytes", uint64(size), uint64(most), "bodyBytesMax"))
 		}
 		if r.ok() && int(size) > section-r.pos {
 			r.short("a function body")
@@ -69,7 +69,11 @@ func (b *body) walk(index, size int) {
 	s.BrTargetsTotal = b.brTotal
 	b.shape.globals, b.shape.reloads = len(b.globals), m.mutableGlobals()
 	code.Calls, code.CompileCost = b.shape.calls > 0, b.shape.compileCost()
-	code.InstrumentedCost = m.chargeBody(r, b.shape.instrumented())
+	instrumented := b.shape
+	if !r.rewritten {
+		instrumented = instrumented.instrumented()
+	}
+	code.InstrumentedCost = m.chargeBody(r, instrumented)
 	code.FrameBytes = m.chargeFrame(r, m.types[m.functions[index]], b.shape)
 	m.Bodies = append(m.Bodies, code)
 }
@@ -78,18 +82,19 @@ func (b *body) walk(index, size int) {
 // and therefore the cheapest bomb of all.
 func (b *body) readLocals(code *Body, params int) {
 	r := b.reader
-	code.GroupCount = r.count(localsMax, "groups of locals", "localsMax")
+	code.GroupCount = r.count(r.most(localsMax), "groups of locals", "localsMax")
 	code.Groups.Start = r.pos
 	n := uint64(params)
 	for i := 0; i < code.GroupCount && r.ok(); i++ {
 		n += uint64(r.u32("a number of locals"))
 		r.valueType()
-		if n > localsMax {
-			r.refuse(overLimit("too many locals in a function", n, localsMax, "localsMax"))
+		if most := uint64(r.most(localsMax)); n > most {
+			r.refuse(overLimit("too many locals in a function", n, most, "localsMax"))
 		}
 	}
-	if b.locals += int(n); r.ok() && b.locals > localsTotalMax {
-		r.refuse(overLimit("too many locals in all functions", uint64(b.locals), localsTotalMax, "localsTotalMax"))
+	b.locals += int(n)
+	if most := r.most(localsTotalMax); r.ok() && b.locals > most {
+		r.refuse(overLimit("too many locals in all functions", uint64(b.locals), uint64(most), "localsTotalMax"))
 	}
 	code.Groups.End, code.Locals, b.shape.locals = r.pos, int(n), int(n)
 }
@@ -152,8 +157,8 @@ func (b *body) enter(in Instruction) {
 		s.blocks++
 	}
 	b.deepest = max(b.deepest, len(b.open))
-	if len(b.open) > nestingMax {
-		b.reader.refuse(overLimit("blocks are nested too deeply", uint64(len(b.open)), nestingMax, "nestingMax"))
+	if most := b.reader.most(nestingMax); len(b.open) > most {
+		b.reader.refuse(overLimit("blocks are nested too deeply", uint64(len(b.open)), uint64(most), "nestingMax"))
 	}
 	if in.Block >= 0 {
 		sig, _ := b.module.typeAt(b.reader, uint32(in.Block))
@@ -223,8 +228,8 @@ func (b *body) brTable(in Instruction) {
 	s.BrTargetsMax = max(s.BrTargetsMax, in.Targets)
 	b.shape.targets += in.Targets
 	b.brTotal += in.Targets
-	if b.shape.targets > brTargetsBodyMax {
-		r.refuse(overLimit("too many br_table targets in a function", uint64(b.shape.targets), brTargetsBodyMax, "brTargetsBodyMax"))
+	if most := r.most(brTargetsBodyMax); b.shape.targets > most {
+		r.refuse(overLimit("too many br_table targets in a function", uint64(b.shape.targets), uint64(most), "brTargetsBodyMax"))
 	}
 	if b.brTotal > brTargetsTotal {
 		r.refuse(overLimit("too many br_table targets in all functions", uint64(b.brTotal), brTargetsTotal, "brTargetsTotal"))

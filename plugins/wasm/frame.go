@@ -64,7 +64,7 @@ func (m *Module) chargeFrame(r *reader, sig abi.Signature, s shape) int64 {
 	values := s.values + int64(len(sig.Params)+2*len(sig.Results)+s.locals+(s.segments+s.loops+s.bulks+instrumentedBlocks)*segmentValues)
 	bytes := frameBytesBase + valueBytes*values
 	m.Stats.FrameBytesMax = max(m.Stats.FrameBytesMax, bytes)
-	if r.ok() && bytes > frameBytesMax {
+	if r.ok() && bytes > frameBytesMax && !r.rewritten {
 		f := overLimit("the function may need too large a frame on the stack, in bytes", uint64(bytes), frameBytesMax, "frameBytesMax")
 		f.Hint = "split large functions, or turn inlining and unrolling down"
 		r.refuse(f)

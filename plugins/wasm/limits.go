@@ -9,6 +9,10 @@ type Limits struct {
 	// 4096 (256 MiB). A declared maximum may be larger: growth is bounded when
 	// the module runs.
 	MemoryPagesMax uint32
+	// Rewritten says that the binary is what package instrument made of one that
+	// was admitted: bounds of its parts leave room for what was added. Frames are
+	// not bounded, since those of the original were, with the additions.
+	Rewritten bool
 }
 
 const (
@@ -46,6 +50,17 @@ const (
 	nameBytesMax       = 1024
 	pageBytes          = 65_536
 	pagesOfFormatMax   = 65_536
+)
+
+// What rewriting adds at most to whatever is counted: a type for each list of
+// results, an export for each global, four locals to each function, a block
+// around each body and a check within the innermost loop; and to the bytes of a
+// body. Package plugins reads back whatever it has prepared, so a module for
+// which this is not enough is refused when it is uploaded and not later.
+const (
+	rewrittenFactor      = 2
+	rewrittenMore        = 64
+	rewrittenBytesFactor = 8
 )
 
 // Limits of function bodies.

@@ -16,7 +16,7 @@ var (
 // error is always a *Refusal. The binary is not kept.
 func Read(binary []byte, limits Limits) (*Module, error) {
 	l := limits.withDefaults()
-	r := &reader{bytes: binary, end: len(binary), function: NoFunction}
+	r := &reader{bytes: binary, end: len(binary), function: NoFunction, rewritten: l.Rewritten}
 	if len(binary) > l.ModuleBytesMax {
 		r.refuse(overLimit("the module is too large, in bytes", uint64(len(binary)), uint64(l.ModuleBytesMax), "ModuleBytesMax"))
 		return nil, r.refusal

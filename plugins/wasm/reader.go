@@ -14,6 +14,24 @@ type reader struct {
 	end      int // of the current section or body
 	function int // NoFunction outside of bodies
 	refusal  *Refusal
+	// rewritten is Limits.Rewritten.
+	rewritten bool
+}
+
+// most is the bound of a count that rewriting may have raised.
+func (r *reader) most(limit int) int {
+	if r.rewritten {
+		return limit*rewrittenFactor + rewrittenMore
+	}
+	return limit
+}
+
+// mostBytes is the bound of one body's bytes.
+func (r *reader) mostBytes() uint32 {
+	if r.rewritten {
+		return bodyBytesMax * rewrittenBytesFactor
+	}
+	return bodyBytesMax
 }
 
 func (r *reader) ok() bool { return r.refusal == nil }

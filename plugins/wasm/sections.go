@@ -3,7 +3,7 @@ package wasm
 import "github.com/wraft/wraft/plugins/abi"
 
 func (m *Module) readTypes(r *reader) {
-	n := r.count(typesMax, "types", "typesMax")
+	n := r.count(r.most(typesMax), "types", "typesMax")
 	for i := 0; i < n && r.ok(); i++ {
 		if form := r.byte("a type"); r.ok() && form != 0x60 {
 			r.feature("a type that isn't a function type", "build without the GC and typed-reference proposals")
@@ -82,7 +82,7 @@ func (m *Module) typeAt(r *reader, index uint32) (abi.Signature, bool) {
 }
 
 func (m *Module) readFunctions(r *reader) {
-	n := r.count(functionsMax, "functions", "functionsMax")
+	n := r.count(r.most(functionsMax), "functions", "functionsMax")
 	m.functions = make([]uint32, 0, n)
 	for i := 0; i < n && r.ok(); i++ {
 		t := r.u32("a function's type")
@@ -142,7 +142,7 @@ func (r *reader) sizes(what string, ceiling uint32) (lo, hi uint32) {
 }
 
 func (m *Module) readGlobals(r *reader) {
-	n := r.count(globalsMax, "globals", "globalsMax")
+	n := r.count(r.most(globalsMax), "globals", "globalsMax")
 	for i := 0; i < n && r.ok(); i++ {
 		t := r.valueType()
 		mutable := r.byte("a global's mutability")
@@ -159,7 +159,7 @@ func (m *Module) readGlobals(r *reader) {
 }
 
 func (m *Module) readExports(r *reader) {
-	n := r.count(exportsMax, "exports", "exportsMax")
+	n := r.count(r.most(exportsMax), "exports", "exportsMax")
 	m.ExportItems = Span{r.pos, r.end}
 	for i := 0; i < n && r.ok(); i++ {
 		e := Export{Offset: r.pos, Name: r.name("an export's name"), Kind: r.byte("an export's kind"), Index: r.u32("an export's index")}
