@@ -36,7 +36,7 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules demo test guests race sim mutants mutants-table fuzz lint conformance cover bench core-bench ci clean
+.PHONY: build modules demo test guests race sim mutants mutants-table spec fuzz lint conformance cover bench core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
@@ -70,6 +70,9 @@ mutants: ## plant bugs in the core, one after the other, and see each caught
 
 mutants-table: ## the same, and write the table in docs/TESTING.md
 	$(PLANT) -update
+
+spec: ## the suite of the WebAssembly specification, as written and rewritten side by side
+	go run ./plugins/plugintest/cmd/spec
 
 fuzz: ## each fuzz target for FUZZTIME
 	.ci/fuzz $(FUZZTIME)
