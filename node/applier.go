@@ -45,6 +45,7 @@ type Applier struct {
 	termBase int64     // log time when that term's first batch was applied
 	logTime  int64     // ns, never goes back
 	commands uint64    // executed by the machine, for metrics
+	upgrades upgrades
 	scratch  [][]byte
 }
 
@@ -60,7 +61,8 @@ func (a *Applier) Applied() raft.Index { return a.applied }
 func (a *Applier) Commands() uint64 { return a.commands }
 
 // Apply runs a range and returns the answers of those who wait. An error is final
-// for this replica: the range may have been applied in part.
+// for this replica: the range may have been applied in part. Only *AwaitModuleError
+// asks for another try, with what ApplyWork.After leaves.
 func (a *Applier) Apply(ctx context.Context, w ApplyWork) ([]Applied, error) {
 	if w.Range.First != a.applied+1 {
 		return nil, fmt.Errorf("node: apply of group %d: range starts at %d, applied is %d", a.group, w.Range.First, a.applied)
@@ -121,6 +123,9 @@ func (a *Applier) applyEntry(ctx context.Context, e raft.Entry) ([]Applied, erro
 	}
 	a.advance(e.Term, b.Elapsed)
 	at := plugins.Moment{Index: uint64(e.Index), Time: a.logTime, WallTime: b.Wall}
+	if c, ok := upgradeOf(b); ok {
+		return a.applyUpgrade(ctx, e, at, c)
+	}
 	return a.applyBatch(ctx, e, at, b.Commands)
 }
 

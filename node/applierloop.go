@@ -24,10 +24,12 @@ type applierLoop struct {
 	shard *shardLoop
 	in    *mailbox[func(*applierLoop)]
 
-	applied atomic.Uint64 // published for others
+	applied atomic.Uint64                 // published for others
+	running atomic.Pointer[RunningModule] // published for others, never changed once stored
 	// The rest belongs to the goroutine.
 	applier *Applier
 	backlog []ApplyWork
+	waiting bool // for the module of the backlog's first entry
 	queries []indexedQuery
 	halted  error
 }
@@ -93,12 +95,17 @@ func (l *applierLoop) run() {
 
 func (l *applierLoop) start(a *Applier) {
 	l.applier = a
+	l.publish()
+	l.applyBacklog()
+	l.serveWaiting()
+}
+
+func (l *applierLoop) applyBacklog() {
 	backlog := l.backlog
 	l.backlog = nil
 	for _, w := range backlog {
 		l.apply(w)
 	}
-	l.serveWaiting()
 }
 
 func (l *applierLoop) apply(w ApplyWork) {
@@ -106,7 +113,7 @@ func (l *applierLoop) apply(w ApplyWork) {
 		l.abandon(w)
 		return
 	}
-	if l.applier == nil {
+	if l.applier == nil || l.waiting {
 		l.backlog = append(l.backlog, w)
 		return
 	}
@@ -114,14 +121,30 @@ func (l *applierLoop) apply(w ApplyWork) {
 	for _, a := range answers {
 		a.Ticket.(waiter).resolve(reply{answer: a.Answer, replayed: a.Replayed})
 	}
+	var await *AwaitModuleError
+	if errors.As(err, &await) {
+		l.publish()
+		l.wait(await, w.After(l.applier.Applied()))
+		return
+	}
 	if err != nil {
 		l.halt(err, w)
 		return
 	}
-	index := l.applier.Applied()
-	l.applied.Store(uint64(index))
-	l.shard.in.force(func(s *Shard) { s.Applied(l.group, index) })
+	l.publish()
 	l.serveWaiting()
+}
+
+// publish tells the others how far the machine is.
+func (l *applierLoop) publish() {
+	index, running := l.applier.Applied(), l.applier.Running()
+	l.applied.Store(uint64(index))
+	if was := l.running.Load(); was == nil || *was != running {
+		l.running.Store(&running)
+	}
+	if index > 0 {
+		l.shard.in.force(func(s *Shard) { s.Applied(l.group, index) })
+	}
 }
 
 // halt stops this replica's machine for good; consensus goes on without it.

@@ -50,15 +50,21 @@ type MachineLimits struct {
 	CommandBytes uint64
 }
 
-// MachineRecord is a deployed machine.
+// MachineRecord is a deployed machine. Module and Limits are those of its
+// creation, with which its log begins and a replay starts; Active is what its
+// upgrades led to.
 type MachineRecord struct {
-	_       struct{} `cbor:",toarray"`
-	Name    string
-	Group   raft.GroupID
-	Module  Digest
-	Limits  MachineLimits
-	Voters  []raft.NodeID // of the group's bootstrap configuration, ascending
-	Created raft.Index    // in the meta group's log
+	_        struct{} `cbor:",toarray"`
+	Name     string
+	Group    raft.GroupID
+	Module   Digest
+	Limits   MachineLimits
+	Voters   []raft.NodeID // of the group's bootstrap configuration, ascending
+	Created  raft.Index    // in the meta group's log
+	Active   ActiveModule
+	Previous *ActiveModule   // what a rollback goes to; nil before the first upgrade
+	Pending  *UpgradeRecord  // the upgrade under way, or nil
+	History  []UpgradeRecord // decided upgrades, oldest first, at most UpgradeHistoryMax
 }
 
 // Catalogue is the meta group's state at an index: an immutable value that the
@@ -69,6 +75,8 @@ type Catalogue struct {
 	Nodes     []NodeRecord    // ascending by ID
 	Machines  []MachineRecord // ascending by name
 	NextGroup raft.GroupID
+	// LastDeploy is the newest DeployID given out.
+	LastDeploy DeployID
 }
 
 // Machine finds a machine by name.

@@ -15,6 +15,9 @@ const (
 	CommandCall CommandKind = 1
 	// CommandOpenSession registers a session; its answer is the session's ID.
 	CommandOpenSession CommandKind = 2
+	// CommandUpgrade changes the machine's module; its data is an UpgradeOrder. It
+	// is alone in its entry.
+	CommandUpgrade CommandKind = 3
 )
 
 // SessionID names a client session of one machine; 0 means "no session".

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wraft/wraft/internal/clock"
+	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/storage"
 	"github.com/wraft/wraft/transport"
@@ -84,6 +85,9 @@ type OpenConfig struct {
 	Limits MachineLimits // in full
 	Seed   [32]byte      // of all chance in the machine, alike on all replicas
 	Logger *slog.Logger
+	// Created is the first moment of the instance; the zero value for a machine that
+	// begins with its log.
+	Created plugins.Moment
 }
 
 // Parts are the rooms a node is assembled from.

@@ -147,7 +147,9 @@ func (l *deployLoop) openMachine(m MachineRecord) error {
 	if err != nil {
 		return fmt.Errorf("node: open machine %q: %w", m.Name, err)
 	}
-	n.group(m.Group).applier.open(NewApplier(m.Group, machine, n.store))
+	applier := NewApplier(m.Group, machine, n.store)
+	applier.FollowUpgrades(m.Module, m.Limits, successors{node: n, machine: m.Name, group: m.Group})
+	n.group(m.Group).applier.open(applier)
 	n.log.Info("machine opened", "machine", m.Name, "group", m.Group, "module", m.Module.String())
 	return nil
 }

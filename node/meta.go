@@ -36,6 +36,8 @@ type metaCommand struct {
 	Version   uint8
 	Bootstrap *bootstrapCommand
 	Create    *createCommand
+	Begin     *beginCommand
+	Decide    *decideCommand
 }
 
 const metaCommandVersion = 1
@@ -118,6 +120,10 @@ func (m *MetaMachine) applyOne(index raft.Index, data []byte) plugins.Result {
 		return m.bootstrap(index, *c.Bootstrap)
 	case c.Create != nil:
 		return m.create(index, *c.Create)
+	case c.Begin != nil:
+		return m.beginUpgrade(index, *c.Begin)
+	case c.Decide != nil:
+		return m.decideUpgrade(index, *c.Decide)
 	}
 	return plugins.Result{Status: metaMalformed, Data: []byte("an empty meta command")}
 }
@@ -140,16 +146,16 @@ func (m *MetaMachine) create(index raft.Index, c createCommand) plugins.Result {
 	at, found := slices.BinarySearchFunc(m.catalogue.Machines, c.Name, compareName)
 	if found {
 		have := m.catalogue.Machines[at]
-		if have.Module == c.Module && have.Limits == c.Limits {
+		if have.Active.Module == c.Module && have.Active.Limits == c.Limits {
 			return plugins.Result{Status: metaExists}
 		}
-		return plugins.Result{Status: metaConflict, Data: []byte(have.Module.String())}
+		return plugins.Result{Status: metaConflict, Data: []byte(have.Active.Module.String())}
 	}
 	if len(m.catalogue.Machines) >= MachinesMax {
 		return plugins.Result{Status: metaFull}
 	}
 	next := *m.catalogue
-	record := MachineRecord{Name: c.Name, Group: next.NextGroup, Module: c.Module, Limits: c.Limits, Created: index}
+	record := MachineRecord{Name: c.Name, Group: next.NextGroup, Module: c.Module, Limits: c.Limits, Created: index, Active: ActiveModule{Module: c.Module, Limits: c.Limits}}
 	for _, n := range next.Nodes {
 		record.Voters = append(record.Voters, n.ID)
 	}

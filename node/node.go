@@ -31,6 +31,7 @@ type Node struct {
 
 	shards    []*shardLoop
 	deploys   *deployLoop
+	upgrades  *upgradeLoop
 	forwards  *forwards
 	catalogue atomic.Pointer[Catalogue]
 	changed   *broadcast // the catalogue, or a machine's phase, changed
@@ -72,6 +73,7 @@ func Start(cfg Config, parts Parts) (*Node, error) {
 		n.shards = append(n.shards, newShardLoop(n))
 	}
 	n.deploys = newDeployLoop(n)
+	n.upgrades = newUpgradeLoop(n)
 	if err := n.open(parts); err != nil {
 		cancel()
 		n.wait.Wait()
@@ -105,6 +107,7 @@ func (n *Node) open(parts Parts) error {
 		n.spawn(s.writer.run)
 	}
 	n.spawn(n.deploys.run)
+	n.spawn(n.upgrades.run)
 	n.spawn(n.runPaths)
 	n.spawn(n.bootstrapCatalogue)
 	meta := NewApplier(MetaGroup, NewMetaMachine(n.observeCatalogue), n.store)
@@ -191,6 +194,7 @@ func (n *Node) publish(s ReplicaStatus) {
 	if g := n.group(s.Group); g != nil {
 		g.status.Store(&s.Status)
 		g.changed.notify()
+		n.upgrades.in.force(func(u *Upgrader) { u.Lead(s.Group, s.Status.Role == raft.Leader) })
 	}
 }
 
@@ -212,6 +216,7 @@ func (n *Node) observe(e GroupEvent) {
 func (n *Node) observeCatalogue(c *Catalogue) {
 	n.catalogue.Store(c)
 	n.deploys.in.force(func(d *Deployer) { d.Observe(c) })
+	n.upgrades.in.force(func(u *Upgrader) { u.Observe(c) })
 	n.changed.notify()
 }
 

@@ -53,15 +53,24 @@ func (r *replica) propose(now time.Duration, out *ShardEffects) {
 		if term != r.leadTerm {
 			r.leadTerm, r.leadSince = term, now
 		}
-		n, bytes := 0, 0
-		for n < len(r.queue) && n < BatchCommandsMax && (n == 0 || bytes+r.queue[n].command.size() <= BatchBytesMax) {
-			bytes += r.queue[n].command.size()
-			n++
-		}
+		n := packed(r.queue)
 		r.proposeBatch(r.queue[:n], int64(now-r.leadSince), out)
 		r.queue = r.queue[n:]
 	}
 	r.queue = nil
+}
+
+// packed is how many of the queue's first commands share an entry.
+func packed(queue []queued) int {
+	n, bytes := 0, 0
+	for n < len(queue) && n < BatchCommandsMax && (n == 0 || bytes+queue[n].command.size() <= BatchBytesMax) {
+		if queue[n].command.Kind == CommandUpgrade {
+			return max(n, 1) // alone: an entry is what replicas switch at
+		}
+		bytes += queue[n].command.size()
+		n++
+	}
+	return n
 }
 
 func (r *replica) proposeBatch(q []queued, elapsed int64, out *ShardEffects) {

@@ -31,13 +31,33 @@ func (w WASM) Open(ctx context.Context, binary []byte, o OpenConfig) (Machine, e
 	if err != nil {
 		return nil, err
 	}
+	limits := instanceLimits(o.Limits)
+	if err := fits(m, limits); err != nil {
+		return nil, err
+	}
 	i, err := w.engine.NewInstance(ctx, m, plugins.InstanceConfig{
-		Machine: o.Name, Seed: o.Seed, Limits: instanceLimits(o.Limits), Logger: o.Logger,
+		Machine: o.Name, Seed: o.Seed, Limits: limits, Logger: o.Logger, Created: o.Created,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("node: start instance of %q: %w", o.Name, err)
 	}
 	return i, nil
+}
+
+// fits refuses a module for a machine whose limits it cannot live with.
+func fits(m *plugins.Module, l plugins.Limits) error {
+	refused := &plugins.RefusedError{Rule: "limits", Function: -1}
+	if err := l.Validate(); err != nil {
+		refused.What, refused.Why = "the machine's limits cannot be", err.Error()
+		return refused
+	}
+	if l.MemoryBytesMax != 0 && m.MemoryBytesMin() > l.MemoryBytesMax {
+		refused.What = fmt.Sprintf("the module starts with %d bytes of memory", m.MemoryBytesMin())
+		refused.Why = fmt.Sprintf("the machine may have %d", l.MemoryBytesMax)
+		refused.Hint = "give the machine more memory (--memory)"
+		return refused
+	}
+	return nil
 }
 
 // instanceLimits follows from a machine's record alone: all replicas must agree.

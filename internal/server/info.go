@@ -18,8 +18,8 @@ func (b backend) machineInfo(ctx context.Context, m node.MachineRecord) (client.
 	}
 	state, reason := machineState(g)
 	return client.MachineInfo{
-		Name: m.Name, Group: client.GroupID(m.Group), Module: client.DigestFromSum(m.Module), ModuleBytes: b.node.ModuleSize(m.Module),
-		Limits:      client.MachineLimits{MemoryBytes: m.Limits.MemoryBytes, CommandBytes: m.Limits.CommandBytes},
+		Name: m.Name, Group: client.GroupID(m.Group), Module: client.DigestFromSum(m.Active.Module), ModuleBytes: b.node.ModuleSize(m.Active.Module),
+		Limits:      client.MachineLimits{MemoryBytes: m.Active.Limits.MemoryBytes, CommandBytes: m.Active.Limits.CommandBytes},
 		DeployIndex: uint64(m.Created), State: state, StateReason: reason,
 		Leader: client.NodeID(g.Status.Leader), LeaderAPI: b.apiOf(g.Status.Leader),
 		Term: uint64(g.Status.Term), Commit: uint64(g.Status.Commit), Applied: uint64(g.Applied),

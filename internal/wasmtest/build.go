@@ -21,10 +21,18 @@ func KV(tb testing.TB) []byte { return kv.build(tb) }
 // Slow is a module whose commands misbehave on purpose: guests/slow lists them.
 func Slow(tb testing.TB) []byte { return slow.build(tb) }
 
+// Counter2 is version 2 of Counter: guests/counter2 says what it takes over.
+func Counter2(tb testing.TB) []byte { return counter2.build(tb) }
+
+// Halfway is a module whose restore traps after the first byte of any state.
+func Halfway(tb testing.TB) []byte { return halfway.build(tb) }
+
 var (
-	counter = guest{dir: "examples/wasm-counter"}
-	kv      = guest{dir: "examples/wasm-kv"}
-	slow    = guest{dir: "internal/wasmtest/guests/slow"}
+	counter2 = guest{dir: "internal/wasmtest/guests/counter2"}
+	halfway  = guest{dir: "internal/wasmtest/guests/halfway"}
+	counter  = guest{dir: "examples/wasm-counter"}
+	kv       = guest{dir: "examples/wasm-kv"}
+	slow     = guest{dir: "internal/wasmtest/guests/slow"}
 )
 
 // guest is a module by the directory of its source.
