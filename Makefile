@@ -36,13 +36,16 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules demo test guests race sim mutants mutants-table spec fuzz lint conformance cover bench core-bench ci clean
+.PHONY: build modules abi demo test guests race sim mutants mutants-table spec fuzz lint conformance cover bench core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
 
 modules: ## $(BUILD)/*.wasm from examples/, by the Go toolchain alone
 	examples/build.sh $(BUILD)
+
+abi: ## the example machines of every language whose compiler is here, through the ABI kit
+	go run ./conformance/abi/cmd/abi -examples
 
 demo: build modules ## three processes, 1,000 increments, the leader killed in the middle
 	go run ./conformance/demo -wraftd $(BIN)/wraftd -module $(BUILD)/counter.wasm
@@ -99,7 +102,7 @@ ci: SEEDS = 500
 ci: NODE_SEEDS = 200
 ci: BUDGET = 5m
 ci: DERIVE = $(shell git rev-parse HEAD 2>/dev/null)
-ci: race sim mutants fuzz conformance demo ## the long suites; .ci/run calls test first
+ci: race sim mutants fuzz abi conformance demo ## the long suites; .ci/run calls test first
 
 clean: ## what the other targets wrote
 	rm -rf $(BIN) $(BUILD)

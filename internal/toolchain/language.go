@@ -50,6 +50,10 @@ func Languages() []string {
 	return names
 }
 
+// Known are the languages there is or shall be an SDK for, in the order in which
+// they are shown: Languages and those that are not supported yet.
+func Known() []string { return slices.Clone(known) }
+
 // Detect tells the language of the project whose root is dir. It fails when no
 // language, or more than one, claims the folder.
 func Detect(dir string) (string, error) {

@@ -1,0 +1,56 @@
+package examples_test
+
+import (
+	"testing"
+
+	"github.com/wraft/wraft/conformance/abi"
+	"github.com/wraft/wraft/conformance/abi/examples"
+	"github.com/wraft/wraft/internal/wasmtest"
+	"github.com/wraft/wraft/plugins"
+)
+
+// TestDigestsTellMachinesApart holds what make abi compares languages by.
+func TestDigestsTellMachinesApart(t *testing.T) {
+	engine, err := plugins.NewEngine(plugins.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close(t.Context())
+	s := examples.Subject("counter", "counter", wasmtest.Counter(t))
+	first, err := examples.Digest(t.Context(), engine, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := examples.Digest(t.Context(), engine, s); err != nil || again != first {
+		t.Errorf("the same machine has two digests: %v", err)
+	}
+	s.Commands = s.Commands[:len(s.Commands)-1]
+	if less, err := examples.Digest(t.Context(), engine, s); err != nil || less == first {
+		t.Errorf("a command less does not show: %v", err)
+	}
+	s.Binary = wasmtest.Faulty(t, "")
+	if other, err := examples.Digest(t.Context(), engine, s); err != nil || other == first {
+		t.Errorf("another machine has the same digest: %v", err)
+	}
+}
+
+// TestTheGoExamplesPass runs the kit over the machines that define what the others
+// have to do.
+func TestTheGoExamplesPass(t *testing.T) {
+	engine, err := plugins.NewEngine(plugins.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close(t.Context())
+	options := abi.Options{Commands: 128, Fuzz: 64} // make abi looks harder
+	for name, build := range map[string]func(testing.TB) []byte{"counter": wasmtest.Counter, "kv": wasmtest.KV} {
+		report, err := abi.Run(t.Context(), engine, examples.Subject(name, name, build(t)), options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		passed, _, skipped := report.Counts()
+		if !report.OK() || skipped > 1 || passed < len(abi.Checks())-1 {
+			t.Errorf("%s:\n%s", name, report)
+		}
+	}
+}
