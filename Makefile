@@ -53,8 +53,9 @@ demo: build modules ## three processes, 1,000 increments, the leader killed in t
 test: lint guests ## everything that fits into ten minutes on two cores
 	WRAFT_E2E_ROUNDS=$(SMOKE_ROUNDS) go test -timeout 9m ./...
 
-guests: ## the native tests of the guest library and the example machines
+guests: ## the native tests of the guest libraries and the example machines
 	for dir in $(GUESTS); do echo "go test $$dir/..."; (cd $$dir && go vet ./... && go test ./...); done
+	for run in $(wildcard sdk/*/test/run); do echo $$run; $$run; done
 
 race: ## the packages with goroutines under the race detector
 	CGO_ENABLED=1 go test -race -short -timeout 15m $(addprefix ./,$(addsuffix /...,$(CONCURRENT)))

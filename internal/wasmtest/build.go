@@ -2,6 +2,7 @@ package wasmtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -37,23 +38,31 @@ var (
 
 // guest is a module by the directory of its source.
 type guest struct {
-	dir    string
-	once   sync.Once
-	binary []byte
-	err    error
+	dir      string
+	language string // empty for Go
+
+	once    sync.Once
+	binary  []byte
+	version string // of the compiler
+	err     error
 }
 
 func (g *guest) build(tb testing.TB) []byte {
 	tb.Helper()
-	g.once.Do(func() { g.binary, g.err = compile(g.dir) })
-	if g.err != nil {
-		tb.Fatalf("wasmtest: build %s: %v", g.dir, g.err)
+	binary, err := g.get()
+	if err != nil {
+		tb.Fatalf("wasmtest: build %s: %v", g.dir, err)
 	}
-	return g.binary
+	return binary
+}
+
+func (g *guest) get() ([]byte, error) {
+	g.once.Do(func() { g.binary, g.err = g.compile() })
+	return g.binary, g.err
 }
 
 // compile runs the toolchain as `wraftd plugin build` does.
-func compile(dir string) ([]byte, error) {
+func (g *guest) compile() ([]byte, error) {
 	root, err := repository()
 	if err != nil {
 		return nil, err
@@ -64,11 +73,12 @@ func compile(dir string) ([]byte, error) {
 	}
 	defer os.RemoveAll(out)
 	file := filepath.Join(out, "guest.wasm")
-	compiler, err := toolchain.Find("go")
+	compiler, err := toolchain.Find(cmp.Or(g.language, "go"))
 	if err != nil {
 		return nil, err
 	}
-	if err := compiler.Build(context.Background(), filepath.Join(root, dir), file); err != nil {
+	g.version = compiler.Version
+	if err := compiler.Build(context.Background(), filepath.Join(root, g.dir), file); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(file)
