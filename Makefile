@@ -36,7 +36,7 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules abi demo test guests race sim mutants mutants-table spec fuzz lint conformance cover bench core-bench ci clean
+.PHONY: build modules abi demo test guests race sim mutants mutants-table spec determinism fuzz lint conformance cover bench core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
@@ -78,6 +78,13 @@ mutants-table: ## the same, and write the table in docs/TESTING.md
 spec: ## the suite of the WebAssembly specification, as written and rewritten side by side
 	go run ./plugins/plugintest/cmd/spec
 
+# Commands per language, and how many of them an emulated arm64 processor plays too.
+N ?= 10000
+ARM64 ?= 1000
+
+determinism: ## N random commands on the kv machine of every language, on instances treated differently
+	go run ./plugins/plugintest/cmd/determinism -n $(N) -arm64 $(ARM64)
+
 fuzz: ## each fuzz target for FUZZTIME
 	.ci/fuzz $(FUZZTIME)
 
@@ -103,7 +110,7 @@ ci: SEEDS = 500
 ci: NODE_SEEDS = 200
 ci: BUDGET = 5m
 ci: DERIVE = $(shell git rev-parse HEAD 2>/dev/null)
-ci: race sim mutants fuzz abi conformance demo ## the long suites; .ci/run calls test first
+ci: race sim mutants fuzz spec determinism abi conformance demo ## the long suites; .ci/run calls test first
 
 clean: ## what the other targets wrote
 	rm -rf $(BIN) $(BUILD)
