@@ -24,11 +24,13 @@ const (
 	CodeUnknownModule  Code = "WRAFT-2003"
 	CodeUnknownCheck   Code = "WRAFT-2004"
 
-	CodeMachineExists    Code = "WRAFT-3001"
-	CodeSessionExpired   Code = "WRAFT-3002"
-	CodeSequenceConflict Code = "WRAFT-3003"
-	CodeLeaseNotAllowed  Code = "WRAFT-3004"
-	CodeMinIndex         Code = "WRAFT-3005"
+	CodeMachineExists     Code = "WRAFT-3001"
+	CodeSessionExpired    Code = "WRAFT-3002"
+	CodeSequenceConflict  Code = "WRAFT-3003"
+	CodeLeaseNotAllowed   Code = "WRAFT-3004"
+	CodeMinIndex          Code = "WRAFT-3005"
+	CodeUpgradeUnderWay   Code = "WRAFT-3007"
+	CodeNothingToRollBack Code = "WRAFT-3008"
 
 	CodeModuleRefused   Code = "WRAFT-4001"
 	CodeMachineRejected Code = "WRAFT-4002"
@@ -37,6 +39,7 @@ const (
 	CodeMachineStarting Code = "WRAFT-4005"
 	CodeOutOfFuel       Code = "WRAFT-4006"
 	CodeStackExhausted  Code = "WRAFT-4007"
+	CodeUpgradeRefused  Code = "WRAFT-4009"
 
 	CodeNoLeader       Code = "WRAFT-5001"
 	CodeNotLeader      Code = "WRAFT-5002"
@@ -47,6 +50,7 @@ const (
 	CodeDiskFull       Code = "WRAFT-5007"
 	CodeNotReady       Code = "WRAFT-5008"
 	CodeConnectionLost Code = "WRAFT-5009"
+	CodeUpgradePending Code = "WRAFT-5010"
 
 	CodeUnreachable Code = "WRAFT-6001"
 	CodeTLS         Code = "WRAFT-6002"

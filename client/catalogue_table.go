@@ -47,7 +47,7 @@ var catalogue = []Kind{
 		"The node has no readiness check of this name."},
 
 	{CodeMachineExists, "Machine exists", http.StatusConflict, false, NotApplied, ExitConflict,
-		"Deploy under another name; a machine cannot change its module or limits in this version.",
+		"Upgrade the machine with --upgrade (\"upgrade\":true), or deploy under another name.",
 		"A machine of this name is deployed with another module or other limits."},
 	{CodeSessionExpired, "Session expired", http.StatusConflict, false, NotApplied, ExitConflict,
 		"Register a new session; earlier attempts under the old one may have been applied.",
@@ -61,6 +61,12 @@ var catalogue = []Kind{
 	{CodeMinIndex, "Index not reached", http.StatusPreconditionFailed, true, NotApplied, ExitNoQuorum,
 		"Allow more time with wait=, or ask another node.",
 		"The replica has not applied min-index yet and the wait was over."},
+	{CodeUpgradeUnderWay, "Upgrade under way", http.StatusConflict, true, NotApplied, ExitConflict,
+		"Wait for it; see it with: wraftd machines history NAME",
+		"Another upgrade of the machine is recorded and not decided yet. A machine has one at a time."},
+	{CodeNothingToRollBack, "Nothing to roll back", http.StatusConflict, false, NotApplied, ExitConflict,
+		"See what the machine ran before with: wraftd machines history NAME",
+		"The machine was never upgraded, so there is no module before the one it runs."},
 
 	{CodeModuleRefused, "Module refused", http.StatusUnprocessableEntity, false, NotApplied, ExitRefused,
 		"Build the module as docs/ABI.md says.",
@@ -83,6 +89,9 @@ var catalogue = []Kind{
 	{CodeStackExhausted, "Stack exhausted", http.StatusUnprocessableEntity, false, Applied, ExitRefused,
 		"Look for an endless recursion in the module, or bound how deep it goes.",
 		"The module's functions called each other too deeply; what they had done was undone, on every replica alike."},
+	{CodeUpgradeRefused, "Upgrade refused", http.StatusUnprocessableEntity, false, NotApplied, ExitRefused,
+		"Mend the module and upgrade again; the old one goes on and nothing is lost.",
+		"A module failed while the machine's state was handed over, on every replica alike; the detail has its words."},
 
 	{CodeNoLeader, "No leader", http.StatusServiceUnavailable, true, NotApplied, ExitNoQuorum,
 		"Retry; if it lasts, see which nodes are down with: wraftd status",
@@ -111,6 +120,9 @@ var catalogue = []Kind{
 	{CodeConnectionLost, "Connection lost, outcome unknown", 0, false, Unknown, ExitNoQuorum,
 		"Repeat it only under the same session and sequence, or read the state first.",
 		"The connection broke or the time was up after the request was sent and before its answer came."},
+	{CodeUpgradePending, "Upgrade not decided yet", http.StatusGatewayTimeout, false, Unknown, ExitNoQuorum,
+		"It goes on by itself; see what becomes of it with: wraftd machines history NAME",
+		"The upgrade is recorded, and the time was up before the machine's log decided it."},
 
 	{CodeUnreachable, "No server reached", 0, true, NotApplied, ExitUnreachable,
 		"Check --server or WRAFT_SERVER, and that wraftd runs there.",

@@ -14,8 +14,14 @@ type MachineLimits struct {
 type DeploySpec struct {
 	// Module is the digest of a module that was uploaded before.
 	Module Digest `json:"module"`
-	// Limits are fixed for the life of the machine.
+	// Limits bound the machine; 0 means the cluster's default.
 	Limits MachineLimits `json:"limits,omitzero"`
+	// Upgrade allows to upgrade a machine of that name that runs another module or
+	// under other limits; limits that are 0 then keep the machine's. Without it that
+	// is a conflict.
+	Upgrade bool `json:"upgrade,omitempty"`
+	// By is who asks; a node takes it from the certificate.
+	By string `json:"-"`
 }
 
 // ModuleInfo describes a stored module.
@@ -60,6 +66,16 @@ type MachineInfo struct {
 	// because exporting costs time proportional to the machine's state.
 	ExportDigest Digest `json:"export_digest,omitempty"`
 	ExportIndex  uint64 `json:"export_index,omitempty"`
+	// RunningModule is what the answering node's replica runs, and RunningSince the
+	// index of the machine's entry since which it does, 0 for the module of its
+	// creation. It differs from Module while the replica catches up.
+	RunningModule Digest `json:"running_module,omitempty"`
+	RunningSince  uint64 `json:"running_since"`
+	// Upgrade is the newest upgrade, under way or decided.
+	Upgrade *UpgradeInfo `json:"upgrade,omitempty"`
+	// Changed is part of the answer to Deploy, Activate and Rollback: the machine was
+	// created or upgraded by the request.
+	Changed bool `json:"changed,omitempty"`
 }
 
 // NodeInfo describes one node as the answering node sees it.

@@ -32,14 +32,17 @@ func (p *Program) deployCommand() *cobra.Command {
 		Use:   "deploy FILE",
 		Short: "Upload a module and run it as a machine",
 		Long: "Uploads a WebAssembly module and creates a machine that runs it. The module is checked before\n" +
-			"anything is replicated. Deploying the same module under the same name again changes nothing.",
-		Example: "  wraftd deploy counter.wasm\n  wraftd deploy build/kv.wasm --name orders --memory 512MiB",
+			"anything is replicated. Deploying the same module under the same name again changes nothing.\n" +
+			"With --upgrade a machine of that name that runs another module goes over to this one, with its\n" +
+			"state: all replicas at the same index of its log, or none.",
+		Example: "  wraftd deploy counter.wasm\n  wraftd deploy build/kv.wasm --name orders --memory 512MiB\n  wraftd deploy counter-2.wasm --name counter --upgrade",
 		Args:    exactArgs("FILE"),
 	}
 	conn := p.connectFlags(cmd, deployTimeout)
 	name := cmd.Flags().String("name", "", "the machine's name (default: the file's, without its ending)")
 	memory := sizeFlag(cmd, "memory", "most memory of the machine (default: the cluster's)")
 	commandBytes := sizeFlag(cmd, "command-bytes", "longest command of the machine (default: the cluster's)")
+	upgrade := cmd.Flags().Bool("upgrade", false, "upgrade the machine if there is one of that name that runs another module")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		file, err := openModule(args[0])
 		if err != nil {
@@ -55,9 +58,12 @@ func (p *Program) deployCommand() *cobra.Command {
 		}
 		return p.withClient(cmd, conn, func(ctx context.Context, cl *client.Client) error {
 			limits := client.MachineLimits{MemoryBytes: uint64(*memory), CommandBytes: uint64(*commandBytes)}
-			info, created, err := p.deploy(ctx, cl, file, machine, limits)
+			info, created, err := p.deploy(ctx, cl, file, machine, client.DeploySpec{Module: file.digest, Limits: limits, Upgrade: *upgrade})
 			if err != nil {
 				return err
+			}
+			if !created && info.Changed {
+				return p.printUpgraded(cmd, info)
 			}
 			return p.printDeployed(cmd, info, created)
 		})
@@ -66,7 +72,7 @@ func (p *Program) deployCommand() *cobra.Command {
 }
 
 // deploy uploads and creates.
-func (p *Program) deploy(ctx context.Context, cl *client.Client, file moduleFile, machine string, limits client.MachineLimits) (client.MachineInfo, bool, error) {
+func (p *Program) deploy(ctx context.Context, cl *client.Client, file moduleFile, machine string, spec client.DeploySpec) (client.MachineInfo, bool, error) {
 	// Why first: a name that cannot be must not cost an upload.
 	if err := client.CheckMachineName(machine); err != nil {
 		return client.MachineInfo{}, false, err
@@ -77,7 +83,7 @@ func (p *Program) deploy(ctx context.Context, cl *client.Client, file moduleFile
 	if err != nil {
 		return client.MachineInfo{}, false, err
 	}
-	return cl.Deploy(ctx, machine, client.DeploySpec{Module: file.digest, Limits: limits})
+	return cl.Deploy(ctx, machine, spec)
 }
 
 func (p *Program) printDeployed(cmd *cobra.Command, info client.MachineInfo, created bool) error {

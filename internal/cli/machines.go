@@ -11,7 +11,8 @@ import (
 )
 
 func (p *Program) machinesCommand() *cobra.Command {
-	return group("machines", "List and show machines", p.machinesListCommand(), p.machinesShowCommand())
+	return group("machines", "List, show and upgrade machines", p.machinesListCommand(), p.machinesShowCommand(),
+		p.machinesActivateCommand(), p.machinesRollbackCommand(), p.machinesHistoryCommand())
 }
 
 func (p *Program) machinesListCommand() *cobra.Command {
@@ -69,6 +70,18 @@ func machineRows(m client.MachineInfo) [][]any {
 		{"commit", m.Commit},
 		{"applied", m.Applied},
 		{"deployed at", m.DeployIndex},
+	}
+	if m.RunningModule != "" && m.RunningModule != m.Module {
+		rows = append(rows, []any{"runs here", string(m.RunningModule)})
+	}
+	if m.RunningSince != 0 {
+		rows = append(rows, []any{"running since", m.RunningSince})
+	}
+	if u := m.Upgrade; u != nil {
+		rows = append(rows, []any{"upgrade", fmt.Sprintf("%d %s, from %s to %s", u.Deploy, u.State, u.From.Short(), u.To.Short())})
+		if u.Reason != "" {
+			rows = append(rows, []any{"refused for", u.Reason})
+		}
 	}
 	if m.StateReason != "" {
 		rows = append(rows, []any{"reason", m.StateReason})

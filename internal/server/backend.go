@@ -120,6 +120,10 @@ func (b backend) Deploy(ctx context.Context, name string, spec client.DeploySpec
 		return client.MachineInfo{}, false, client.NewProblem(client.CodeBadRequest, "%q is no digest", spec.Module)
 	}
 	limits := node.MachineLimits{MemoryBytes: spec.Limits.MemoryBytes, CommandBytes: spec.Limits.CommandBytes}
+	if _, err := b.node.Find(ctx, name); err == nil && spec.Upgrade {
+		info, _, err := b.upgrade(ctx, node.UpgradeRequest{Machine: name, Module: sum, Limits: limits, By: spec.By})
+		return info, false, err
+	}
 	m, created, err := b.node.Deploy(ctx, name, sum, limits)
 	if err != nil {
 		return client.MachineInfo{}, false, b.problem(err)
@@ -128,6 +132,7 @@ func (b backend) Deploy(ctx context.Context, name string, spec client.DeploySpec
 	if err != nil {
 		return client.MachineInfo{}, false, b.problem(err)
 	}
+	info.Changed = created
 	return info, created, nil
 }
 

@@ -17,13 +17,18 @@ func (b backend) machineInfo(ctx context.Context, m node.MachineRecord) (client.
 		return client.MachineInfo{}, err
 	}
 	state, reason := machineState(g)
-	return client.MachineInfo{
+	info := client.MachineInfo{
 		Name: m.Name, Group: client.GroupID(m.Group), Module: client.DigestFromSum(m.Active.Module), ModuleBytes: b.node.ModuleSize(m.Active.Module),
 		Limits:      client.MachineLimits{MemoryBytes: m.Active.Limits.MemoryBytes, CommandBytes: m.Active.Limits.CommandBytes},
 		DeployIndex: uint64(m.Created), State: state, StateReason: reason,
 		Leader: client.NodeID(g.Status.Leader), LeaderAPI: b.apiOf(g.Status.Leader),
 		Term: uint64(g.Status.Term), Commit: uint64(g.Status.Commit), Applied: uint64(g.Applied),
-	}, nil
+		Upgrade: newestUpgrade(m),
+	}
+	if running := b.node.Running(m.Group); running != (node.RunningModule{}) {
+		info.RunningModule, info.RunningSince = client.DigestFromSum(running.Module), uint64(running.Since)
+	}
+	return info, nil
 }
 
 func (b backend) groupInfo(ctx context.Context, id raft.GroupID, machine string) (client.GroupInfo, error) {

@@ -29,6 +29,8 @@ func (b backend) problem(err error) error {
 		refused   *plugins.RefusedError
 	)
 	switch {
+	case upgradeProblem(err) != nil: // Why first: its cause may be one of the others
+		return upgradeProblem(err)
 	case errors.As(err, &unknown):
 		return client.NewProblem(client.CodeTimeoutUnknown, "%v", err).WithIndex(uint64(unknown.Index)).WithCause(err)
 	case errors.As(err, &halted):
@@ -63,6 +65,8 @@ func plainProblem(err error) error {
 		{node.ErrNoQuorum, client.CodeNoLeader},
 		{node.ErrMachineNotRunning, client.CodeMachineStarting},
 		{node.ErrStopping, client.CodeShuttingDown},
+		{node.ErrUpgrading, client.CodeUpgradeUnderWay},
+		{node.ErrNoPrevious, client.CodeNothingToRollBack},
 		{raft.ErrDiskFailed, client.CodeShuttingDown},
 	}
 	for _, row := range table {

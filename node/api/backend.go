@@ -39,8 +39,20 @@ type Catalogue interface {
 	// the limit; whether the bytes have the digest is the callee's to check.
 	// created is false if the module was there.
 	PutModule(ctx context.Context, digest client.Digest, body io.Reader, size int64) (info client.ModuleInfo, created bool, err error)
-	// Deploy creates a machine. created is false when the same machine was there.
+	// Deploy creates a machine, or upgrades one if the spec allows it. created is
+	// false when there was one; the info says whether it was upgraded.
 	Deploy(ctx context.Context, name string, spec client.DeploySpec) (info client.MachineInfo, created bool, err error)
+}
+
+// Upgrades changes what running machines run.
+type Upgrades interface {
+	// Activate upgrades a running machine and returns once its log has decided.
+	// changed is false when it runs just that already.
+	Activate(ctx context.Context, name string, spec client.ActivateSpec) (info client.MachineInfo, changed bool, err error)
+	// Rollback upgrades a machine to what it ran before. by is who asks.
+	Rollback(ctx context.Context, name, by string) (client.MachineInfo, error)
+	// History lists a machine's upgrades, the newest first.
+	History(ctx context.Context, name string) ([]client.UpgradeInfo, error)
 }
 
 // Cluster tells how the cluster and this node are.

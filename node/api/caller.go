@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/wraft/wraft/client"
@@ -35,6 +36,21 @@ func checkCaller(r *http.Request, authority *x509.CertPool) error {
 	}
 	c.once.Do(func() { c.verdict = verifyCaller(r, authority) })
 	return c.verdict
+}
+
+// callerName is the name in the certificate of the connection's other end, "" when
+// it showed none: that of its wraft URI (internal/pki), or else its subject's.
+func callerName(r *http.Request) string {
+	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+		return ""
+	}
+	leaf := r.TLS.PeerCertificates[0]
+	for _, uri := range leaf.URIs {
+		if name, ok := strings.CutPrefix(uri.Path, "/client/"); ok && uri.Scheme == "wraft" {
+			return name
+		}
+	}
+	return leaf.Subject.CommonName
 }
 
 func verifyCaller(r *http.Request, authority *x509.CertPool) error {

@@ -95,28 +95,37 @@ func (s *Server) putMachine(w http.ResponseWriter, r *http.Request) error {
 
 func readDeploySpec(w http.ResponseWriter, r *http.Request) (client.DeploySpec, error) {
 	var spec client.DeploySpec
-	if text := r.Header.Get("Content-Type"); text != "" {
-		if kind, _, err := mime.ParseMediaType(text); err != nil || kind != "application/json" {
-			return spec, client.NewProblem(client.CodeMediaType, "Content-Type %.80q: send application/json", text)
-		}
-	}
-	data, err := body(w, r, "body of this request", deployBytesMax)
+	err := readJSON(w, r, &spec, `{"module":"sha256:...","limits":{"memory_bytes":N,"command_bytes":N},"upgrade":false}; all but module may be left out.`)
 	if err != nil {
 		return spec, err
-	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&spec); err != nil {
-		return spec, client.NewProblem(client.CodeBadRequest, "the body is not the JSON of a deploy: %v", err).
-			WithHint(`Send {"module":"sha256:...","limits":{"memory_bytes":N,"command_bytes":N}}; limits may be left out.`)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return spec, client.NewProblem(client.CodeBadRequest, "the body goes on after the JSON of a deploy")
 	}
 	if _, err := client.ParseDigest(string(spec.Module)); err != nil {
 		return spec, client.NewProblem(client.CodeBadRequest, "module: %v", err)
 	}
+	spec.By = callerName(r)
 	return spec, nil
+}
+
+// readJSON reads a small body strictly; form is what it looks like, for the hint.
+func readJSON(w http.ResponseWriter, r *http.Request, into any, form string) error {
+	if text := r.Header.Get("Content-Type"); text != "" {
+		if kind, _, err := mime.ParseMediaType(text); err != nil || kind != "application/json" {
+			return client.NewProblem(client.CodeMediaType, "Content-Type %.80q: send application/json", text)
+		}
+	}
+	data, err := body(w, r, "body of this request", deployBytesMax)
+	if err != nil {
+		return err
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return client.NewProblem(client.CodeBadRequest, "the body is not the JSON of a deploy: %v", err).WithHint("Send %s", form)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return client.NewProblem(client.CodeBadRequest, "the body goes on after the JSON of a deploy")
+	}
+	return nil
 }
 
 // putModule uploads: PUT /v1/modules/{digest}.

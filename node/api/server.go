@@ -99,6 +99,7 @@ type Backend struct {
 	Commands
 	Queries
 	Catalogue
+	Upgrades
 	Cluster
 }
 

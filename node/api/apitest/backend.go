@@ -44,6 +44,7 @@ type Backend struct {
 	// mu guards the fields below.
 	mu       sync.Mutex
 	index    uint64
+	deploys  uint64
 	modules  map[client.Digest]int64
 	machines map[string]*machine
 	checks   []client.Check
@@ -56,6 +57,7 @@ type Backend struct {
 type machine struct {
 	info     client.MachineInfo
 	state    string
+	upgrades []client.UpgradeInfo // the newest first
 	sessions map[client.SessionID]map[uint64]client.CommandResult
 }
 
@@ -73,7 +75,7 @@ func New(apply Apply) *Backend {
 
 // API is the backend in the form the server takes.
 func (b *Backend) API() api.Backend {
-	return api.Backend{Commands: b, Queries: b, Catalogue: b, Cluster: b}
+	return api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Cluster: b}
 }
 
 // AddMachine deploys a machine without an upload.
@@ -280,11 +282,22 @@ func (b *Backend) Deploy(_ context.Context, name string, spec client.DeploySpec)
 	}
 	if m, ok := b.machines[name]; ok {
 		if m.info.Module != spec.Module || m.info.Limits != spec.Limits {
+			if spec.Upgrade {
+				limits := spec.Limits
+				if (limits == client.MachineLimits{}) {
+					limits = m.info.Limits
+				}
+				info := b.upgrade(m, client.UpgradeInfo{To: spec.Module, Limits: limits, By: spec.By})
+				info.Changed = true
+				return info, false, nil
+			}
 			return client.MachineInfo{}, false, client.NewProblem(client.CodeMachineExists, "%s runs module %s", name, m.info.Module.Short())
 		}
 		return m.info, false, nil
 	}
-	return b.addMachine(name, spec).info, true, nil
+	info := b.addMachine(name, spec).info
+	info.Changed = true
+	return info, true, nil
 }
 
 func (b *Backend) addMachine(name string, spec client.DeploySpec) *machine {

@@ -1,0 +1,98 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/wraft/wraft/client"
+)
+
+// postActivate upgrades: POST /v1/machines/{machine}/activate.
+func (s *Server) postActivate(w http.ResponseWriter, r *http.Request) error {
+	machine, err := machineName(r)
+	if err != nil {
+		return err
+	}
+	if _, err := readParams(r); err != nil {
+		return err
+	}
+	ctx, cancel, err := deadline(r, deployTimeoutDefault)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	var spec client.ActivateSpec
+	if err := readJSON(w, r, &spec, `{"module":"sha256:...","limits":{"memory_bytes":N,"command_bytes":N}}; limits may be left out.`); err != nil {
+		return err
+	}
+	if _, err := client.ParseDigest(string(spec.Module)); err != nil {
+		return client.NewProblem(client.CodeBadRequest, "module: %v", err)
+	}
+	spec.By = callerName(r)
+	info, changed, err := s.backend.Activate(ctx, machine, spec)
+	if err != nil {
+		return err
+	}
+	info.Changed = changed
+	writeJSON(w, http.StatusOK, info)
+	return nil
+}
+
+// postRollback goes back to the module before: POST /v1/machines/{machine}/rollback.
+func (s *Server) postRollback(w http.ResponseWriter, r *http.Request) error {
+	machine, err := machineName(r)
+	if err != nil {
+		return err
+	}
+	if _, err := readParams(r); err != nil {
+		return err
+	}
+	ctx, cancel, err := deadline(r, deployTimeoutDefault)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	// Why a body at all: the same as of every other request that changes something.
+	var spec struct{}
+	if r.ContentLength != 0 {
+		if err := readJSON(w, r, &spec, "{} or nothing."); err != nil {
+			return err
+		}
+	}
+	info, err := s.backend.Rollback(ctx, machine, callerName(r))
+	if err != nil {
+		return err
+	}
+	info.Changed = true
+	writeJSON(w, http.StatusOK, info)
+	return nil
+}
+
+// upgradeList is the body of a machine's history.
+type upgradeList struct {
+	Upgrades []client.UpgradeInfo `json:"upgrades"`
+}
+
+// getHistory lists upgrades: GET /v1/machines/{machine}/history.
+func (s *Server) getHistory(w http.ResponseWriter, r *http.Request) error {
+	machine, err := machineName(r)
+	if err != nil {
+		return err
+	}
+	if _, err := readParams(r); err != nil {
+		return err
+	}
+	ctx, cancel, err := deadline(r, commandTimeoutDefault)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	upgrades, err := s.backend.History(ctx, machine)
+	if err != nil {
+		return readProblem(err, r)
+	}
+	if upgrades == nil {
+		upgrades = []client.UpgradeInfo{} // so that JSON says [] and not null
+	}
+	writeJSON(w, http.StatusOK, upgradeList{upgrades})
+	return nil
+}
