@@ -7,6 +7,7 @@ func (m *Module) readCode(r *reader) {
 		r.malformed("%d function bodies for %d functions", n, len(m.functions))
 	}
 	section := r.end
+	m.codeBytes = r.left()
 	b := &body{module: m, reader: r, globals: map[uint32]struct{}{}}
 	m.Bodies = make([]Body, 0, n)
 	for i := 0; i < n && r.ok(); i++ {
@@ -38,6 +39,7 @@ type body struct {
 	deepest int
 	globals map[uint32]struct{} // mutable ones that the function names
 	shape   shape
+	volume  volume
 	brTotal int // over all bodies
 	locals  int // over all bodies
 }
@@ -50,7 +52,7 @@ type block struct {
 
 func (b *body) walk(index, size int) {
 	r, m := b.reader, b.module
-	b.open, b.loops, b.deepest, b.shape = append(b.open[:0], block{}), 0, 1, shape{}
+	b.open, b.loops, b.deepest, b.shape, b.volume = append(b.open[:0], block{}), 0, 1, shape{}, volume{}
 	clear(b.globals)
 	code := Body{Whole: Span{r.pos, r.end}}
 	b.readLocals(&code, len(m.types[m.functions[index]].Params))
@@ -73,6 +75,7 @@ func (b *body) walk(index, size int) {
 	if !r.rewritten {
 		instrumented = instrumented.instrumented()
 	}
+	m.chargeVolume(r, b.volume, b.shape)
 	code.InstrumentedCost = m.chargeBody(r, instrumented)
 	code.FrameBytes = m.chargeFrame(r, m.types[m.functions[index]], b.shape)
 	m.Bodies = append(m.Bodies, code)
@@ -140,6 +143,7 @@ func (b *body) instruction() {
 		b.shape.bulks++
 	}
 	b.shape.values += int64(valuesOf[in.Op])
+	b.volume.count(in.Op)
 }
 
 func (b *body) enter(in Instruction) {

@@ -2,11 +2,11 @@ package wasm
 
 // The engine's compiler is super-linear in the shape of one function, and
 // nothing can interrupt it. Its worst cases were measured (wazero 1.12, amd64)
-// and folded into one estimate in units of roughly 0.1 us:
+// and folded into one estimate in units of roughly 10 ns:
 //
 //   - every block is compared with every block and branch of its function
 //     (20,000 blocks in a row: 27 s);
-//   - a br_table is quadratic in its targets, at a hundredth of that
+//   - a br_table is quadratic in its targets, at a tenth of that
 //     (40,000 targets: 1.1 s);
 //   - each local may need a value at each join of control flow
 //     (1,000 locals, 2,000 joins: 9 s and 0.9 GB);
@@ -19,14 +19,20 @@ package wasm
 //
 // The largest honest function met (Go's standard library with 1,600 resume
 // points) stays below a tenth of costBodyMax.
+//
+// All functions together may cost what honest code of that length costs (Go's:
+// 180 units a byte, 1 us) twice over, and costTotalBase for one that is
+// short: a verdict on a bomb takes no longer than one on an honest module of its
+// size. Only code counts for the length, since other bytes cost an author nothing.
 const (
-	costBodyMax  = 100_000_000
-	costTotalMax = 1_000_000_000
+	costBodyMax      = 100_000_000
+	costTotalBase    = 100_000_000
+	costTotalPerByte = 400
 
 	costPerLocal     = 60
-	costPerReload    = 20
+	costPerReload    = 40
 	costPerLoopLevel = 7
-	costTargetShare  = 100
+	costTargetShare  = 12
 )
 
 // What instrumentation adds to a function at most (package instrument, whose
@@ -85,6 +91,11 @@ func (s shape) compileCost() int64 {
 		int64(s.calls)*int64(s.reloads)*costPerReload
 }
 
+// costTotalMax is what all functions together may cost.
+func (m *Module) costTotalMax() int64 {
+	return costTotalBase + costTotalPerByte*int64(m.codeBytes)
+}
+
 // chargeBody adds a function's estimate and refuses what would take too long.
 func (m *Module) chargeBody(r *reader, s shape) int64 {
 	cost := s.compileCost()
@@ -96,9 +107,9 @@ func (m *Module) chargeBody(r *reader, s shape) int64 {
 		return cost
 	case cost > costBodyMax:
 		why = "the function would take too long to compile, in units of cost"
-	case m.Stats.CompileCost > costTotalMax:
-		why = "the module would take too long to compile, in units of cost"
-		got, limit, name = m.Stats.CompileCost, costTotalMax, "costTotalMax"
+	case m.Stats.CompileCost > m.costTotalMax() && !r.rewritten:
+		why = "the module would take too long to compile for the length of its code, in units of cost"
+		got, limit, name = m.Stats.CompileCost, m.costTotalMax(), "costTotalMax"
 	default:
 		return cost
 	}

@@ -88,6 +88,7 @@ type Module struct {
 	dataCount  int      // announced number of data segments, plus one; 0 is none
 	tableSizes []uint32 // initial sizes
 	tableTotal uint64
+	codeBytes  int             // of the code section
 	seen       map[string]bool // names of exports
 }
 
@@ -104,6 +105,9 @@ type Stats struct {
 	// all functions and for the dearest one; cost.go says in which units.
 	CompileCost     int64
 	CompileCostBody int64
+	// CompileBytesMax is the greatest estimate of what the engine keeps in memory
+	// while it compiles one function, in bytes; volume.go says what of.
+	CompileBytesMax int64
 	// FrameBytesMax is the greatest FrameBytes of a Body.
 	FrameBytesMax int64
 }

@@ -35,6 +35,20 @@ func wide(n int) []byte {
 	return body(append(bytes.Repeat([]byte{0x02, 0x40, 0x0b}, n), 0x00)...)
 }
 
+// many is a machine with n functions of the given body's code.
+func many(n int, like []byte) []byte {
+	m, err := wasm.Read(like, wasm.Limits{})
+	if err != nil {
+		panic(err)
+	}
+	code := m.Bodies[0].Code
+	b := wasmtest.NewMachine(wasmtest.Unreachable)
+	for range n {
+		b.Function("", "", "", like[code.Start:code.End-1])
+	}
+	return b.Bytes()
+}
+
 // branchTable is a br_table of n targets that all leave one block.
 func branchTable(n int) []byte {
 	code := append([]byte{0x02, 0x40, 0x41, 0, 0x0e}, wasmtest.Unsigned(uint64(n))...)
@@ -157,6 +171,11 @@ var bombs = map[string]refusal{
 	"wide":         {wide(20_000), wasm.RuleLimit, "costBodyMax"},
 	"loops":        {nested(4500, 0x03, 0x40), wasm.RuleLimit, "costBodyMax"},
 	"br_table":     {branchTable(50_000), wasm.RuleLimit, "brTargetsMax"},
+	"targets":      {branchTable(39_000), wasm.RuleLimit, "costBodyMax"},
+	"loads":        {body(bytes.Repeat([]byte{0x41, 0, 0x28, 0, 0, 0x1a}, 40_000)...), wasm.RuleLimit, "compileBytesMax"},
+	"calls":        {body(bytes.Repeat([]byte{0x10, 1}, 120_000)...), wasm.RuleLimit, "compileBytesMax"},
+	"nops":         {body(bytes.Repeat([]byte{0x01}, 3<<20)...), wasm.RuleLimit, "compileBytesMax"},
+	"in all":       {many(100, wide(2_000)), wasm.RuleLimit, "costTotalMax"},
 	"locals":       {locals(1 << 31), wasm.RuleLimit, "localsMax"},
 }
 
@@ -285,4 +304,28 @@ func FuzzRead(f *testing.F) {
 			t.Fatalf("refusal %#v", err)
 		}
 	})
+}
+
+// TestHonestCodeIsFarFromTheLimits holds the limits on compiling against what a
+// toolchain makes.
+func TestHonestCodeIsFarFromTheLimits(t *testing.T) {
+	binary := wasmtest.KV(t)
+	m, err := wasm.Read(binary, wasm.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var code int64
+	for _, s := range m.Sections {
+		if s.ID == wasm.SectionCode {
+			code = int64(s.Body.End - s.Body.Start)
+		}
+	}
+	const perByte, bodyMax, bytesMax = 400, 100_000_000, 192 << 20 // see cost.go and volume.go
+	s := m.Stats
+	if s.CompileCost*2 > perByte*code || s.CompileCostBody*8 > bodyMax || s.CompileBytesMax*4 > bytesMax {
+		t.Errorf("%d bytes of code: %+v", code, s)
+	}
+	if s.CompileCost == 0 || s.CompileBytesMax == 0 {
+		t.Error("nothing was estimated")
+	}
 }
