@@ -135,6 +135,8 @@ var rooms = []Room{
 		Modules: []string{modPorcupine, modCBOR, modHistogram}, Why: "black box: what a user could run against a cluster"},
 	{Path: "conformance/abi/...", Imports: []string{"plugins", "plugins/abi", "plugins/wasm", "internal/toolchain"}, Modules: []string{modCBOR},
 		TestImports: []string{"internal/wasmtest"}, Why: "runs one module as a host does; of a cluster it knows nothing"},
+	{Path: "conformance/badmodules/...", Imports: []string{"internal/wasmtest", "plugins", "plugins/abi"},
+		Why: "judges the runtime and not a cluster, so that a case takes milliseconds"},
 	{Path: "sdk/go/...", Why: "a guest library without dependencies"},
 	{Path: "examples/...", Imports: []string{"sdk/go"}, Modules: []string{modCBOR}, Why: "guests know the SDK and nothing of the host"},
 }

@@ -97,6 +97,9 @@ func (b *Builder) Memory(minimum uint32, maximum int) {
 	b.sections[5] = [][]byte{item}
 }
 
+// SetMemory declares the memory by the encoded limits, right or wrong.
+func (b *Builder) SetMemory(limits []byte) { b.sections[5] = [][]byte{limits} }
+
 // Global declares a mutable i32 global and returns its index.
 func (b *Builder) Global(initial int32) uint32 {
 	item := append([]byte{0x7f, 1}, I32Const(initial)...)

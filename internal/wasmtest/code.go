@@ -1,16 +1,28 @@
 package wasmtest
 
+import "bytes"
+
 // Instructions without operands.
 var (
 	Unreachable = []byte{0x00}
 	Drop        = []byte{0x1a}
 	End         = []byte{0x0b}
+	Return      = []byte{0x0f}
+	Else        = []byte{0x05}
+	I32Eqz      = []byte{0x45}
 	I32Eq       = []byte{0x46}
+	I32GtU      = []byte{0x4b}
 	I32Add      = []byte{0x6a}
+	I32Sub      = []byte{0x6b}
+	I64Or       = []byte{0x84}
+	I64Shl      = []byte{0x86}
+	MemoryFill  = []byte{0xfc, 11, 0}
+	MemoryCopy  = []byte{0xfc, 10, 0, 0}
 	I64ExtendU  = []byte{0xad}
-	// If and Loop open blocks without a result.
-	If   = []byte{0x04, 0x40}
-	Loop = []byte{0x03, 0x40}
+	// Block, If and Loop open blocks without a result.
+	Block = []byte{0x02, 0x40}
+	If    = []byte{0x04, 0x40}
+	Loop  = []byte{0x03, 0x40}
 )
 
 // IfCode opens an if under a condition.
@@ -31,6 +43,9 @@ func Call(index uint32) []byte { return append([]byte{0x10}, Unsigned(uint64(ind
 // LocalGet pushes a local.
 func LocalGet(index uint32) []byte { return append([]byte{0x20}, Unsigned(uint64(index))...) }
 
+// LocalSet pops a local.
+func LocalSet(index uint32) []byte { return append([]byte{0x21}, Unsigned(uint64(index))...) }
+
 // GlobalGet pushes a global.
 func GlobalGet(index uint32) []byte { return append([]byte{0x23}, Unsigned(uint64(index))...) }
 
@@ -40,6 +55,9 @@ func GlobalSet(index uint32) []byte { return append([]byte{0x24}, Unsigned(uint6
 // I32Load8 loads a byte at the popped address plus an offset.
 func I32Load8(offset uint32) []byte { return append([]byte{0x2d, 0}, Unsigned(uint64(offset))...) }
 
+// I32Load loads a number at the popped address plus an offset.
+func I32Load(offset uint32) []byte { return append([]byte{0x28, 2}, Unsigned(uint64(offset))...) }
+
 // I32Store stores the popped value at the popped address plus an offset.
 func I32Store(offset uint32) []byte { return append([]byte{0x36, 2}, Unsigned(uint64(offset))...) }
 
@@ -48,6 +66,24 @@ func MemoryGrow() []byte { return []byte{0x40, 0} }
 
 // Br jumps to an enclosing block.
 func Br(label uint32) []byte { return append([]byte{0x0c}, Unsigned(uint64(label))...) }
+
+// BrIf jumps to an enclosing block when the popped value isn't zero.
+func BrIf(label uint32) []byte { return append([]byte{0x0d}, Unsigned(uint64(label))...) }
+
+// BrTable jumps to the label that the popped value chooses, the last one if there
+// is none for it.
+func BrTable(labels ...uint32) []byte {
+	code := append([]byte{0x0e}, Unsigned(uint64(len(labels)-1))...)
+	for _, l := range labels {
+		code = append(code, Unsigned(uint64(l))...)
+	}
+	return code
+}
+
+// CallIndirect calls the function of a type that the popped index of table 0 names.
+func CallIndirect(typeIndex uint32) []byte {
+	return append(append([]byte{0x11}, Unsigned(uint64(typeIndex))...), 0)
+}
 
 // Unsigned encodes an unsigned LEB128 number.
 func Unsigned(v uint64) []byte {
@@ -71,3 +107,15 @@ func Signed(v int64) []byte {
 		b = append(b, c|0x80)
 	}
 }
+
+// Join puts pieces of code one after the other.
+func Join(parts ...[]byte) []byte {
+	var out []byte
+	for _, p := range parts {
+		out = append(out, p...)
+	}
+	return out
+}
+
+// Repeat puts the same piece of code n times one after the other.
+func Repeat(n int, code []byte) []byte { return bytes.Repeat(code, n) }
