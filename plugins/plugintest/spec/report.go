@@ -36,10 +36,10 @@ func (r *Report) fail(text string) { r.Failures = append(r.Failures, text) }
 
 // shift notes where the memory of a module begins, the same for all.
 func (r *Report) shift(p *pair) {
-	if !p.remade.of.memory {
+	if !p.of.memory {
 		return
 	}
-	if n := int(p.remade.shift); r.Shift < 0 {
+	if n := int(p.remade.Shift()); r.Shift < 0 {
 		r.Shift = n
 	} else if n != r.Shift {
 		r.fail(fmt.Sprintf("a memory begins at %d, others at %d", n, r.Shift))

@@ -6,14 +6,16 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/wraft/wraft/plugins/abi"
+	"github.com/wraft/wraft/plugins/plugintest/bare"
 	"github.com/wraft/wraft/plugins/wasm"
 )
 
 // run is one script in both worlds.
 type run struct {
 	script  *Script
-	written *world
-	remade  *world
+	written World
+	remade  World
 	report  *Report
 
 	pairs []*pair          // all modules of the script
@@ -23,20 +25,29 @@ type run struct {
 
 // pair is one module in both worlds, or what keeps it out.
 type pair struct {
-	written, remade *guest
+	of              *adapted
+	written, remade Guest
 	refused         string // the reason, if it was left out
 }
 
-// Run plays a script and adds to the report. The error means that the run could
-// not be made; what the script finds is in the report.
-func Run(ctx context.Context, folder string, s *Script, report *Report) (err error) {
-	r := &run{script: s, report: report, named: map[string]*pair{}}
-	if r.written, err = newWorld(ctx, folder, false); err != nil {
+// Run plays a script in the engine, as written and rewritten, and adds to the
+// report. The error means that the run could not be made; what the script finds is
+// in the report.
+func Run(ctx context.Context, folder string, s *Script, report *Report) error {
+	remade, err := newEngine(ctx, folder, true)
+	if err != nil {
 		return err
 	}
-	if r.remade, err = newWorld(ctx, folder, true); err != nil {
-		return errors.Join(err, r.written.close(ctx))
+	return errors.Join(RunIn(ctx, folder, s, remade, report), remade.Close(ctx))
+}
+
+// RunIn is Run with the rewritten modules in a world of the caller's.
+func RunIn(ctx context.Context, folder string, s *Script, remade World, report *Report) error {
+	written, err := newEngine(ctx, folder, false)
+	if err != nil {
+		return err
 	}
+	r := &run{script: s, report: report, written: written, remade: remade, named: map[string]*pair{}}
 	report.Scripts++
 	for i := range s.commands {
 		as := ""
@@ -46,12 +57,11 @@ func Run(ctx context.Context, folder string, s *Script, report *Report) (err err
 		r.step(ctx, &s.commands[i], as)
 	}
 	for _, p := range r.pairs {
-		if p.refused != "" {
-			continue
+		if p.refused == "" {
+			r.compare(&command{Type: "end"}, p)
 		}
-		r.compare(&command{Type: "end"}, p)
 	}
-	return errors.Join(r.written.close(ctx), r.remade.close(ctx))
+	return written.Close(ctx)
 }
 
 // step plays one command; as is the name under which a module is registered.
@@ -75,7 +85,7 @@ func (r *run) fail(c *command, format string, args ...any) {
 
 // module starts a module in both worlds.
 func (r *run) module(ctx context.Context, c *command, as string) {
-	p := &pair{}
+	p := &pair{refused: reasonFailed}
 	r.last = p
 	if c.Name != "" {
 		r.named[c.Name] = p
@@ -85,27 +95,33 @@ func (r *run) module(ctx context.Context, c *command, as string) {
 		r.fail(c, "%v", err)
 		return
 	}
-	a, err := adapt(original)
-	if err != nil {
-		p.refused = reason(err)
-		r.report.ModulesSkipped[p.refused]++
+	if p.of, err = adapt(original); err != nil {
+		r.leaveOut(p, err)
 		return
 	}
-	var x, y outcome
-	if p.written, x, err = r.written.instantiate(ctx, a, as); err != nil {
-		p.refused = reasonFailed
+	var x, y bare.Outcome
+	if p.written, x, err = begin(ctx, r.written, p.of, as); err != nil {
 		r.fail(c, "as written: %v", err)
 		return
 	}
-	if p.remade, y, err = r.remade.instantiate(ctx, a, as); err != nil || x.trap != "" || y.trap != "" {
-		p.refused = reasonFailed
+	p.remade, y, err = begin(ctx, r.remade, p.of, as)
+	switch {
+	case errors.Is(err, ErrLeftOut):
+		r.leaveOut(p, err)
+	case err != nil || x.Trap != "" || y.Trap != "":
 		r.fail(c, "%v as written, %v rewritten (%v)", x, y, err)
-		return
+	default:
+		p.refused = ""
+		r.report.Modules++
+		r.report.shift(p)
+		r.pairs = append(r.pairs, p)
+		r.compare(c, p)
 	}
-	r.report.Modules++
-	r.report.shift(p)
-	r.pairs = append(r.pairs, p)
-	r.compare(c, p)
+}
+
+func (r *run) leaveOut(p *pair, err error) {
+	p.refused = reason(err)
+	r.report.ModulesSkipped[p.refused]++
 }
 
 // act makes a call, or reads a global, in both worlds.
@@ -118,8 +134,8 @@ func (r *run) act(ctx context.Context, c *command) {
 		r.report.skip(c, p)
 		return
 	}
-	x, errWritten := perform(ctx, r.written, p.written, c)
-	y, errRemade := perform(ctx, r.remade, p.remade, c)
+	x, errWritten := perform(ctx, p.written, c)
+	y, errRemade := perform(ctx, p.remade, c)
 	switch {
 	case errWritten != nil || errRemade != nil:
 		r.fail(c, "%v as written, %v rewritten", errWritten, errRemade)
@@ -129,7 +145,7 @@ func (r *run) act(ctx context.Context, c *command) {
 		if !sameOutcome(x, y) {
 			r.fail(c, "%v as written, %v rewritten", x, y)
 		}
-	case p.written.of.drops && x.trap == trapBounds && y.trap == "":
+	case p.of.drops && x.Trap == trapBounds && y.Trap == "":
 		p.refused = reasonDropped // from here on the two may differ
 		r.report.skip(c, p)
 		return
@@ -142,52 +158,54 @@ func (r *run) act(ctx context.Context, c *command) {
 }
 
 func (r *run) compare(c *command, p *pair) {
-	if err := sameState(p.written, p.remade); err != nil {
+	if err := sameState(p.of, p.written, p.remade); err != nil {
 		r.fail(c, "%v", err)
 	}
 }
 
 // perform does what a command says to one guest.
-func perform(ctx context.Context, w *world, g *guest, c *command) (outcome, error) {
+func perform(ctx context.Context, g Guest, c *command) (bare.Outcome, error) {
 	if c.Action.Type == "get" {
-		global := g.module.ExportedGlobal(c.Action.Field)
-		if global == nil {
-			return outcome{}, fmt.Errorf("spec: global %q is not exported", c.Action.Field)
+		t, bits, ok := g.Global(c.Action.Field)
+		if !ok {
+			return bare.Outcome{}, fmt.Errorf("spec: global %q is not exported", c.Action.Field)
 		}
-		return outcome{results: []uint64{global.Get()}}, nil
+		return bare.Outcome{Results: []uint64{bits}, Types: []abi.ValueType{t}}, nil
 	}
 	var args []uint64
 	for _, v := range c.Action.Args {
 		bits, err := v.bits()
 		if err != nil {
-			return outcome{}, err
+			return bare.Outcome{}, err
 		}
 		args = append(args, bits)
 	}
-	return w.invoke(ctx, g, c.Action.Field, args)
+	return g.Invoke(ctx, c.Action.Field, args...)
 }
 
 // admits reports whether an outcome is what the command says; strict is for
 // what was rewritten.
-func (c *command) admits(o outcome, strict bool) bool {
+func (c *command) admits(o bare.Outcome, strict bool) bool {
 	switch c.Type {
 	case "assert_trap":
-		return o.trap == trapText(c.Text) && !o.exhausted
+		return o.Trap == trapText(c.Text) && !o.Exhausted
 	case "assert_exhaustion":
-		return o.trap != "" && o.exhausted
+		return o.Trap != "" && o.Exhausted
 	case "action":
-		return o.trap == ""
+		return o.Trap == ""
 	}
-	if o.trap != "" || len(o.results) != len(c.Expected) {
+	if o.Trap != "" || len(o.Results) != len(c.Expected) {
 		return false
 	}
 	for i, v := range c.Expected {
-		if !v.admits(o.results[i], strict) {
+		if !v.admits(o.Results[i], strict) {
 			return false
 		}
 	}
 	return true
 }
+
+const trapBounds = "out of bounds memory access"
 
 // trapText is the engine's name of a trap of the scripts.
 func trapText(text string) string {
@@ -200,81 +218,16 @@ func trapText(text string) string {
 	return text
 }
 
-func sameOutcome(x, y outcome) bool {
-	if x.trap != y.trap || len(x.results) != len(y.results) {
+func sameOutcome(x, y bare.Outcome) bool {
+	if x.Trap != y.Trap || len(x.Results) != len(y.Results) {
 		return false
 	}
-	for i := range x.results {
-		if !sameNumber(x.types[i], x.results[i], y.results[i]) {
+	for i := range x.Results {
+		if !bare.EqualNaN(x.Types[i], x.Results[i], y.Results[i]) {
 			return false
 		}
 	}
 	return true
-}
-
-// reject wants a binary refused by the validator or, after the rewriting, by the
-// engine; or else that starting it traps as the script says.
-func (r *run) reject(ctx context.Context, c *command) {
-	if c.ModuleType == "text" {
-		r.report.AssertionsSkipped["text format"]++
-		return
-	}
-	original, err := r.script.binary(c)
-	if err != nil {
-		r.fail(c, "%v", err)
-		return
-	}
-	if _, err := wasm.Read(original, wasm.Limits{}); err != nil {
-		r.report.RefusedByValidator++
-		r.report.Assertions[c.Type]++
-		return
-	}
-	switch m, err := r.written.runtime.CompileModule(ctx, original); {
-	case c.Type == "assert_uninstantiable" || c.Type == "assert_unlinkable":
-		r.rejectStart(ctx, c, original)
-	case err == nil:
-		r.report.AssertionsSkipped[reasonLater]++
-		r.check(c, m.Close(ctx))
-	default:
-		r.rejectCode(ctx, c, original)
-	}
-}
-
-// rejectStart wants a module that compiles not to start.
-func (r *run) rejectStart(ctx context.Context, c *command, original []byte) {
-	a, err := adapt(original)
-	if err != nil {
-		r.fail(c, "%v", err)
-		return
-	}
-	if _, o, err := r.remade.instantiate(ctx, a, ""); err == nil {
-		r.fail(c, "it was started: %v", o)
-		return
-	}
-	r.report.Assertions[c.Type]++
-}
-
-// rejectCode wants the engine to refuse what was rewritten, as it refuses it as
-// it was written.
-func (r *run) rejectCode(ctx context.Context, c *command, original []byte) {
-	a, err := adapt(original)
-	if err != nil {
-		r.fail(c, "%v", err)
-		return
-	}
-	m, err := r.remade.compile(ctx, a.binary)
-	if err == nil {
-		r.fail(c, "it was compiled (%s)", c.Text)
-		r.check(c, m.Close(ctx))
-		return
-	}
-	r.report.Assertions[c.Type]++
-}
-
-func (r *run) check(c *command, err error) {
-	if err != nil {
-		r.fail(c, "%v", err)
-	}
 }
 
 // Reasons besides the validator's rules for which something is left out.

@@ -4,14 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-
-	"github.com/tetratelabs/wazero/api"
 )
 
 // ErrNoSuite says that the suite isn't there. Skip, and say so; downloading the
@@ -167,18 +164,4 @@ func narrow(typeName string, v uint64) uint64 {
 		return uint64(uint32(v))
 	}
 	return v
-}
-
-// sameNumber compares two values bit for bit; all NaNs are equal.
-func sameNumber(t api.ValueType, a, b uint64) bool {
-	switch t {
-	case api.ValueTypeF32:
-		x, y := api.DecodeF32(a), api.DecodeF32(b)
-		return uint32(a) == uint32(b) || math.IsNaN(float64(x)) && math.IsNaN(float64(y))
-	case api.ValueTypeF64:
-		return a == b || math.IsNaN(api.DecodeF64(a)) && math.IsNaN(api.DecodeF64(b))
-	case api.ValueTypeI32:
-		return uint32(a) == uint32(b)
-	}
-	return a == b
 }
