@@ -46,6 +46,9 @@ func (g *generator) leaf(t byte) {
 // constant pushes a number: small ones, great ones, infinities and NaNs.
 func (g *generator) constant(t byte) {
 	n := int8(g.draw(256))
+	if g.bits && g.draw(3) == 0 && g.nan(t, byte(n)) {
+		return
+	}
 	switch t {
 	case 'i':
 		g.emit(I32Const(int32(n) * 0x01000001))
@@ -56,6 +59,19 @@ func (g *generator) constant(t byte) {
 	case 'F':
 		g.op(0x44, 0, 0, 0, 0, 0, 0, byte(n), byte(0x7f-n))
 	}
+}
+
+// nan pushes a quiet NaN with a payload and perhaps a sign.
+func (g *generator) nan(t, payload byte) bool {
+	switch t {
+	case 'f':
+		g.op(0x43, payload, 0, 0xc0, 0x7f|payload<<7)
+	case 'F':
+		g.op(0x44, payload, 0, 0, 0, 0, 0, 0xf8, 0x7f|payload<<7)
+	default:
+		return false
+	}
+	return true
 }
 
 // binaries and unaries are the opcodes from a type to itself. Copysign is not
@@ -75,7 +91,30 @@ func (g *generator) binary(t byte, depth int) {
 		return
 	}
 	g.values(string([]byte{t, t}), depth)
+	if g.bits && (t == 'f' || t == 'F') && g.draw(4) == 0 {
+		g.op(map[byte]byte{'f': 0x98, 'F': 0xa6}[t])
+		return
+	}
 	g.pick(binaries[t])
+	g.look(t)
+}
+
+// look counts the value on the stack if it is a NaN and not the canonical one. Not
+// every value is looked at, since looking changes what follows an instruction.
+func (g *generator) look(t byte) {
+	if !g.bits || t == 'i' || t == 'I' || g.draw(3) == 0 {
+		return
+	}
+	local, ne, reinterpret, differs, canonical := byte(lookedAt), byte(0x5c), byte(0xbc), byte(0x47), I32Const(0x7fc00000)
+	if t == 'F' {
+		local, ne, reinterpret, differs, canonical = lookedAt+1, 0x62, 0xbd, 0x52, I64Const(0x7ff8<<48)
+	}
+	g.op(0x22, local, 0x20, local, 0x20, local, ne, 0x04, 0x40)
+	g.op(0x20, local, reinterpret)
+	g.emit(canonical)
+	g.op(differs, 0x04, 0x40)
+	g.emit(GlobalGet(generatedWrong), I32Const(1), I32Add, GlobalSet(generatedWrong))
+	g.op(0x0b, 0x0b)
 }
 
 func (g *generator) unary(t byte, depth int) {
@@ -86,7 +125,11 @@ func (g *generator) unary(t byte, depth int) {
 	case t == 'I' && g.draw(2) == 0:
 		g.op([]byte{0xc2, 0xc3, 0xc4}[g.draw(3)])
 	default:
-		g.pick(unaries[t])
+		op := unaries[t][0] + byte(g.draw(int(unaries[t][1]-unaries[t][0])+1))
+		g.op(op)
+		if op != unaries[t][0] && op != unaries[t][0]+1 { // of floats, abs and neg
+			g.look(t)
+		}
 	}
 }
 
@@ -102,6 +145,13 @@ var conversions = map[byte][]struct {
 }
 
 func (g *generator) convert(t byte, depth int) {
+	if g.bits && g.draw(3) == 0 {
+		from := map[byte]byte{'i': 'f', 'I': 'F', 'f': 'F', 'F': 'f'}[t]
+		g.expression(from, depth)
+		g.op(map[byte]byte{'i': 0xbc, 'I': 0xbd, 'f': 0xb6, 'F': 0xbb}[t])
+		g.look(t)
+		return
+	}
 	c := conversions[t][g.draw(len(conversions[t]))]
 	g.expression(c.from, depth)
 	g.op(c.code...)
@@ -116,10 +166,26 @@ var loads = map[byte][][]byte{
 
 func (g *generator) load(t byte, depth int) {
 	code := loads[t][g.draw(len(loads[t]))]
-	if code[0] != 0x3f { // memory.size takes no address
-		g.address(depth)
+	if code[0] == 0x3f { // memory.size takes no address
+		g.op(code...)
+		return
 	}
-	g.op(code...)
+	g.address(depth)
+	g.access(code)
+}
+
+// far are offsets and addresses at the ends of blocks, of the memory and of what
+// 32 bits can say, and such that a sum with 1 MiB wraps.
+var far = []uint32{4092, 65528, 65535, 1 << 20, 1<<20 - 4, 1 << 31, 1<<32 - 1<<20 - 1, 1<<32 - 1<<20, 1<<32 - 1<<20 + 8, 1<<32 - 8, 1<<32 - 1}
+
+// access emits a load or store, seldom with another offset.
+func (g *generator) access(code []byte) {
+	if g.draw(12) != 11 {
+		g.op(code...)
+		return
+	}
+	g.op(code[:2]...)
+	g.emit(Unsigned(uint64(far[g.draw(len(far))])))
 }
 
 // call calls an earlier function, by its index or through the table, and keeps

@@ -57,21 +57,42 @@ func (g *generator) assign(depth int) {
 		g.expression(t, depth)
 		g.emit(GlobalSet(typeIndex(t)))
 	case 3:
-		g.address(depth)
-		if g.draw(2) == 0 {
-			g.expression('i', depth)
-			g.op([][]byte{{0x36, 2, 3}, {0x3a, 0, 0}, {0x3b, 1, 8}}[g.draw(3)]...)
-			return
-		}
-		g.expression('I', depth)
-		g.op([][]byte{{0x37, 3, 1}, {0x3c, 0, 2}, {0x3d, 1, 0}, {0x3e, 2, 4}}[g.draw(4)]...)
+		g.store(depth)
 	}
 }
 
-// address pushes an address that is nearly always inside the first page.
+// stores by type, each with its alignment and an offset.
+var stores = map[byte][][]byte{
+	'i': {{0x36, 2, 3}, {0x3a, 0, 0}, {0x3b, 1, 8}},
+	'I': {{0x37, 3, 1}, {0x3c, 0, 2}, {0x3d, 1, 0}, {0x3e, 2, 4}},
+	'f': {{0x38, 2, 2}}, 'F': {{0x39, 3, 5}},
+}
+
+// store writes a number, a float only where the bits of NaNs may be seen.
+func (g *generator) store(depth int) {
+	t := byte('i')
+	if n := g.draw(8); n >= 4 {
+		t = 'I'
+	} else if g.bits && n >= 2 {
+		t = numberTypes[n]
+	}
+	g.address(depth)
+	g.expression(t, depth)
+	g.access(stores[t][g.draw(len(stores[t]))])
+}
+
+// address pushes an address that is nearly always inside the first page, and often
+// near the end of a block.
 func (g *generator) address(depth int) {
-	g.expression('i', depth)
-	if g.draw(16) != 15 {
+	switch g.draw(20) {
+	case 19:
+		g.expression('i', depth)
+	case 18:
+		g.emit(I32Const(int32(far[g.draw(len(far))])))
+	case 15, 16, 17:
+		g.emit(I32Const(int32(4096*(1+g.draw(15)) - g.draw(9))))
+	default:
+		g.expression('i', depth)
 		g.emit(I32Const(0xfff0), []byte{0x71})
 	}
 }
@@ -127,23 +148,40 @@ func (g *generator) table(depth int) {
 	}
 }
 
-// bulk fills, copies or grows memory, mostly inside of it.
+// bulk fills, copies, initialises or grows memory, mostly inside of it.
 func (g *generator) bulk(depth int) {
-	g.address(depth)
-	if g.draw(5) == 0 {
-		g.op(0x1a)
+	kind := g.draw(7)
+	if kind == 0 {
 		g.emit(I32Const(int32(g.draw(3))), MemoryGrow(), Drop)
 		return
 	}
-	if g.draw(2) == 0 {
-		g.expression('i', depth)
-		g.emit(I32Const(int32(g.draw(200))))
-		g.op(0xfc, 11, 0)
-		return
-	}
 	g.address(depth)
-	g.emit(I32Const(int32(g.draw(200))))
-	g.op(0xfc, 10, 0, 0)
+	switch kind {
+	case 1, 2, 3:
+		g.expression('i', depth)
+		g.length(200)
+		g.op(0xfc, 11, 0)
+	case 4:
+		g.emit(I32Const(int32(g.draw(40))))
+		g.length(32)
+		g.op(0xfc, 8, generatedPassive, 0)
+	default:
+		g.address(depth)
+		g.length(200)
+		g.op(0xfc, 10, 0, 0)
+	}
+}
+
+// length pushes how many bytes, seldom more than there are.
+func (g *generator) length(most int) {
+	switch g.draw(16) {
+	case 15:
+		g.emit(I32Const(int32(far[g.draw(len(far))])))
+	case 14:
+		g.emit(I32Const(int32(g.draw(5) * 4096)))
+	default:
+		g.emit(I32Const(int32(g.draw(most))))
+	}
 }
 
 // rare returns or traps under a condition that is seldom true.
