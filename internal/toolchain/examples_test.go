@@ -14,18 +14,19 @@ import (
 // sdks are languages whose projects carry a copy of the guest library in their
 // folder wraft: where that library lies, and where a project of it.
 var sdks = map[string]struct{ library, project, source string }{
-	"c": {"../../sdk/c", "../../sdk/c/examples/counter", "counter.c"},
+	"rust": {"../../sdk/rust", "../../sdk/rust/examples/counter", "src/lib.rs"},
+	"c":    {"../../sdk/c", "../../sdk/c/examples/counter", "counter.c"},
 }
 
 // TestACopiedProjectGivesEqualBytes builds an example where it lies in the
-// repository, and copies of it with a copy of the library in two other folders.
+// repository, and a copy of it with a copy of the library in another folder.
 func TestACopiedProjectGivesEqualBytes(t *testing.T) {
 	for name, sdk := range sdks {
 		t.Run(name, func(t *testing.T) {
 			tool, dir := found(t, name), t.TempDir()
 			out := filepath.Join(dir, "out.wasm")
 			var first []byte
-			for _, folder := range []string{sdk.project, filepath.Join(dir, "a"), filepath.Join(dir, "deeper", "b [*] ü")} {
+			for _, folder := range []string{sdk.project, filepath.Join(dir, "else where", "[*] ü")} {
 				if folder != sdk.project {
 					carry(t, sdk.project, folder)
 					carry(t, sdk.library, filepath.Join(folder, "wraft"))

@@ -104,6 +104,7 @@ func TestABuildEndsWithItsContext(t *testing.T) {
 
 func TestWhatIsMissingSaysWhatToInstall(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
+	t.Setenv("HOME", t.TempDir())
 	for _, name := range toolchain.Languages() {
 		_, err := toolchain.Find(name)
 		var missing *toolchain.MissingError
