@@ -43,6 +43,9 @@ func (s *Sim) check(n *simNode) {
 
 // converged: all nodes are up and have applied the same, last index everywhere.
 func (s *Sim) converged() bool {
+	if s.upgradesOpen > 0 {
+		return false
+	}
 	var ledgers []raft.Index
 	for _, id := range s.ids() {
 		n := s.nodes[id]
@@ -50,6 +53,9 @@ func (s *Sim) converged() bool {
 			return false
 		}
 		if st := n.shard.Status(s.group); st.Commit != st.LastIndex || st.Applied != st.Commit {
+			return false
+		}
+		if m, ok := n.catalogue.Machine("ledger"); !ok || m.Pending != nil || len(m.History) < s.cfg.Upgrades {
 			return false
 		}
 		ledgers = append(ledgers, n.groups[s.group].applier.Applied())
@@ -78,6 +84,7 @@ func (s *Sim) conclude() {
 	s.checkOnce(first)
 	s.checkOrder(first)
 	s.checkReads()
+	s.checkUpgrades()
 }
 
 // checkOnce: every acknowledged command is in the state, and no command is twice.
@@ -133,16 +140,38 @@ func (s *Sim) checkReads() {
 	}
 }
 
+// ledger is the names of all commands that ran, in order.
 func (n *simNode) ledger(g raft.GroupID) []uint64 {
-	if a := n.groups[g]; a != nil && a.applier != nil {
-		var out []uint64
-		w := writerFunc(func(b []byte) { out = append(out, binary.BigEndian.Uint64(b[:8])) })
-		if err := a.applier.Export(context.Background(), w); err != nil {
-			n.sim.violate("export on %v: %v", n.id, err)
+	var out []uint64
+	n.records(g, func(a, _ uint64) {
+		if a != switchMark {
+			out = append(out, a)
 		}
-		return out
+	})
+	return out
+}
+
+// switches are where the state says that its module changed.
+func (n *simNode) switches(g raft.GroupID) []uint64 {
+	var out []uint64
+	n.records(g, func(a, b uint64) {
+		if a == switchMark {
+			out = append(out, b)
+		}
+	})
+	return out
+}
+
+// records walks through the machine's export.
+func (n *simNode) records(g raft.GroupID, visit func(a, b uint64)) {
+	a := n.groups[g]
+	if a == nil || a.applier == nil {
+		return
 	}
-	return nil
+	w := writerFunc(func(b []byte) { visit(binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])) })
+	if err := a.applier.Export(context.Background(), w); err != nil {
+		n.sim.violate("export on %v: %v", n.id, err)
+	}
 }
 
 // writerFunc is an io.Writer for the ledger's records of 16 bytes.

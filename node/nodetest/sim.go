@@ -26,6 +26,8 @@ type Config struct {
 	Crashes                      int           // of random nodes, each followed by a restart
 	Partitions                   int           // of random pairs, one way or both, each healed later
 	CacheBytesMax, ApplyBytesMax uint64        // of the cores; default their own
+	Upgrades                     int           // asked for at random times; every third one is refused
+	LoseModules                  bool          // a crash may take modules that others have
 }
 
 // Result is what a run came to.
@@ -35,6 +37,10 @@ type Result struct {
 	Reads        int // linearizable reads with an answer
 	Virtual      time.Duration
 	Terms        raft.Term // the highest of any group
+	Upgrades     int       // that took place
+	Refused      int       // upgrades that did not
+	Orders       int       // upgrade orders proposed, repeats included
+	Waits        int       // times a replica came to an upgrade without its module
 	Hash         uint64    // of the whole run: equal seeds, equal hashes
 }
 
@@ -50,14 +56,15 @@ type Sim struct {
 	cuts   map[[2]raft.NodeID]int
 	draws  map[drawKey]uint64
 
-	clients []*simClient
-	leaders map[leaderKey]raft.NodeID
-	group   raft.GroupID // of the machine, once deployed
-	history []record
-	reads   []readRecord
-	result  Result
-	trace   uint64
-	faulty  bool // faults may still happen
+	clients      []*simClient
+	leaders      map[leaderKey]raft.NodeID
+	group        raft.GroupID // of the machine, once deployed
+	history      []record
+	reads        []readRecord
+	result       Result
+	trace        uint64
+	faulty       bool // faults may still happen
+	upgradesOpen int  // requests of the operator without an answer
 }
 
 type drawKey struct {
@@ -73,9 +80,6 @@ type leaderKey struct {
 // violationsMax bounds what one run reports.
 const violationsMax = 10
 
-// module is the one module of the simulation.
-var module = node.Digest{1}
-
 // Run plays a seed to its end and reports what went wrong.
 func Run(cfg Config) Result {
 	s := newSim(cfg.withDefaults())
@@ -83,6 +87,7 @@ func Run(cfg Config) Result {
 		s.boot(id)
 	}
 	s.plan()
+	s.planUpgrades()
 	s.startClients()
 	deadline := s.horizon()
 	for len(s.result.Violations) == 0 && s.now() < deadline && !s.finished() {
@@ -105,7 +110,7 @@ func newSim(cfg Config) *Sim {
 	for _, id := range s.ids() {
 		s.stores[id], s.mods[id] = NewMemStore(), map[node.Digest]bool{}
 	}
-	s.mods[1][module] = true // uploaded to node 1; the others fetch it
+	s.mods[1][firstModule] = true // uploaded to node 1; the others fetch it
 	return s
 }
 
@@ -173,6 +178,9 @@ func (s *Sim) crash(id raft.NodeID) {
 	}
 	s.nodes[id] = nil
 	s.stores[id] = n.store.Crash(s.draw("keep", id).IntN(2) == 0)
+	if s.cfg.LoseModules {
+		s.lose(id)
+	}
 	for _, c := range s.clients {
 		c.nodeDown(id)
 	}
@@ -247,7 +255,7 @@ func (s *Sim) cut(at, length time.Duration, from, to raft.NodeID) {
 
 // finished: the faults are over, every client has its answers, every replica has caught up.
 func (s *Sim) finished() bool {
-	if s.now() < faultsEnd && (s.cfg.Crashes > 0 || s.cfg.Partitions > 0) {
+	if s.now() < faultsEnd && (s.cfg.Crashes > 0 || s.cfg.Partitions > 0 || s.cfg.Upgrades > 0) {
 		return false
 	}
 	if slices.ContainsFunc(s.clients, func(c *simClient) bool { return !c.done }) {

@@ -42,6 +42,8 @@ func swarm(seed uint64) Config {
 	pick(func() { c.CacheBytesMax = 200 })
 	pick(func() { c.ApplyBytesMax = 300 })
 	pick(func() { c.Nodes = 5 })
+	pick(func() { c.Upgrades = 1 + r.IntN(6) })
+	pick(func() { c.LoseModules = true })
 	return c
 }
 
@@ -52,6 +54,10 @@ func TestSim(t *testing.T) {
 	if testing.Short() {
 		n = min(n, 15)
 	}
+	var total Result
+	defer func() {
+		t.Logf("upgrades=%d refused=%d orders=%d waits=%d", total.Upgrades, total.Refused, total.Orders, total.Waits)
+	}()
 	for i := range n {
 		seed := *first + uint64(i)
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
@@ -63,6 +69,8 @@ func TestSim(t *testing.T) {
 			if want := c.withDefaults().Clients * c.withDefaults().Operations; r.Acknowledged != want {
 				t.Errorf("%d commands were acknowledged, want %d", r.Acknowledged, want)
 			}
+			total.Upgrades, total.Refused = total.Upgrades+r.Upgrades, total.Refused+r.Refused
+			total.Orders, total.Waits = total.Orders+r.Orders, total.Waits+r.Waits
 			if r.Reads == 0 {
 				t.Error("no read was answered")
 			}

@@ -107,7 +107,7 @@ func (c *simClient) setup(n *simNode) []byte {
 		}
 		data, err = node.BootstrapCommand("sim", nodes)
 	} else {
-		data, err = node.DeployCommand("ledger", module, node.MachineLimits{})
+		data, err = node.DeployCommand("ledger", firstModule, node.MachineLimits{})
 	}
 	if err != nil {
 		c.sim.violate("setup command: %v", err)

@@ -2,6 +2,7 @@ package nodetest
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/wraft/wraft/node"
@@ -22,6 +23,7 @@ type simNode struct {
 	shard     *node.Shard
 	writer    node.LogWriter
 	deployer  *node.Deployer
+	upgrader  *node.Upgrader
 	catalogue *node.Catalogue
 	groups    map[raft.GroupID]*simGroup
 	out       node.ShardEffects
@@ -29,11 +31,18 @@ type simNode struct {
 	tickAt    time.Duration // when the next tick event is due; 0: none
 }
 
+// simTicket is whoever waits for a command.
+type simTicket interface {
+	failed(raft.Outcome, error)
+	answered(node.Applied)
+}
+
 // simGroup is a replica's applier and what waits for it.
 type simGroup struct {
 	applier *node.Applier
 	work    []node.ApplyWork // committed, waiting for the machine
 	busy    bool             // an apply event is scheduled
+	waiting bool             // for the module of an upgrade
 	reads   []node.ReadAnswer
 }
 
@@ -41,6 +50,7 @@ type simGroup struct {
 func (n *simNode) start() error {
 	n.shard = node.NewShard(n.sim.now())
 	n.deployer = node.NewDeployer(n.id, n.sim.now())
+	n.upgrader = node.NewUpgrader(n.sim.now())
 	n.catalogue = &node.Catalogue{}
 	n.groups = map[raft.GroupID]*simGroup{}
 	if err := n.store.CreateGroup(node.MetaGroup, raft.SnapshotMeta{Configuration: confchange.New(n.sim.ids()...)}); err != nil {
@@ -58,8 +68,9 @@ func (n *simNode) start() error {
 	meta := node.NewMetaMachine(func(c *node.Catalogue) {
 		n.catalogue = c
 		n.deployer.Observe(c)
+		n.upgrader.Observe(c)
 	})
-	n.open(node.MetaGroup, meta)
+	n.open(node.NewApplier(node.MetaGroup, meta, n.store), node.MetaGroup)
 	n.pump()
 	return nil
 }
@@ -85,8 +96,8 @@ func (n *simNode) addGroup(g raft.GroupID) error {
 	return nil
 }
 
-func (n *simNode) open(g raft.GroupID, m node.Machine) {
-	n.groups[g].applier = node.NewApplier(g, m, n.store)
+func (n *simNode) open(a *node.Applier, g raft.GroupID) {
+	n.groups[g].applier = a
 	n.applyNext(g)
 }
 
@@ -123,12 +134,16 @@ func (n *simNode) pump() {
 		n.fetch(f)
 	}
 	for _, f := range n.out.Failures {
-		f.Ticket.(*operation).failed(f.Outcome, f.Err)
+		f.Ticket.(simTicket).failed(f.Outcome, f.Err)
 	}
 	for _, r := range n.out.Reads {
 		n.read(r)
 	}
+	for _, s := range n.out.Statuses {
+		n.upgrader.Lead(s.Group, s.Status.Role == raft.Leader)
+	}
 	n.deploy()
+	n.upgrade()
 	n.schedule()
 	n.pumping = false
 	n.sim.check(n)
@@ -166,7 +181,7 @@ func (n *simNode) write() {
 
 func (n *simNode) applyNext(id raft.GroupID) {
 	g := n.groups[id]
-	if g.busy || g.applier == nil || len(g.work) == 0 {
+	if g.busy || g.waiting || g.applier == nil || len(g.work) == 0 {
 		return
 	}
 	g.busy = true
@@ -174,13 +189,19 @@ func (n *simNode) applyNext(id raft.GroupID) {
 		w := g.work[0]
 		g.work, g.busy = g.work[1:], false
 		answers, err := g.applier.Apply(context.Background(), w)
-		if err != nil {
+		var await *node.AwaitModuleError
+		if errors.As(err, &await) {
+			g.waiting, g.work = true, append([]node.ApplyWork{w.After(g.applier.Applied())}, g.work...)
+			n.upgrader.Await(id, await.Module)
+		} else if err != nil {
 			n.sim.violate("apply on %v: %v", n.id, err)
 			return
 		}
-		n.shard.Applied(id, g.applier.Applied())
+		if at := g.applier.Applied(); at > 0 {
+			n.shard.Applied(id, at)
+		}
 		for _, a := range answers {
-			a.Ticket.(*operation).answered(a)
+			a.Ticket.(simTicket).answered(a)
 		}
 		n.serveReads(g)
 		n.applyNext(id)
@@ -238,7 +259,9 @@ func (n *simNode) deploy() {
 		case a.OpenMachine != nil:
 			m := *a.OpenMachine
 			n.later(time.Millisecond, func() {
-				n.open(m.Group, &ledger{})
+				a := node.NewApplier(m.Group, &ledger{module: m.Module}, n.store)
+				a.FollowUpgrades(m.Module, m.Limits, n)
+				n.open(a, m.Group)
 				n.deployer.MachineOpened(m.Group, nil)
 			})
 		}

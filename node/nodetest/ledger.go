@@ -1,0 +1,105 @@
+package nodetest
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/wraft/wraft/node"
+	"github.com/wraft/wraft/plugins"
+)
+
+// ledger is the machine of the simulation: each command is a client's name for an
+// operation, and the answer is how many commands ran before it, so that a lost,
+// doubled or reordered command shows. It remembers all of them, which module ran
+// each, and where the module changed.
+type ledger struct {
+	module   node.Digest
+	order    []uint64
+	at       []int64  // log time of each, and the module that ran it
+	switches []uint64 // index of each upgrade, and the module it led to
+}
+
+var _ node.Upgradable = (*ledger)(nil)
+
+// Modules of the simulation by their digests: the first byte tells them apart, and
+// those of which it is odd and above firstModule trap in their restore.
+var firstModule = node.Digest{1}
+
+func trapsInRestore(d node.Digest) bool { return d != firstModule && d[0]%2 == 1 }
+
+// switchMark is set in a record of an export that is no command.
+const switchMark = 1 << 63
+
+// Apply appends each command and answers with its position.
+func (l *ledger) Apply(_ context.Context, at plugins.Moment, commands [][]byte) ([]plugins.Result, error) {
+	out := make([]plugins.Result, len(commands))
+	for i, c := range commands {
+		if len(c) != 8 {
+			return nil, fmt.Errorf("nodetest: command of %d bytes", len(c))
+		}
+		out[i].Data = binary.BigEndian.AppendUint64(nil, uint64(len(l.order)))
+		l.order = append(l.order, binary.BigEndian.Uint64(c))
+		l.at = append(l.at, at.Time<<8|int64(l.module[0]))
+	}
+	return out, nil
+}
+
+// Query answers with the number of commands.
+func (l *ledger) Query(context.Context, []byte) (plugins.Result, error) {
+	return plugins.Result{Data: binary.BigEndian.AppendUint64(nil, uint64(len(l.order)))}, nil
+}
+
+// Export writes everything, in records of 16 bytes.
+func (l *ledger) Export(_ context.Context, w io.Writer) error {
+	put := func(a, b uint64) error {
+		_, err := w.Write(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, a), b))
+		return err
+	}
+	for i, op := range l.order {
+		if err := put(op, uint64(l.at[i])); err != nil {
+			return err
+		}
+	}
+	for _, s := range l.switches {
+		if err := put(switchMark, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Import reads what Export wrote and notes the change. A module that traps does so
+// after the first record.
+func (l *ledger) Import(_ context.Context, at plugins.Moment, r io.Reader, from uint32) error {
+	var b [16]byte
+	for {
+		_, err := io.ReadFull(r, b[:])
+		switch {
+		case trapsInRestore(l.module):
+			return &plugins.GuestError{Export: "wraft_restore", Status: plugins.StatusTrap, Text: fmt.Sprintf("unreachable, from version %d", from)}
+		case errors.Is(err, io.EOF):
+			l.switches = append(l.switches, at.Index<<8|uint64(l.module[0]))
+			return nil
+		case err != nil:
+			return err
+		}
+		a, v := binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])
+		if a == switchMark {
+			l.switches = append(l.switches, v)
+			continue
+		}
+		l.order, l.at = append(l.order, a), append(l.at, int64(v))
+	}
+}
+
+// Version is the first byte of the module.
+func (l *ledger) Version(context.Context) (uint32, error) { return uint32(l.module[0]), nil }
+
+// Clock is the log's.
+func (l *ledger) Clock() int64 { return 0 }
+
+// Close does nothing: a ledger is memory.
+func (l *ledger) Close(context.Context) error { return nil }
