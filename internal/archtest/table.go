@@ -109,6 +109,8 @@ var rooms = []Room{
 	{Path: "internal/relay", Imports: leaves, Why: "does to datagrams what bad networks do; knows nothing of what it carries"},
 	{Path: "internal/problem", Why: "the catalogue of errors; leaf"},
 	{Path: "internal/pki", Imports: []string{"raft/quorum"}, Why: "certificates name NodeIDs"},
+	{Path: "internal/project", Imports: []string{"sdk", "conformance/abi/scenario"}, TestImports: []string{"internal/toolchain"},
+		Why: "lays out an author's folder; compiles and runs nothing"},
 	{Path: "internal/toolchain/...", Why: "starts compilers; knows nothing of what they build"},
 	{Path: "internal/wasmtest/...", Imports: []string{"plugins/abi", "sdk/go", "internal/toolchain"},
 		Why: "builds guests for tests; its guests are modules of their own"},
@@ -137,6 +139,7 @@ var rooms = []Room{
 		TestImports: []string{"internal/wasmtest"}, Why: "runs one module as a host does; of a cluster it knows nothing"},
 	{Path: "conformance/badmodules/...", Imports: []string{"internal/wasmtest", "plugins", "plugins/abi"},
 		Why: "judges the runtime and not a cluster, so that a case takes milliseconds"},
+	{Path: "sdk", Why: "the guest libraries as files; it knows nothing of their meaning"},
 	{Path: "sdk/go/...", Why: "a guest library without dependencies"},
 	{Path: "examples/...", Imports: []string{"sdk/go"}, Modules: []string{modCBOR}, Why: "guests know the SDK and nothing of the host"},
 }
