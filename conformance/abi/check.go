@@ -85,6 +85,17 @@ type Report struct {
 	// Name is the Subject's.
 	Name     string
 	Outcomes []Outcome
+	// Fuel is what the subject's commands spent, each in an entry of its own, in
+	// order; filled by the check fuel.
+	Fuel []Spent
+}
+
+// Spent is the fuel of one command.
+type Spent struct {
+	Command []byte
+	// Status is that of its answer.
+	Status int32
+	Fuel   int64
 }
 
 // OK reports whether no check failed.

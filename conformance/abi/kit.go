@@ -93,6 +93,7 @@ func Run(ctx context.Context, engine *plugins.Engine, s Subject, o Options) (*Re
 		outcome.Took = time.Since(start)
 		report.Outcomes = append(report.Outcomes, outcome)
 	}
+	report.Fuel = k.spent
 	return report, nil
 }
 
@@ -122,5 +123,6 @@ type kit struct {
 	options Options
 	corpus  *corpus
 	table   *wasm.Module    // the contents of the binary; nil until read
+	spent   []Spent         // filled by the check fuel
 	module  *plugins.Module // nil until check admitted has passed
 }

@@ -85,6 +85,7 @@ func (k *kit) fuel() (string, error) {
 			return "", failed("bound the work of a command, for example by answering in pages; or give the machine more fuel",
 				"command %s needs more than %d units of fuel", scenario.Show(c), limit)
 		}
+		k.spent = append(k.spent, Spent{Command: c, Status: results[0].Status, Fuel: m.FuelUsed()})
 		total += m.FuelUsed()
 		if m.FuelUsed() > most {
 			most, worst = m.FuelUsed(), c

@@ -203,6 +203,10 @@ func (f *File) fail(n int, rest string) error {
 // hexPrefix starts bytes in hexadecimal.
 const hexPrefix = "hex:"
 
+// ParseData reads data as it stands behind the word of a line: text, a string in
+// quotes, or bytes in hexadecimal.
+func ParseData(text string) ([]byte, error) { return parseData(strings.TrimSpace(text)) }
+
 func parseData(text string) ([]byte, error) {
 	if digits, ok := strings.CutPrefix(text, hexPrefix); ok {
 		b, err := hex.DecodeString(strings.Join(strings.Fields(digits), ""))

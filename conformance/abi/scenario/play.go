@@ -3,7 +3,6 @@ package scenario
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -33,86 +32,37 @@ type Failure struct {
 // Error names the place and what differs.
 func (f Failure) Error() string { return fmt.Sprintf("%s:%d: %s", f.File, f.Line, f.What) }
 
-// Start is the moment of a scenario's first entry.
-var Start = plugins.Moment{Index: 1, Time: 1}
-
 // Play runs the steps in order, from the moment Start on, and returns what was
 // not as expected. The error is trouble of the host: nothing may be concluded.
 func Play(ctx context.Context, m Machine, f *File) ([]Failure, error) {
-	p := &player{ctx: ctx, machine: m, file: f, at: Start}
-	for _, step := range f.Steps {
-		if err := p.step(step); err != nil {
-			return p.failures, fmt.Errorf("%s:%d: %w", f.Name, step.Line, err)
-		}
-	}
-	return p.failures, nil
+	p := &player{file: f}
+	_, err := Perform(ctx, m, f, Start, func(s Step, a Answer) error {
+		p.judge(s, a)
+		return nil
+	})
+	return p.failures, err
 }
 
+// player holds answers against expectations.
 type player struct {
-	ctx      context.Context
-	machine  Machine
 	file     *File
-	at       plugins.Moment
 	failures []Failure
 }
 
-func (p *player) step(s Step) error {
-	switch s.Kind {
-	case Call:
-		return p.call(s)
-	case Query:
-		result, err := p.machine.Query(p.ctx, s.Asks[0].Data)
-		if err != nil {
-			return err
-		}
-		p.compare(s.Line, s.Asks[0].Want, result)
-	case Time:
-		p.at.Time += int64(s.Advance)
-	case Export:
-		return p.export(s)
+func (p *player) judge(s Step, a Answer) {
+	for i, r := range a.Results {
+		p.compare(s.Line, s.Asks[i].Want, r)
 	}
-	return nil
-}
-
-func (p *player) call(s Step) error {
-	commands := make([][]byte, len(s.Asks))
-	for i, a := range s.Asks {
-		commands[i] = a.Data
+	if len(s.Events) > 0 && !slices.EqualFunc(s.Events, a.Events, bytes.Equal) {
+		p.fail(s.Line, "events are %s, want %s", showAll(a.Events), showAll(s.Events))
 	}
-	results, err := p.machine.Apply(p.ctx, p.at, commands)
-	if err != nil {
-		return err
-	}
-	p.at.Index++
-	for i, a := range s.Asks {
-		p.compare(s.Line, a.Want, results[i])
-	}
-	if len(s.Events) == 0 {
-		return nil
-	}
-	var emitted [][]byte
-	for _, e := range p.machine.Events() {
-		emitted = append(emitted, e.Data)
-	}
-	if !slices.EqualFunc(s.Events, emitted, bytes.Equal) {
-		p.fail(s.Line, "events are %s, want %s", showAll(emitted), showAll(s.Events))
-	}
-	return nil
-}
-
-func (p *player) export(s Step) error {
-	var state bytes.Buffer
-	err := p.machine.Export(p.ctx, &state)
-	var guest *plugins.GuestError
 	switch {
-	case errors.As(err, &guest):
-		p.fail(s.Line, "the machine does not export: %v", guest)
-	case err != nil:
-		return err
-	case !bytes.Equal(state.Bytes(), s.State):
-		p.fail(s.Line, "the exported state is %s, want %s", Show(state.Bytes()), Show(s.State))
+	case s.Kind != Export:
+	case a.Refusal != nil:
+		p.fail(s.Line, "the machine does not export: %v", a.Refusal)
+	case !bytes.Equal(a.State, s.State):
+		p.fail(s.Line, "the exported state is %s, want %s", Show(a.State), Show(s.State))
 	}
-	return nil
 }
 
 func (p *player) compare(line int, w *Want, got plugins.Result) {
@@ -139,22 +89,24 @@ const showBytesMax = 200
 // Show renders data as a scenario would have it: text as it is where it reads as
 // such, otherwise in quotes or in hexadecimal; long data is cut.
 func Show(data []byte) string {
-	cut := ""
-	if len(data) > showBytesMax {
-		cut = fmt.Sprintf("... (%d bytes)", len(data))
-		data = data[:showBytesMax]
+	if len(data) <= showBytesMax {
+		return whole(data)
 	}
-	if len(data) == 0 {
-		return `""`
-	}
+	return fmt.Sprintf("%s... (%d bytes)", whole(data[:showBytesMax]), len(data))
+}
+
+// whole renders data so that it reads back.
+func whole(data []byte) string {
 	text := string(data)
 	switch {
+	case text == "":
+		return `""`
 	case !utf8.ValidString(text):
-		return fmt.Sprintf("%s % x%s", hexPrefix, data, cut)
+		return fmt.Sprintf("%s % x", hexPrefix, data)
 	case text == string(bytes.TrimSpace(data)) && text[0] != '"' && !bytes.HasPrefix(data, []byte(hexPrefix)) && printable(text):
-		return text + cut
+		return text
 	}
-	return strconv.Quote(text) + cut
+	return strconv.Quote(text)
 }
 
 func printable(text string) bool {

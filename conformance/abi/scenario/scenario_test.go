@@ -166,6 +166,28 @@ func TestInputsOfAFile(t *testing.T) {
 	}
 }
 
+// TestARecordHolds performs steps, writes down what happened, and plays that.
+func TestARecordHolds(t *testing.T) {
+	var record bytes.Buffer
+	f := parse(t, good)
+	next, err := scenario.Perform(t.Context(), &echo{}, f, scenario.Start, func(s scenario.Step, a scenario.Answer) error {
+		return scenario.Record(&record, s, a)
+	})
+	if err != nil || next.Index != 5 {
+		t.Fatalf("next is %+v, %v", next, err)
+	}
+	again := parse(t, record.String())
+	failures, err := scenario.Play(t.Context(), &echo{}, again)
+	if err != nil || len(failures) > 0 || len(again.Steps) != len(f.Steps) {
+		t.Errorf("failures %v, %v of %d steps:\n%s", failures, err, len(again.Steps), &record)
+	}
+	for _, line := range []string{"want one\n", "fail 7 I refuse\n", "fail trap unreachable\n", "time 1.5s\n", "event hex: 00 ff\n", "export \"state\\n\"\n"} {
+		if !strings.Contains(record.String(), line) {
+			t.Errorf("the record lacks %q:\n%s", line, &record)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(good))
 	f.Fuzz(func(t *testing.T, text []byte) {
