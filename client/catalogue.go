@@ -66,6 +66,11 @@ const (
 	CodeAddressInUse       Code = "WRAFT-7008"
 	CodeDiskFailed         Code = "WRAFT-7009"
 	CodeInterrupted        Code = "WRAFT-7010"
+	CodeNoCompiler         Code = "WRAFT-7011"
+	CodeBuildFailed        Code = "WRAFT-7012"
+	CodeProjectExists      Code = "WRAFT-7013"
+	CodeScenario           Code = "WRAFT-7014"
+	CodeChecksFailed       Code = "WRAFT-7015"
 
 	CodeInternal Code = "WRAFT-9001"
 )

@@ -126,7 +126,7 @@ var rooms = []Room{
 		TestImports: []string{"internal/bootstrap", "internal/wasmtest", "transport/mem"},
 		Why:         "assembles one wraftd process from all rooms"},
 	{Path: "internal/cli", Imports: with(leaves, "client", "internal/server", "internal/bench", "internal/bootstrap", "internal/nodeconfig",
-		"internal/pki", "internal/problem", "raft/quorum"),
+		"internal/pki", "internal/problem", "internal/project", "internal/toolchain", "plugins", "conformance/abi", "conformance/abi/scenario", "raft/quorum"),
 		Modules:     []string{modCobra, modPflag, modKoanf, modPretty, modTint, modTerm, modYAML, modCBOR},
 		TestImports: []string{"node/api", "node/api/apitest", "internal/wasmtest"},
 		Why:         "commands; a node is started through internal/server only"},

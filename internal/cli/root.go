@@ -45,7 +45,7 @@ func (p *Program) rootCommand() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add(groupMachines, p.deployCommand(), p.callCommand(), p.queryCommand(), p.machinesCommand(), p.benchCommand())
+	add(groupMachines, p.deployCommand(), p.callCommand(), p.queryCommand(), p.machinesCommand(), p.pluginCommand(), p.benchCommand())
 	add(groupCluster, p.devCommand(), p.initCommand(), p.runCommand(), p.statusCommand(), p.certsCommand())
 	add(groupOther, p.errorsCommand(), p.versionCommand())
 	root.SetHelpCommandGroupID(groupOther)

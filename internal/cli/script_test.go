@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -48,6 +49,12 @@ func setupFake(t *testing.T, env *testscript.Env) error {
 	b.AddMachine("counter")
 	b.AddMachine("kv")
 	s := apitest.Start(t, b, apitest.Options{CommandBytesMax: 1 << 10, ModuleBytesMax: 1 << 20})
+	// Compilers keep what they have built below a home, and scripts have none.
+	if cache, err := os.UserCacheDir(); err == nil {
+		env.Setenv("GOCACHE", filepath.Join(cache, "go-build"))
+	}
+	bare, _, _ := strings.Cut(env.Getenv("PATH"), string(os.PathListSeparator))
+	env.Setenv("BARE_PATH", bare) // has wraftd and no compiler
 	env.Setenv("FAKE_DIR", s.Dir)
 	env.Setenv("FAKE_SERVER", s.Address)
 	env.Setenv("WRAFT_SERVER", "https://"+s.Address)
