@@ -36,7 +36,7 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules abi demo test guests race sim badmodules mutants mutants-table spec determinism fuzz lint conformance cover bench core-bench ci clean
+.PHONY: build modules abi demo test guests race sim badmodules mutants mutants-table spec determinism fuzz lint conformance cover bench plugin-bench plugin-bench-update core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
@@ -104,6 +104,15 @@ cover: ## statement coverage of the core, its packages and the tools of its test
 
 bench: ## micro-benchmarks of all packages
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+plugin-bench: ## what machines cost in every language: a table, and its figures in $(BUILD)/plugin-bench.json
+	mkdir -p $(BUILD)
+	go run ./plugins/plugintest/cmd/pluginbench -json $(BUILD)/plugin-bench.json
+
+NOTE ?=
+plugin-bench-update: ## the same, and write the table in docs/BENCHMARKS.md; NOTE says what else was going on
+	mkdir -p $(BUILD)
+	go run ./plugins/plugintest/cmd/pluginbench -json $(BUILD)/plugin-bench.json -update -note '$(NOTE)'
 
 core-bench: ## our core and etcd's side by side in memory; a module of its own, which needs go.etcd.io/raft/v3
 	cd raft/rafttest/corebench && go vet . && go test . && go run . -rounds $(BENCHROUNDS)

@@ -1,0 +1,60 @@
+package measure
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wraft/wraft/internal/wasmtest"
+	"github.com/wraft/wraft/plugins/plugintest/guests"
+)
+
+// TestEverythingIsMeasured takes one short round of everything.
+func TestEverythingIsMeasured(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles a module of 3 MB some ten times")
+	}
+	r, err := Run(context.Background(), Options{Rounds: 1, RoundTime: time.Millisecond}, "conditions", []guests.Guest{{Language: "go", Compiler: "go1", Binary: wasmtest.KV(t)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range r.Applies {
+		if a.Wraft.Median <= 0 || a.Raw.Median <= 0 {
+			t.Errorf("apply: %+v", a)
+		}
+	}
+	for _, k := range r.Kernels {
+		if k.Written.Median <= 0 || k.Rewritten.Median <= 0 {
+			t.Errorf("kernel: %+v", k)
+		}
+	}
+	for _, u := range r.Undos {
+		if u.Trap.Median <= u.Honest.Median/2 || u.Batch.Median <= u.Honest.Median {
+			t.Errorf("undo: %+v", u)
+		}
+	}
+	text := r.Markdown()
+	for _, want := range []string{"| go (go1) | 64 |", "| a map in Go | 1 |", "| sieve |", "| all | geometric mean |", "conditions"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
+func TestCommandsHave64Bytes(t *testing.T) {
+	for _, e := range entries(3) {
+		for _, c := range e {
+			key, value := operands(c)
+			if len(c) != commandBytes || !strings.HasPrefix(string(key), "key-") || len(value) != 48 {
+				t.Fatalf("%d bytes, key %q, value of %d", len(c), key, len(value))
+			}
+		}
+	}
+}
+
+func TestFiguresAreMedians(t *testing.T) {
+	if got := figure([]float64{9, 1, 5, 3, 7}); got != (Figure{Median: 5, Least: 1, Most: 9}) {
+		t.Errorf("got %+v", got)
+	}
+}
