@@ -95,7 +95,7 @@ lint: ## formatting, vet, the rules of the house
 	.ci/lint
 
 conformance: ## the black-box suites, long: ROUNDS rounds of kill -9, NEMESIS of trouble
-	WRAFT_E2E_ROUNDS=$(ROUNDS) WRAFT_NEMESIS=$(NEMESIS) go test -count=1 -timeout 20m ./conformance/...
+	WRAFT_E2E_ROUNDS=$(ROUNDS) WRAFT_E2E_STATE_MIB=100 WRAFT_NEMESIS=$(NEMESIS) go test -count=1 -timeout 20m ./conformance/...
 
 cover: ## statement coverage of the core, its packages and the tools of its tests
 	mkdir -p $(BUILD)
