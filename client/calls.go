@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -170,6 +171,20 @@ func (c *Client) Deploy(ctx context.Context, name string, spec DeploySpec) (info
 		return info, false, err
 	}
 	return info, a.status == http.StatusCreated, decode(a, &info)
+}
+
+// RaiseFeatureLevel raises what all nodes of the cluster must understand, for good.
+// A level that the cluster has reached is no error; one that some node does not
+// serve is CodeFeatureLevel.
+func (c *Client) RaiseFeatureLevel(ctx context.Context, level uint32) error {
+	ctx, cancel := c.bound(ctx, c.config.Timeout)
+	defer cancel()
+	data := fmt.Appendf(nil, `{"level":%d}`, level)
+	_, err := c.do(ctx, &call{
+		method: http.MethodPut, path: "/v1/cluster/feature-level", header: http.Header{"Content-Type": {"application/json"}},
+		body: bytesBody(data), size: int64(len(data)), repeatable: true,
+	})
+	return err
 }
 
 // machinePath is the path of a machine, whose name the caller has checked: a name

@@ -18,6 +18,7 @@ const (
 	CodeBadName          Code = "WRAFT-1007"
 	CodeDigestMismatch   Code = "WRAFT-1008"
 	CodeNoCertificate    Code = "WRAFT-1009"
+	CodeLimitRange       Code = "WRAFT-1010"
 
 	CodeUnknownMachine Code = "WRAFT-2001"
 	CodeUnknownPath    Code = "WRAFT-2002"
@@ -29,6 +30,7 @@ const (
 	CodeSequenceConflict  Code = "WRAFT-3003"
 	CodeLeaseNotAllowed   Code = "WRAFT-3004"
 	CodeMinIndex          Code = "WRAFT-3005"
+	CodeFeatureLevel      Code = "WRAFT-3006"
 	CodeUpgradeUnderWay   Code = "WRAFT-3007"
 	CodeNothingToRollBack Code = "WRAFT-3008"
 
@@ -39,6 +41,7 @@ const (
 	CodeMachineStarting Code = "WRAFT-4005"
 	CodeOutOfFuel       Code = "WRAFT-4006"
 	CodeStackExhausted  Code = "WRAFT-4007"
+	CodeNoMemory        Code = "WRAFT-4008"
 	CodeUpgradeRefused  Code = "WRAFT-4009"
 
 	CodeNoLeader       Code = "WRAFT-5001"
@@ -71,6 +74,7 @@ const (
 	CodeProjectExists      Code = "WRAFT-7013"
 	CodeScenario           Code = "WRAFT-7014"
 	CodeChecksFailed       Code = "WRAFT-7015"
+	CodeReleaseTooOld      Code = "WRAFT-7016"
 
 	CodeInternal Code = "WRAFT-9001"
 )

@@ -2,14 +2,6 @@ package client
 
 import "time"
 
-// MachineLimits bound what a machine may use. 0 means the cluster's default.
-type MachineLimits struct {
-	// MemoryBytes is the most linear memory an instance may have.
-	MemoryBytes uint64 `json:"memory_bytes,omitempty"`
-	// CommandBytes is the longest command the machine takes.
-	CommandBytes uint64 `json:"command_bytes,omitempty"`
-}
-
 // DeploySpec says what a machine is to run.
 type DeploySpec struct {
 	// Module is the digest of a module that was uploaded before.
@@ -46,11 +38,19 @@ const (
 // MachineInfo describes a machine as the answering node sees it. The term and
 // indexes are that node's own: a follower may trail the leader.
 type MachineInfo struct {
-	Name        string        `json:"name"`
-	Group       GroupID       `json:"group"`
-	Module      Digest        `json:"module"`
-	ModuleBytes int64         `json:"module_bytes,omitempty"`
-	Limits      MachineLimits `json:"limits,omitzero"`
+	Name        string  `json:"name"`
+	Group       GroupID `json:"group"`
+	Module      Digest  `json:"module"`
+	ModuleBytes int64   `json:"module_bytes,omitempty"`
+	// Artefact is the digest of what was made of the module and runs, by the
+	// rewriting pass and for the host's semantics of these versions. Run names
+	// artefact, semantics and limits together: what all replicas run.
+	Artefact    Digest `json:"artefact,omitempty"`
+	Run         Digest `json:"run,omitempty"`
+	PassVersion uint32 `json:"pass_version,omitempty"`
+	HostVersion uint32 `json:"host_version,omitempty"`
+	// Limits are in full.
+	Limits MachineLimits `json:"limits,omitzero"`
 	// DeployIndex is the index of the meta group's entry that deployed it.
 	DeployIndex uint64       `json:"deploy_index"`
 	State       MachineState `json:"state"`
@@ -97,6 +97,13 @@ type NodeInfo struct {
 	RTT time.Duration `json:"-"`
 	// Version is the node's program version, "" when unknown.
 	Version string `json:"version,omitempty"`
+	// MemoryBudget is how many bytes the machines of the node may count for, each
+	// with twice its limit, and MemoryUsed what they count for; a budget of 0 is
+	// without bound or not known yet.
+	MemoryBudget uint64 `json:"memory_budget,omitempty"`
+	MemoryUsed   uint64 `json:"memory_used,omitempty"`
+	// FeatureLevel is the newest level the node's release serves, 0 when unknown.
+	FeatureLevel uint32 `json:"feature_level,omitempty"`
 }
 
 // GroupInfo describes a Raft group by the answering node's replica of it.
@@ -118,10 +125,13 @@ type GroupInfo struct {
 // ClusterInfo is what one node knows about its cluster. Nodes and Groups are
 // sorted by ID.
 type ClusterInfo struct {
-	Cluster  string      `json:"cluster"`
-	ServedBy NodeID      `json:"served_by"`
-	Nodes    []NodeInfo  `json:"nodes"`
-	Groups   []GroupInfo `json:"groups"`
+	Cluster  string `json:"cluster"`
+	ServedBy NodeID `json:"served_by"`
+	// FeatureLevel is what all nodes must understand: a release that serves less
+	// does not start in this cluster.
+	FeatureLevel uint32      `json:"feature_level,omitempty"`
+	Nodes        []NodeInfo  `json:"nodes"`
+	Groups       []GroupInfo `json:"groups"`
 }
 
 // Check is the verdict of one readiness check of a node.

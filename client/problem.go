@@ -71,6 +71,8 @@ type Problem struct {
 	Hint string `json:"hint,omitempty"`
 	// Leader is the group's leader, when it is known and somebody else.
 	Leader *NodeRef `json:"leader,omitempty"`
+	// Limit is the limit that is out of its range, as MachineLimits names it in JSON.
+	Limit string `json:"limit,omitempty"`
 	// Index is where the log may hold the command when the outcome is unknown;
 	// 0 when nothing was appended or the place is not known.
 	Index uint64 `json:"index,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/raft"
 )
 
@@ -40,38 +41,53 @@ type NodeRecord struct {
 	Region      string
 	PeerAddress string // host:port, UDP
 	APIAddress  string // host:port, TCP
+	// The rest the node says itself when it starts; 0 until it was up.
+	MemoryBudget uint64       // bytes for machines; 0 is also "without bound"
+	Serves       FeatureLevel // the newest level its release serves
 }
 
-// MachineLimits bound one machine. In a deploy 0 means the cluster's default; a
-// machine's record has them in full.
-type MachineLimits struct {
-	_            struct{} `cbor:",toarray"`
-	MemoryBytes  uint64
-	CommandBytes uint64
+// MachineRun is what the replicas of a machine run. Two are the same if and only if
+// they are equal.
+type MachineRun struct {
+	_        struct{} `cbor:",toarray"`
+	Module   Digest   // as it was uploaded
+	Artefact Digest   // what was made of it, and runs
+	Pass     uint32   // versions of the rewriting pass and of the host's semantics
+	Host     uint32   // of the artefact
+	Limits   MachineLimits
 }
 
-// MachineRecord is a deployed machine. Module and Limits are those of its
-// creation, with which its log begins and a replay starts; Active is what its
-// upgrades led to.
+// ID names the run.
+func (r MachineRun) ID() plugins.RunID { return plugins.RunIDOf(r.Artefact, r.Host, r.Limits.plugin()) }
+
+// same reports whether two runs are of one module under the same limits, whatever
+// releases made of it.
+func (r MachineRun) same(o MachineRun) bool { return r.Module == o.Module && r.Limits == o.Limits }
+
+// MachineRecord is a deployed machine. Run is what it was created with, with which
+// its log begins and a replay starts; Active is what its upgrades led to.
 type MachineRecord struct {
 	_        struct{} `cbor:",toarray"`
 	Name     string
 	Group    raft.GroupID
-	Module   Digest
-	Limits   MachineLimits
+	Run      MachineRun
 	Voters   []raft.NodeID // of the group's bootstrap configuration, ascending
 	Created  raft.Index    // in the meta group's log
-	Active   ActiveModule
-	Previous *ActiveModule   // what a rollback goes to; nil before the first upgrade
+	Active   ActiveRun
+	Previous *ActiveRun      // what a rollback goes to; nil before the first upgrade
 	Pending  *UpgradeRecord  // the upgrade under way, or nil
 	History  []UpgradeRecord // decided upgrades, oldest first, at most UpgradeHistoryMax
 }
+
+// on reports whether a replica of the machine is on a node.
+func (m MachineRecord) on(id raft.NodeID) bool { return slices.Contains(m.Voters, id) }
 
 // Catalogue is the meta group's state at an index: an immutable value that the
 // meta machine publishes after each change.
 type Catalogue struct {
 	Index     raft.Index
 	Cluster   string
+	Level     FeatureLevel    // of the cluster
 	Nodes     []NodeRecord    // ascending by ID
 	Machines  []MachineRecord // ascending by name
 	NextGroup raft.GroupID

@@ -35,6 +35,13 @@ type Config struct {
 	CommandBytesMax  uint64 // default 1 MiB, at most CommandBytesCeiling
 	ModuleBytesMax   uint64 // default 64 MiB
 	MachineMemoryMax uint64 // bytes of linear memory, default 256 MiB
+
+	// MemoryBudget is how many bytes the machines of this node may count for, each
+	// with twice its limit. Default 0: without bound.
+	MemoryBudget uint64
+	// Serves is the newest feature level of this node, default FeatureLevelMax. Only
+	// tests set it.
+	Serves FeatureLevel
 }
 
 // CommandBytesCeiling is the largest command any configuration may allow: with
@@ -71,12 +78,25 @@ type ModuleStore interface {
 	Size(d Digest) (int64, error)
 }
 
-// MachineOpener turns module binaries into machines.
+// MachineOpener makes artefacts of modules and machines of artefacts.
 type MachineOpener interface {
-	// Check refuses a module that could not be opened; see plugins.RefusedError.
-	Check(ctx context.Context, binary []byte) error
-	// Open starts an instance.
-	Open(ctx context.Context, binary []byte, o OpenConfig) (Machine, error)
+	// Check refuses an uploaded module that could not be opened; see
+	// plugins.RefusedError. It is the one place where a stranger's module is tried.
+	Check(ctx context.Context, module []byte) error
+	// Prepare makes the artefact of a module for a machine with these limits, a
+	// function of both. Errors as of Check.
+	Prepare(ctx context.Context, module []byte, l MachineLimits) (Prepared, error)
+	// Verify checks that an artefact was made of a module, before it is kept for a
+	// peer; see plugins.ErrArtefact and plugins.VersionError.
+	Verify(ctx context.Context, artefact, module []byte) error
+	// Open starts an instance of an artefact as it is.
+	Open(ctx context.Context, artefact []byte, o OpenConfig) (Machine, error)
+}
+
+// Prepared is an artefact and the versions by which it was made.
+type Prepared struct {
+	Artefact   []byte
+	Pass, Host uint32
 }
 
 // OpenConfig is what an instance is opened with.
@@ -114,6 +134,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.CommandBytesMax, 1<<20)
 	setDefault(&c.ModuleBytesMax, 64<<20)
 	setDefault(&c.MachineMemoryMax, 256<<20)
+	setDefault(&c.Serves, FeatureLevelMax)
 	return c
 }
 

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -17,6 +18,7 @@ type Deployer struct {
 	have     map[Digest]bool
 	now      time.Duration
 	changes  uint64 // of any phase
+	budget   uint64 // bytes of memory for machines; 0: without bound
 }
 
 // DeployPhase is how far a machine is on this node.
@@ -51,6 +53,9 @@ type deployment struct {
 	cause   error
 	retryAt time.Duration
 	tries   int
+	// refused says that there is no memory for it here: its log is kept, but no
+	// instance.
+	refused error
 }
 
 // DeployAction is one thing to do; exactly one field is set.
@@ -60,7 +65,7 @@ type DeployAction struct {
 	OpenMachine *MachineRecord
 }
 
-// FetchModule asks for a module by digest; Peers is whom to ask, in order.
+// FetchModule asks for a module or an artefact by digest; Peers is whom to ask, in order.
 type FetchModule struct {
 	Module Digest
 	Peers  []raft.NodeID
@@ -73,18 +78,41 @@ const (
 )
 
 // NewDeployer returns a deployer for the node self, at time now.
-func NewDeployer(self raft.NodeID, now time.Duration) *Deployer {
-	return &Deployer{self: self, now: now, machines: map[raft.GroupID]*deployment{}, fetching: map[Digest]bool{}, have: map[Digest]bool{}}
+//
+// A memoryBudget of 0 is without bound, otherwise it is in bytes.
+func NewDeployer(self raft.NodeID, now time.Duration, memoryBudget uint64) *Deployer {
+	return &Deployer{self: self, now: now, budget: memoryBudget, machines: map[raft.GroupID]*deployment{}, fetching: map[Digest]bool{}, have: map[Digest]bool{}}
 }
 
 // Observe takes in a newer catalogue.
 func (d *Deployer) Observe(c *Catalogue) {
+	var added []MachineRecord
 	for _, m := range c.Machines {
 		if _, ok := d.machines[m.Group]; !ok {
-			d.machines[m.Group] = &deployment{record: m, phase: PhaseGroup}
-			d.changes++
+			added = append(added, m)
 		}
 	}
+	slices.SortFunc(added, func(a, b MachineRecord) int { return cmp.Compare(a.Group, b.Group) })
+	for _, m := range added {
+		d.machines[m.Group] = &deployment{record: m, phase: PhaseGroup, refused: d.refuse(m)}
+		d.changes++
+	}
+}
+
+// refuse says why a machine has no room on this node, if so. The cluster refuses a
+// deploy that does not fit, so this happens only when this node's budget was lowered
+// or not known then. Older machines go first.
+func (d *Deployer) refuse(m MachineRecord) error {
+	e := &MemoryError{Node: d.self, Needs: m.memory(), Budget: d.budget}
+	for _, other := range d.machines {
+		if other.refused == nil {
+			e.Used = addMemory(e.Used, other.record.memory())
+		}
+	}
+	if d.budget == 0 || addMemory(e.Used, e.Needs) <= d.budget {
+		return nil
+	}
+	return e
 }
 
 // Tick moves time, for retries.
@@ -115,7 +143,7 @@ func (d *Deployer) ModuleStored(module Digest) {
 func (d *Deployer) FetchFailed(module Digest, err error) {
 	delete(d.fetching, module)
 	for _, m := range d.machines {
-		if m.record.Module == module && m.phase == PhaseModule {
+		if m.phase == PhaseModule && d.missing(m.record) == module {
 			m.cause = err
 			m.tries++
 			d.changes++
@@ -181,18 +209,41 @@ func (d *Deployer) next(m *deployment) (DeployAction, bool) {
 		m.busy = true
 		return DeployAction{CreateGroup: &record}, true
 	case PhaseModule:
-		if d.have[record.Module] {
-			m.phase, m.busy, m.cause = PhaseOpen, true, nil
-			d.changes++
-			return DeployAction{OpenMachine: &record}, true
-		}
-		if d.fetching[record.Module] {
-			return DeployAction{}, false
-		}
-		d.fetching[record.Module] = true
-		return DeployAction{FetchModule: &FetchModule{Module: record.Module, Peers: d.peers(record)}}, true
+		return d.nextModule(m)
 	}
 	return DeployAction{}, false
+}
+
+// nextModule fetches what is missing of a machine's module, and then opens it.
+func (d *Deployer) nextModule(m *deployment) (DeployAction, bool) {
+	record := m.record
+	missing := d.missing(record)
+	switch {
+	case missing == Digest{} && m.refused != nil:
+		m.phase, m.cause = PhaseFailed, m.refused
+		d.changes++
+		return DeployAction{}, false
+	case missing == Digest{}:
+		m.phase, m.busy, m.cause = PhaseOpen, true, nil
+		d.changes++
+		return DeployAction{OpenMachine: &record}, true
+	case d.fetching[missing]:
+		return DeployAction{}, false
+	}
+	d.fetching[missing] = true
+	return DeployAction{FetchModule: &FetchModule{Module: missing, Peers: d.peers(record)}}, true
+}
+
+// missing is what this node has still to fetch for a machine: first the artefact,
+// which runs, then the module that it was made of, so that every node of a machine
+// can make it anew for an upgrade. Nothing is the zero digest.
+func (d *Deployer) missing(m MachineRecord) Digest {
+	for _, digest := range []Digest{m.Run.Artefact, m.Run.Module} {
+		if !d.have[digest] {
+			return digest
+		}
+	}
+	return Digest{}
 }
 
 // peers are the other voters, starting at a place that differs from node to node,

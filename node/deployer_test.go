@@ -27,11 +27,11 @@ func describeActions(actions []DeployAction) string {
 // TestDeployer walks two machines of one module through a node: one fetch serves
 // both, a failed fetch is tried again later, a failed open is final.
 func TestDeployer(t *testing.T) {
-	d := NewDeployer(2, 0)
+	d := NewDeployer(2, 0, 0)
 	voters := []raft.NodeID{1, 2, 3}
 	catalogue := &Catalogue{Machines: []MachineRecord{
-		{Name: "a", Group: 2, Module: Digest{0xaa}, Voters: voters},
-		{Name: "b", Group: 3, Module: Digest{0xaa}, Voters: voters},
+		{Name: "a", Group: 2, Run: MachineRun{Module: Digest{0xbb}, Artefact: Digest{0xaa}}, Voters: voters},
+		{Name: "b", Group: 3, Run: MachineRun{Module: Digest{0xbb}, Artefact: Digest{0xaa}}, Voters: voters},
 	}}
 	expect := func(want string) {
 		t.Helper()
@@ -59,6 +59,8 @@ func TestDeployer(t *testing.T) {
 	expect("fetch aa from [n3 n1]; ")
 	before := d.Changes()
 	d.ModuleStored(Digest{0xaa})
+	expect("fetch bb from [n3 n1]; ")
+	d.ModuleStored(Digest{0xbb})
 	expect("open 2; open 3; ")
 	if d.Changes() == before {
 		t.Error("opening did not count as a change")
@@ -75,5 +77,32 @@ func TestDeployer(t *testing.T) {
 	d.Stopped(2, errors.New("trapped"))
 	if s := d.States()[2]; s.Phase != PhaseFailed {
 		t.Errorf("a stopped machine is %v", s.Phase)
+	}
+}
+
+// TestMachinesWithoutRoomHaltHere: when this node has less memory than the cluster
+// believes, the younger machines have no instance here, and say why.
+func TestMachinesWithoutRoomHaltHere(t *testing.T) {
+	d := NewDeployer(2, 0, 500*mib)
+	record := func(name string, g raft.GroupID, memory uint64) MachineRecord {
+		run := testRun(1, memory)
+		return MachineRecord{Name: name, Group: g, Run: run, Active: ActiveRun{Run: run}, Voters: []raft.NodeID{1, 2, 3}}
+	}
+	d.Observe(&Catalogue{Machines: []MachineRecord{record("a", 4, 50*mib), record("b", 3, 150*mib), record("c", 2, 150*mib)}})
+	d.ModuleStored(Digest{1})
+	d.ModuleStored(Digest{1, 1})
+	for g := raft.GroupID(2); g <= 4; g++ {
+		d.GroupCreated(g, nil)
+	}
+	if got := describeActions(d.Next()); got != "open 2; open 4; " {
+		t.Errorf("actions are %q: the machine of group 3 has no room", got)
+	}
+	var missing *MemoryError
+	if s := d.States()[3]; s.Phase != PhaseFailed || !errors.As(s.Cause, &missing) || missing.Missing() != 100*mib || missing.Node != 2 {
+		t.Errorf("group 3 is %+v", s)
+	}
+	d.Tick(time.Hour)
+	if got := describeActions(d.Next()); got != "" {
+		t.Errorf("it was tried again: %q", got)
 	}
 }

@@ -36,7 +36,7 @@ type deployLoop struct {
 
 func newDeployLoop(n *Node) *deployLoop {
 	l := &deployLoop{
-		node: n, deployer: NewDeployer(n.cfg.Self, n.clock.Now()),
+		node: n, deployer: NewDeployer(n.cfg.Self, n.clock.Now(), n.cfg.MemoryBudget),
 		in:    newMailbox[func(*Deployer)](1 << 16),
 		pulls: make(chan struct{}, pullsMax), opening: make(chan struct{}, 1),
 	}
@@ -137,20 +137,20 @@ func (l *deployLoop) openMachine(m MachineRecord) error {
 	case <-n.stop:
 		return ErrStopping
 	}
-	binary, err := n.modules.Get(m.Module)
+	artefact, err := n.modules.Get(m.Run.Artefact)
 	if err != nil {
 		return fmt.Errorf("node: open machine %q: %w", m.Name, err)
 	}
-	machine, err := n.opener.Open(n.ctx, binary, OpenConfig{
-		Name: m.Name, Limits: m.Limits, Seed: machineSeed(n.cfg.Cluster, m.Group), Logger: n.log.With("machine", m.Name),
+	machine, err := n.opener.Open(n.ctx, artefact, OpenConfig{
+		Name: m.Name, Limits: m.Run.Limits, Seed: machineSeed(n.cfg.Cluster, m.Group), Logger: n.log.With("machine", m.Name),
 	})
 	if err != nil {
 		return fmt.Errorf("node: open machine %q: %w", m.Name, err)
 	}
 	applier := NewApplier(m.Group, machine, n.store)
-	applier.FollowUpgrades(m.Module, m.Limits, successors{node: n, machine: m.Name, group: m.Group})
+	applier.FollowUpgrades(m.Run, successors{node: n, machine: m.Name, group: m.Group})
 	n.group(m.Group).applier.open(applier)
-	n.log.Info("machine opened", "machine", m.Name, "group", m.Group, "module", m.Module.String())
+	n.log.Info("machine opened", "machine", m.Name, "group", m.Group, "module", m.Run.Module.String(), "run", m.Run.ID().String())
 	return nil
 }
 
@@ -162,8 +162,8 @@ func machineSeed(cluster string, g raft.GroupID) [32]byte {
 	return sha256.Sum256(text)
 }
 
-// pull fetches a module because a peer asked for it, and answers when it is durable.
-func (l *deployLoop) pull(d Digest, from raft.NodeID, w waiter) {
+// pull fetches what a peer asked for from it, and answers when it is durable.
+func (l *deployLoop) pull(p forwardedPull, from raft.NodeID, w waiter) {
 	select {
 	case l.pulls <- struct{}{}:
 	default:
@@ -174,7 +174,11 @@ func (l *deployLoop) pull(d Digest, from raft.NodeID, w waiter) {
 		defer func() { <-l.pulls }()
 		ctx, cancel := l.node.bound(l.node.ctx)
 		defer cancel()
-		w.resolve(reply{err: l.node.fetchModule(ctx, d, []raft.NodeID{from})})
+		if p.Artefact == (Digest{}) {
+			w.resolve(reply{err: l.node.fetchModule(ctx, p.Module, []raft.NodeID{from})})
+			return
+		}
+		w.resolve(reply{err: l.node.fetchArtefact(ctx, p.Module, p.Artefact, from)})
 	})
 }
 
@@ -193,61 +197,6 @@ func (l *deployLoop) publish() {
 func (n *Node) phase(g raft.GroupID) (DeployPhase, error) {
 	s := (*n.deploys.states.Load())[g]
 	return s.Phase, s.Cause
-}
-
-// Deploy creates a machine from a stored module and returns once it runs on this
-// node and has a leader. created is false when the same machine was there.
-func (n *Node) Deploy(ctx context.Context, name string, module Digest, limits MachineLimits) (m MachineRecord, created bool, err error) {
-	ctx, cancel := n.bound(ctx)
-	defer cancel()
-	if !n.modules.Has(module) {
-		if err := n.fetchModule(ctx, module, n.others()); err != nil {
-			return MachineRecord{}, false, fmt.Errorf("%w: %v: %w", ErrNoModule, module, err)
-		}
-	}
-	if err := n.spreadModule(ctx, module); err != nil {
-		return MachineRecord{}, false, err
-	}
-	if err := n.awaitCatalogue(ctx); err != nil {
-		return MachineRecord{}, false, err
-	}
-	limits, err = n.fillLimits(limits)
-	if err != nil {
-		return MachineRecord{}, false, err
-	}
-	data, err := DeployCommand(name, module, limits)
-	if err != nil {
-		return MachineRecord{}, false, err
-	}
-	// Creating the same machine twice is answered as such.
-	r, err := n.replicateIdempotent(ctx, MetaGroup, Command{Kind: CommandCall, Data: data})
-	if err != nil {
-		return MachineRecord{}, false, err
-	}
-	switch r.answer.Status {
-	case metaOK, metaExists:
-	case metaConflict:
-		return MachineRecord{}, false, &ConflictError{Name: name, Module: string(r.answer.Data)}
-	case metaFull:
-		return MachineRecord{}, false, fmt.Errorf("%w: the cluster has %d machines, the most there may be", ErrBusy, MachinesMax)
-	default:
-		return MachineRecord{}, false, fmt.Errorf("node: deploy %q: status %d: %s", name, r.answer.Status, r.answer.Data)
-	}
-	m, err = n.awaitRunning(ctx, name)
-	return m, r.answer.Status == metaOK, err
-}
-
-// fillLimits puts this node's defaults where none are given. Why before the
-// command is replicated: replicas under different limits would compute different
-// results, so the machine's record says them in full.
-func (n *Node) fillLimits(l MachineLimits) (MachineLimits, error) {
-	setDefault(&l.MemoryBytes, n.cfg.MachineMemoryMax)
-	setDefault(&l.CommandBytes, n.cfg.CommandBytesMax)
-	if l.MemoryBytes > n.cfg.MachineMemoryMax || l.CommandBytes > n.cfg.CommandBytesMax {
-		return l, fmt.Errorf("%w: memory %d and command %d bytes; this cluster allows %d and %d",
-			ErrLimits, l.MemoryBytes, l.CommandBytes, n.cfg.MachineMemoryMax, n.cfg.CommandBytesMax)
-	}
-	return l, nil
 }
 
 // awaitCatalogue waits until the cluster is described: in its first moments it is not.

@@ -22,8 +22,6 @@ var (
 	ErrStopping = errors.New("node: shutting down")
 	// ErrMachineNotRunning: the machine is being fetched, opened or replayed here. Try later or elsewhere.
 	ErrMachineNotRunning = errors.New("node: machine is not running here")
-	// ErrLimits: a machine asks for more than the cluster allows. Ask for less.
-	ErrLimits = errors.New("node: limits beyond the cluster's")
 	// ErrIndexNotReached: the replica did not reach the wanted index in time. Wait longer or ask another.
 	ErrIndexNotReached = errors.New("node: index not reached")
 	// ErrDigestMismatch: the bytes do not have the digest they were sent under. Send them again.

@@ -23,10 +23,12 @@ type forwardedCommand struct {
 	Command Command
 }
 
-// forwardedPull asks a node to fetch and keep a module.
+// forwardedPull asks a node to fetch and keep a module, and the artefact that was
+// made of it unless that is the zero digest.
 type forwardedPull struct {
-	_      struct{} `cbor:",toarray"`
-	Module Digest
+	_        struct{} `cbor:",toarray"`
+	Module   Digest
+	Artefact Digest
 }
 
 // forwardedReply answers both.
@@ -174,7 +176,7 @@ func (n *Node) serveForward(from raft.NodeID, g raft.GroupID, f transport.Forwar
 			w.resolve(reply{err: fmt.Errorf("node: malformed forward: %w", err)})
 			return
 		}
-		n.deploys.pull(p.Module, from, w)
+		n.deploys.pull(p, from, w)
 	default:
 		w.resolve(reply{err: fmt.Errorf("node: unknown forwarded operation %d", f.Op)})
 	}

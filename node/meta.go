@@ -25,6 +25,12 @@ const (
 	metaBootstrapped int32 = 5
 	// metaNotBootstrapped: the cluster has no nodes yet on which a machine could run.
 	metaNotBootstrapped int32 = 6
+	// metaMemory: a node has no room for the machine; the answer is a MemoryError.
+	metaMemory int32 = 20
+	// metaLevel: the feature level of the cluster, or of a node, is too low; the answer says why.
+	metaLevel int32 = 21
+	// metaUnknownNode: no node of that ID.
+	metaUnknownNode int32 = 22
 )
 
 // MachinesMax bounds the machines of a cluster.
@@ -38,6 +44,8 @@ type metaCommand struct {
 	Create    *createCommand
 	Begin     *beginCommand
 	Decide    *decideCommand
+	Announce  *announceCommand
+	Raise     *raiseCommand
 }
 
 const metaCommandVersion = 1
@@ -47,14 +55,14 @@ type bootstrapCommand struct {
 	_       struct{} `cbor:",toarray"`
 	Cluster string
 	Nodes   []NodeRecord
+	Level   FeatureLevel
 }
 
 // createCommand creates a machine.
 type createCommand struct {
-	_      struct{} `cbor:",toarray"`
-	Name   string
-	Module Digest
-	Limits MachineLimits
+	_    struct{} `cbor:",toarray"`
+	Name string
+	Run  MachineRun
 }
 
 // encode returns the command's bytes.
@@ -72,20 +80,25 @@ func (c metaCommand) encode() ([]byte, error) {
 type MetaMachine struct {
 	catalogue *Catalogue
 	publish   func(*Catalogue)
+	serves    FeatureLevel // the newest level that it understands
 }
 
 // NewMetaMachine returns an empty catalogue. publish is called on the applier's
 // goroutine and must not block.
 func NewMetaMachine(publish func(*Catalogue)) *MetaMachine {
-	return &MetaMachine{catalogue: &Catalogue{NextGroup: MetaGroup + 1}, publish: publish}
+	return &MetaMachine{catalogue: &Catalogue{NextGroup: MetaGroup + 1}, publish: publish, serves: FeatureLevelMax}
 }
 
-// Apply runs the commands in order.
+// Apply runs the commands in order. The error is a *LevelError: from here on this
+// release does not know what the commands mean.
 func (m *MetaMachine) Apply(_ context.Context, at plugins.Moment, commands [][]byte) ([]plugins.Result, error) {
 	results := make([]plugins.Result, len(commands))
 	before := m.catalogue
 	for i, data := range commands {
 		results[i] = m.applyOne(raft.Index(at.Index), data)
+		if m.catalogue.Level > m.serves {
+			return nil, &LevelError{Cluster: m.catalogue.Level, Serves: m.serves}
+		}
 	}
 	if m.catalogue != before {
 		m.publish(m.catalogue)
@@ -124,6 +137,10 @@ func (m *MetaMachine) applyOne(index raft.Index, data []byte) plugins.Result {
 		return m.beginUpgrade(index, *c.Begin)
 	case c.Decide != nil:
 		return m.decideUpgrade(index, *c.Decide)
+	case c.Announce != nil:
+		return m.announce(index, *c.Announce)
+	case c.Raise != nil:
+		return m.raise(index, *c.Raise)
 	}
 	return plugins.Result{Status: metaMalformed, Data: []byte("an empty meta command")}
 }
@@ -133,7 +150,7 @@ func (m *MetaMachine) bootstrap(index raft.Index, c bootstrapCommand) plugins.Re
 		return plugins.Result{Status: metaBootstrapped}
 	}
 	next := *m.catalogue
-	next.Index, next.Cluster, next.Nodes = index, c.Cluster, slices.Clone(c.Nodes)
+	next.Index, next.Cluster, next.Level, next.Nodes = index, c.Cluster, c.Level, slices.Clone(c.Nodes)
 	slices.SortFunc(next.Nodes, func(a, b NodeRecord) int { return int(int64(a.ID) - int64(b.ID)) })
 	m.catalogue = &next
 	return plugins.Result{}
@@ -146,18 +163,23 @@ func (m *MetaMachine) create(index raft.Index, c createCommand) plugins.Result {
 	at, found := slices.BinarySearchFunc(m.catalogue.Machines, c.Name, compareName)
 	if found {
 		have := m.catalogue.Machines[at]
-		if have.Active.Module == c.Module && have.Active.Limits == c.Limits {
+		// Why not the artefact: a newer release makes another one of the same module,
+		// and what runs stays what it is.
+		if have.Active.Run.same(c.Run) {
 			return plugins.Result{Status: metaExists}
 		}
-		return plugins.Result{Status: metaConflict, Data: []byte(have.Active.Module.String())}
+		return plugins.Result{Status: metaConflict, Data: []byte(have.Active.Run.Module.String())}
 	}
 	if len(m.catalogue.Machines) >= MachinesMax {
 		return plugins.Result{Status: metaFull}
 	}
 	next := *m.catalogue
-	record := MachineRecord{Name: c.Name, Group: next.NextGroup, Module: c.Module, Limits: c.Limits, Created: index, Active: ActiveModule{Module: c.Module, Limits: c.Limits}}
+	record := MachineRecord{Name: c.Name, Group: next.NextGroup, Run: c.Run, Created: index, Active: ActiveRun{Run: c.Run}}
 	for _, n := range next.Nodes {
 		record.Voters = append(record.Voters, n.ID)
+	}
+	if r, ok := m.admit(record.Voters, c.Run, false); !ok {
+		return r
 	}
 	next.Index, next.NextGroup = index, next.NextGroup+1
 	next.Machines = slices.Insert(slices.Clone(next.Machines), at, record)
@@ -165,13 +187,26 @@ func (m *MetaMachine) create(index raft.Index, c createCommand) plugins.Result {
 	return plugins.Result{}
 }
 
+// admit says why voters may not run something besides what they run, if so. What a
+// rollback goes to ran before, so no level forbids it.
+func (m *MetaMachine) admit(voters []raft.NodeID, run MachineRun, rollback bool) (refusal plugins.Result, ok bool) {
+	if level := m.catalogue.Level; !rollback && !level.allows(run.Pass, run.Host) {
+		why := fmt.Appendf(nil, "level %d allows no machine of pass %d and host semantics %d", level, run.Pass, run.Host)
+		return plugins.Result{Status: metaLevel, Data: why}, false
+	}
+	if missing := m.catalogue.Admit(voters, run.Limits.need()); missing != nil {
+		return plugins.Result{Status: metaMemory, Data: missing.encode()}, false
+	}
+	return plugins.Result{}, true
+}
+
 // BootstrapCommand is the data of the meta group's command that describes a new
 // cluster. Only the first one counts.
 func BootstrapCommand(cluster string, nodes []NodeRecord) ([]byte, error) {
-	return metaCommand{Bootstrap: &bootstrapCommand{Cluster: cluster, Nodes: nodes}}.encode()
+	return metaCommand{Bootstrap: &bootstrapCommand{Cluster: cluster, Nodes: nodes, Level: FeatureLevelMax}}.encode()
 }
 
 // DeployCommand is the data of the meta group's command that creates a machine.
-func DeployCommand(name string, module Digest, limits MachineLimits) ([]byte, error) {
-	return metaCommand{Create: &createCommand{Name: name, Module: module, Limits: limits}}.encode()
+func DeployCommand(name string, run MachineRun) ([]byte, error) {
+	return metaCommand{Create: &createCommand{Name: name, Run: run}}.encode()
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/transport"
 )
@@ -34,7 +35,7 @@ func (n *Node) PutModule(ctx context.Context, want Digest, body io.Reader) (size
 			return 0, false, err
 		}
 	}
-	return int64(len(binary)), created, n.spreadModule(ctx, want)
+	return int64(len(binary)), created, n.spreadModule(ctx, want, Digest{})
 }
 
 // ModuleSize is the size of a module that is here, or 0.
@@ -54,9 +55,10 @@ func (n *Node) keepModule(d Digest, binary []byte) error {
 	return nil
 }
 
-// spreadModule asks every other node to fetch the module, and returns when a
-// quorum, this node included, has it durable.
-func (n *Node) spreadModule(ctx context.Context, d Digest) error {
+// spreadModule asks every other node to fetch the module, and the artefact made of
+// it if there is one yet, and returns when a quorum, this node included, has them
+// durable.
+func (n *Node) spreadModule(ctx context.Context, module, artefact Digest) error {
 	ctx, cancel := n.bound(ctx)
 	defer cancel()
 	voters := n.group(MetaGroup).status.Load().Configuration.Configuration.Nodes()
@@ -66,7 +68,7 @@ func (n *Node) spreadModule(ctx context.Context, d Digest) error {
 			continue
 		}
 		n.spawn(func() {
-			answers <- n.askToPull(ctx, v, d)
+			answers <- n.askToPull(ctx, v, forwardedPull{Module: module, Artefact: artefact})
 		})
 	}
 	have, need := 1, len(voters)/2+1
@@ -84,13 +86,13 @@ func (n *Node) spreadModule(ctx context.Context, d Digest) error {
 	return nil
 }
 
-// askToPull asks a node to fetch a module from here. A node that is not connected
+// askToPull asks a node to fetch something from here. A node that is not connected
 // is asked again for LeaderWait: it may just be starting.
-func (n *Node) askToPull(ctx context.Context, to raft.NodeID, d Digest) error {
+func (n *Node) askToPull(ctx context.Context, to raft.NodeID, p forwardedPull) error {
 	patience := n.clock.NewTimer(n.cfg.LeaderWait)
 	defer patience.Stop()
 	for {
-		_, err := n.forward(ctx, to, MetaGroup, forwardPull, forwardedPull{Module: d}, nil)
+		_, err := n.forward(ctx, to, MetaGroup, forwardPull, p, nil)
 		if !errors.Is(err, transport.ErrNotConnected) {
 			return err
 		}
@@ -128,20 +130,29 @@ func (n *Node) keptAlready(d Digest) error {
 }
 
 func (n *Node) fetchModuleFrom(ctx context.Context, d Digest, peer raft.NodeID) error {
-	r, size, err := n.network.OpenFile(ctx, peer, NetworkFile(d), 0)
+	binary, err := n.download(ctx, d, peer)
 	if err != nil {
 		return err
 	}
+	return n.keepModule(d, binary)
+}
+
+// download gets a module or an artefact from a peer and checks its digest.
+func (n *Node) download(ctx context.Context, d Digest, peer raft.NodeID) ([]byte, error) {
+	r, size, err := n.network.OpenFile(ctx, peer, NetworkFile(d), 0)
+	if err != nil {
+		return nil, err
+	}
 	defer r.Close()
-	if size < 0 || uint64(size) > n.cfg.ModuleBytesMax {
-		return fmt.Errorf("%w: the peer says %d bytes", ErrModuleTooLarge, size)
+	if most := max(n.cfg.ModuleBytesMax, plugins.ArtefactBytesMax); size < 0 || uint64(size) > most {
+		return nil, fmt.Errorf("%w: the peer says %d bytes", ErrModuleTooLarge, size)
 	}
 	var binary bytes.Buffer
 	if _, err := io.Copy(&binary, io.LimitReader(r, size+1)); err != nil {
-		return err
+		return nil, err
 	}
 	if got := DigestOf(binary.Bytes()); got != d {
-		return fmt.Errorf("%w: the peer sent %v", ErrDigestMismatch, got)
+		return nil, fmt.Errorf("%w: the peer sent %v", ErrDigestMismatch, got)
 	}
-	return n.keepModule(d, binary.Bytes())
+	return binary.Bytes(), nil
 }

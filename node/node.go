@@ -35,6 +35,8 @@ type Node struct {
 	forwards  *forwards
 	catalogue atomic.Pointer[Catalogue]
 	changed   *broadcast // the catalogue, or a machine's phase, changed
+	// metaCommitted is how much of the catalogue was known to be committed at the start.
+	metaCommitted raft.Index
 
 	groupsMu sync.RWMutex // guards groups
 	groups   map[raft.GroupID]*group
@@ -74,7 +76,13 @@ func Start(cfg Config, parts Parts) (*Node, error) {
 	}
 	n.deploys = newDeployLoop(n)
 	n.upgrades = newUpgradeLoop(n)
-	if err := n.open(parts); err != nil {
+	err := n.open(parts)
+	if err == nil {
+		if err = n.replayCatalogue(n.metaCommitted); err != nil {
+			_ = n.network.Close() // the first error says more
+		}
+	}
+	if err != nil {
 		cancel()
 		n.wait.Wait()
 		return nil, err
@@ -110,8 +118,10 @@ func (n *Node) open(parts Parts) error {
 	n.spawn(n.upgrades.run)
 	n.spawn(n.runPaths)
 	n.spawn(n.bootstrapCatalogue)
-	meta := NewApplier(MetaGroup, NewMetaMachine(n.observeCatalogue), n.store)
-	n.group(MetaGroup).applier.open(meta)
+	n.spawn(n.announce)
+	meta := NewMetaMachine(n.observeCatalogue)
+	meta.serves = n.cfg.Serves
+	n.group(MetaGroup).applier.open(NewApplier(MetaGroup, meta, n.store))
 	return nil
 }
 
@@ -152,6 +162,9 @@ func (n *Node) addGroup(id raft.GroupID) error {
 	core, err := raft.New(n.coreConfig(id), restored, n.clock.Now())
 	if err != nil {
 		return fmt.Errorf("node: start group %d: %w", id, err)
+	}
+	if id == MetaGroup {
+		n.metaCommitted = restored.HardState.Commit
 	}
 	s := n.shards[uint64(id)%uint64(len(n.shards))]
 	g := &group{id: id, shard: s, applier: newApplierLoop(n, id, s), changed: newBroadcast()}
@@ -220,8 +233,13 @@ func (n *Node) observeCatalogue(c *Catalogue) {
 	n.changed.notify()
 }
 
-// machineStopped takes the end of a machine from its applier.
+// machineStopped takes the end of a machine from its applier. Without the catalogue
+// a node can do nothing.
 func (n *Node) machineStopped(g raft.GroupID, err error) {
+	if g == MetaGroup {
+		n.fail(err)
+		return
+	}
 	n.log.Error("machine stopped on this node; the cluster goes on without this replica", "group", g, "err", err)
 	n.deploys.in.force(func(d *Deployer) { d.Stopped(g, err) })
 }

@@ -54,7 +54,7 @@ func (n *Node) Call(ctx context.Context, machine string, c Call) (CallResult, er
 	if err != nil {
 		return CallResult{}, err
 	}
-	if limit := record.Active.Limits.CommandBytes; uint64(len(c.Data)) > limit {
+	if limit := record.Active.Run.Limits.CommandBytes; uint64(len(c.Data)) > limit {
 		return CallResult{}, fmt.Errorf("%w: the command has %d bytes, machine %q takes %d", ErrTooLarge, len(c.Data), machine, limit)
 	}
 	r, err := n.replicate(ctx, record.Group, Command{

@@ -17,11 +17,10 @@ type DeployID uint64
 // UpgradeOrder is the data of an upgrade command: what the machine's log tells
 // its replicas to do.
 type UpgradeOrder struct {
-	_      struct{} `cbor:",toarray"`
-	ID     DeployID
-	From   Digest        // what the machine must be running
-	To     Digest        // what it is to run
-	Limits MachineLimits // of the new instance, in full
+	_    struct{} `cbor:",toarray"`
+	ID   DeployID
+	From MachineRun // what the machine must be running
+	To   MachineRun // what it is to run
 	// Refused is the leader's verdict on the new module, or empty. Why in the
 	// order: whether a binary is a module depends on the wraftd that reads it, and
 	// replicas of different versions have to agree.
@@ -87,6 +86,7 @@ func upgradeOf(b Batch) (Command, bool) {
 func verdictOf(what string, err error) (reason string, ok bool) {
 	var guest *plugins.GuestError
 	var refused *plugins.RefusedError
+	var version *plugins.VersionError
 	switch {
 	case errors.As(err, &guest) && guest.Status > 0:
 		return boundedReason(fmt.Sprintf("%s: %s: status %d: %s", what, guest.Export, guest.Status, guest.Text)), true
@@ -94,6 +94,8 @@ func verdictOf(what string, err error) (reason string, ok bool) {
 		return boundedReason(fmt.Sprintf("%s: %s: %s", what, guest.Export, guest.Text)), true
 	case errors.As(err, &refused):
 		return boundedReason(fmt.Sprintf("%s: %v", what, refused)), true
+	case errors.As(err, &version):
+		return boundedReason(fmt.Sprintf("%s: %v", what, version)), true
 	}
 	return "", false
 }

@@ -25,12 +25,12 @@ type Upgradable interface {
 // SuccessorOpener starts instances of the modules that upgrade entries name.
 type SuccessorOpener interface {
 	// OpenSuccessor starts an instance whose first moment is created. Errors:
-	// ErrNoModule when the module is not here yet; *plugins.GuestError when it
+	// ErrNoModule when the artefact is not here yet; *plugins.GuestError when it
 	// fails to start; anything else is trouble of this node.
-	OpenSuccessor(ctx context.Context, module Digest, limits MachineLimits, created plugins.Moment) (Upgradable, error)
+	OpenSuccessor(ctx context.Context, run MachineRun, created plugins.Moment) (Upgradable, error)
 }
 
-// AwaitModuleError: the next entry is an upgrade to a module that is not here.
+// AwaitModuleError: the next entry is an upgrade to an artefact that is not here.
 // Everything before it is applied; apply the rest when the module has come.
 type AwaitModuleError struct {
 	Module Digest
@@ -47,9 +47,8 @@ func (e *AwaitModuleError) Is(target error) bool { return target == ErrNoModule 
 
 // RunningModule is what a replica runs, and since when.
 type RunningModule struct {
-	Module Digest
-	Limits MachineLimits
-	Since  raft.Index // of the upgrade entry that led to it; 0 for the module of the machine's creation
+	Run   MachineRun
+	Since raft.Index // of the upgrade entry that led to it; 0 for what the machine was created with
 }
 
 // upgrades is what an applier knows of its machine's modules. All of it but opener
@@ -62,9 +61,9 @@ type upgrades struct {
 }
 
 // FollowUpgrades lets the applier obey the upgrade entries of its log. first is
-// the module with which the log begins, which the applier's machine runs now.
-func (a *Applier) FollowUpgrades(first Digest, limits MachineLimits, o SuccessorOpener) {
-	a.upgrades = upgrades{opener: o, running: RunningModule{Module: first, Limits: limits}}
+// what the log begins with, which the applier's machine runs now.
+func (a *Applier) FollowUpgrades(first MachineRun, o SuccessorOpener) {
+	a.upgrades = upgrades{opener: o, running: RunningModule{Run: first}}
 }
 
 // Running is the module that runs behind the applied index.
@@ -97,7 +96,7 @@ func (a *Applier) applyUpgrade(ctx context.Context, e raft.Entry, at plugins.Mom
 	case o.ID == last:
 		return []Applied{{Answer: a.upgrades.answer, Replayed: true}}, nil
 	case o.ID < last:
-		return a.upgradeAnswer(e, UpgradeOutcome{ID: o.ID, Index: e.Index, Status: StatusUpgradeStale, Module: a.upgrades.running.Module})
+		return a.upgradeAnswer(e, UpgradeOutcome{ID: o.ID, Index: e.Index, Status: StatusUpgradeStale, Module: a.upgrades.running.Run.Module})
 	}
 	reason, err := a.switchTo(ctx, at, o)
 	if err != nil {
@@ -107,7 +106,7 @@ func (a *Applier) applyUpgrade(ctx context.Context, e raft.Entry, at plugins.Mom
 		}
 		return nil, fmt.Errorf("node: upgrade %d of group %d at index %d: %w", o.ID, a.group, e.Index, err)
 	}
-	out := UpgradeOutcome{ID: o.ID, Index: e.Index, Reason: reason, Module: a.upgrades.running.Module}
+	out := UpgradeOutcome{ID: o.ID, Index: e.Index, Reason: reason, Module: a.upgrades.running.Run.Module}
 	if reason != "" {
 		out.Status = StatusUpgradeRefused
 	}
@@ -130,16 +129,16 @@ func (a *Applier) switchTo(ctx context.Context, at plugins.Moment, o UpgradeOrde
 	switch {
 	case o.Refused != "":
 		return boundedReason(o.Refused), nil
-	case o.From != a.upgrades.running.Module:
-		return fmt.Sprintf("the machine runs %v, the upgrade is from %v", a.upgrades.running.Module, o.From), nil
+	case o.From != a.upgrades.running.Run:
+		return fmt.Sprintf("the machine runs %v, the upgrade is from %v", a.upgrades.running.Run.Module, o.From.Module), nil
 	case !ok:
 		return "the machine cannot be upgraded", nil
 	}
 	created := at
 	created.Time = max(at.Time, old.Clock()) // a machine's time never goes back
-	next, err := a.upgrades.opener.OpenSuccessor(ctx, o.To, o.Limits, created)
+	next, err := a.upgrades.opener.OpenSuccessor(ctx, o.To, created)
 	if errors.Is(err, ErrNoModule) {
-		return "", &AwaitModuleError{Module: o.To, Index: raft.Index(at.Index)}
+		return "", &AwaitModuleError{Module: o.To.Artefact, Index: raft.Index(at.Index)}
 	}
 	if err != nil {
 		return a.refuseOrHalt("the new module does not start", err)
@@ -150,7 +149,7 @@ func (a *Applier) switchTo(ctx context.Context, at plugins.Moment, o UpgradeOrde
 	}
 	_ = old.Close(ctx) // it holds nothing that is needed any more
 	a.machine = next
-	a.upgrades.running = RunningModule{Module: o.To, Limits: o.Limits, Since: raft.Index(at.Index)}
+	a.upgrades.running = RunningModule{Run: o.To, Since: raft.Index(at.Index)}
 	return "", nil
 }
 
@@ -175,7 +174,8 @@ func (a *Applier) refuseOrHalt(what string, err error) (reason string, _ error) 
 	// Why not a refused binary: the leader took it, so this node's wraftd differs,
 	// and its verdict must not become the machine's.
 	var refused *plugins.RefusedError
-	if reason, ok := verdictOf(what, err); ok && !errors.As(err, &refused) {
+	var version *plugins.VersionError
+	if reason, ok := verdictOf(what, err); ok && !errors.As(err, &refused) && !errors.As(err, &version) {
 		return reason, nil
 	}
 	return "", fmt.Errorf("%s: %w", what, err)

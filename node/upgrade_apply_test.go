@@ -91,7 +91,8 @@ type towers struct {
 	opened  []*tower
 }
 
-func (s *towers) OpenSuccessor(_ context.Context, d Digest, _ MachineLimits, created plugins.Moment) (Upgradable, error) {
+func (s *towers) OpenSuccessor(_ context.Context, run MachineRun, created plugins.Moment) (Upgradable, error) {
+	d := run.Artefact
 	switch {
 	case s.missing[d[0]]:
 		return nil, fmt.Errorf("%w: %v", ErrNoModule, d)
@@ -113,10 +114,15 @@ type site struct {
 	index   raft.Index
 }
 
+// letterRun is the run of a module that is named by a letter.
+func letterRun(module byte) MachineRun {
+	return MachineRun{Module: Digest{module}, Artefact: Digest{module}, Limits: MachineLimits{MemoryBytes: uint64(module)}}
+}
+
 func newSite(t *testing.T, module byte) *site {
 	s := &site{t: t, first: &tower{module: module}, opener: &towers{missing: map[byte]bool{}}}
 	s.applier = NewApplier(7, s.first, nil)
-	s.applier.FollowUpgrades(Digest{module}, MachineLimits{MemoryBytes: 1}, s.opener)
+	s.applier.FollowUpgrades(letterRun(module), s.opener)
 	return s
 }
 
@@ -146,7 +152,7 @@ func (s *site) order(o UpgradeOrder) Command {
 // upgrade applies an order and returns its outcome.
 func (s *site) upgrade(id DeployID, from, to byte) (UpgradeOutcome, bool, error) {
 	s.t.Helper()
-	got, err := s.put(s.order(UpgradeOrder{ID: id, From: Digest{from}, To: Digest{to}, Limits: MachineLimits{MemoryBytes: uint64(id)}}))
+	got, err := s.put(s.order(UpgradeOrder{ID: id, From: letterRun(from), To: letterRun(to)}))
 	if err != nil {
 		return UpgradeOutcome{}, false, err
 	}
@@ -186,7 +192,7 @@ func TestUpgradeSwitchesAtItsIndex(t *testing.T) {
 	if !s.first.closed {
 		t.Error("the old instance is not closed")
 	}
-	if got := s.applier.Running(); got.Module != (Digest{'b'}) || got.Since != 3 || got.Limits.MemoryBytes != 1 {
+	if got := s.applier.Running(); got.Run != letterRun('b') || got.Since != 3 {
 		t.Errorf("running %+v", got)
 	}
 	again, err := s.put(call1(1, 1, "1"))
@@ -238,16 +244,16 @@ func TestUpgradeRefused(t *testing.T) {
 		{name: "the version runs for ever", from: 'v', to: 'b', reason: "the old module does not say its version: wraft_version: out of fuel"},
 		{name: "it does not start", from: 'a', to: 'i', reason: "the new module does not start: _initialize: unreachable"},
 		{name: "the leader's verdict", from: 'a', to: 'b', order: UpgradeOrder{Refused: "no module"}, reason: "no module"},
-		{name: "another module runs", from: 'a', to: 'b', order: UpgradeOrder{From: Digest{'q'}}, reason: "the machine runs sha256:61"},
+		{name: "another module runs", from: 'a', to: 'b', order: UpgradeOrder{From: letterRun('q')}, reason: "the machine runs sha256:61"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSite(t, c.from)
 			s.call("12")
 			o := c.order
-			if o.From == (Digest{}) {
-				o.From = Digest{c.from}
+			if o.From == (MachineRun{}) {
+				o.From = letterRun(c.from)
 			}
-			o.ID, o.To = 1, Digest{c.to}
+			o.ID, o.To = 1, letterRun(c.to)
 			got, err := s.put(s.order(o))
 			if err != nil {
 				t.Fatal(err)
@@ -292,7 +298,7 @@ func TestUpgradeWaitsForItsModule(t *testing.T) {
 	s.opener.missing['b'] = true
 	entries := []raft.Entry{
 		entry(t, 1, 1, Batch{Commands: []Command{call1(0, 0, "1")}}),
-		entry(t, 2, 1, Batch{Commands: []Command{s.order(UpgradeOrder{ID: 1, From: Digest{'a'}, To: Digest{'b'}})}}),
+		entry(t, 2, 1, Batch{Commands: []Command{s.order(UpgradeOrder{ID: 1, From: letterRun('a'), To: letterRun('b')})}}),
 		entry(t, 3, 1, Batch{Commands: []Command{call1(0, 0, "2")}}),
 	}
 	w := ApplyWork{Range: raft.ApplyRange{First: 1, Last: 3, Entries: entries}, Waiting: map[raft.Index][]Ticket{1: {"one"}, 2: {"upgrade"}, 3: {"two"}}}
@@ -318,7 +324,7 @@ func TestUpgradeWaitsForItsModule(t *testing.T) {
 // in a group that takes none are answered and change nothing.
 func TestUpgradeOutOfPlace(t *testing.T) {
 	s := newSite(t, 'a')
-	good := s.order(UpgradeOrder{ID: 1, From: Digest{'a'}, To: Digest{'b'}})
+	good := s.order(UpgradeOrder{ID: 1, From: letterRun('a'), To: letterRun('b')})
 	if got, err := s.put(good, call1(0, 0, "1")); err != nil || got.Answer.Status != plugins.StatusMalformed {
 		t.Errorf("among others: %+v, %v", got, err)
 	}

@@ -27,12 +27,11 @@ const UpgradeHistoryMax = 64
 // UpgradeByBytesMax bounds the name of who asked for an upgrade.
 const UpgradeByBytesMax = 128
 
-// ActiveModule is what a machine runs.
-type ActiveModule struct {
-	_      struct{} `cbor:",toarray"`
-	Module Digest
-	Limits MachineLimits // in full
-	Since  raft.Index    // of the upgrade entry in the machine's log; 0 since its creation
+// ActiveRun is what a machine runs, and since when.
+type ActiveRun struct {
+	_     struct{} `cbor:",toarray"`
+	Run   MachineRun
+	Since raft.Index // of the upgrade entry in the machine's log; 0 since its creation
 }
 
 // UpgradeState says how far an upgrade is.
@@ -60,10 +59,9 @@ func (s UpgradeState) String() string {
 type UpgradeRecord struct {
 	_        struct{} `cbor:",toarray"`
 	ID       DeployID
-	From, To Digest
-	Limits   MachineLimits // of the new instance, in full
-	By       string        // who asked
-	At       int64         // Unix ns at the node that was asked, for display
+	From, To MachineRun
+	By       string // who asked
+	At       int64  // Unix ns at the node that was asked, for display
 	Rollback bool
 	Asked    raft.Index // in the meta group's log
 	State    UpgradeState
@@ -75,8 +73,7 @@ type UpgradeRecord struct {
 type beginCommand struct {
 	_        struct{} `cbor:",toarray"`
 	Name     string
-	To       Digest        // nothing for a rollback, which goes to the module before
-	Limits   MachineLimits // 0 keeps the machine's
+	To       MachineRun // nothing for a rollback, which goes to what ran before
 	By       string
 	At       int64
 	Rollback bool
@@ -90,10 +87,11 @@ type decideCommand struct {
 }
 
 // BeginUpgradeCommand is the data of the meta group's command that asks for an
-// upgrade. Its answer is the DeployID, eight bytes, big endian.
-func BeginUpgradeCommand(r UpgradeRequest) ([]byte, error) {
+// upgrade to a run, which a rollback ignores. Its answer is the DeployID, eight
+// bytes, big endian.
+func BeginUpgradeCommand(r UpgradeRequest, to MachineRun) ([]byte, error) {
 	return metaCommand{Begin: &beginCommand{
-		Name: r.Machine, To: r.Module, Limits: r.Limits, By: r.By[:min(len(r.By), UpgradeByBytesMax)], At: r.At, Rollback: r.Rollback,
+		Name: r.Machine, To: to, By: r.By[:min(len(r.By), UpgradeByBytesMax)], At: r.At, Rollback: r.Rollback,
 	}}.encode()
 }
 
@@ -110,26 +108,29 @@ func (m *MetaMachine) beginUpgrade(index raft.Index, c beginCommand) plugins.Res
 		return plugins.Result{Status: metaUnknownMachine}
 	}
 	have := m.catalogue.Machines[at]
-	to, limits := c.To, c.Limits.orElse(have.Active.Limits)
+	to := c.To
 	if c.Rollback {
 		if have.Previous == nil {
 			return plugins.Result{Status: metaNoPrevious}
 		}
-		to, limits = have.Previous.Module, have.Previous.Limits
+		to = have.Previous.Run
 	}
 	if p := have.Pending; p != nil {
-		if p.To == to && p.Limits == limits && p.Rollback == c.Rollback {
+		if p.To == to && p.Rollback == c.Rollback {
 			return plugins.Result{Data: encodeDeployID(p.ID)}
 		}
 		return plugins.Result{Status: metaUpgrading, Data: encodeDeployID(p.ID)}
 	}
-	if have.Active.Module == to && have.Active.Limits == limits {
+	if have.Active.Run.same(to) && have.Active.Run.Pass >= to.Pass && have.Active.Run.Host >= to.Host {
 		return plugins.Result{Status: metaExists}
+	}
+	if r, ok := m.admit(have.Voters, to, c.Rollback); !ok {
+		return r
 	}
 	next := *m.catalogue
 	next.LastDeploy++
 	have.Pending = &UpgradeRecord{
-		ID: next.LastDeploy, From: have.Active.Module, To: to, Limits: limits, By: c.By, At: c.At, Rollback: c.Rollback,
+		ID: next.LastDeploy, From: have.Active.Run, To: to, By: c.By, At: c.At, Rollback: c.Rollback,
 		Asked: index, State: UpgradePending,
 	}
 	m.replaceMachine(&next, index, at, have)
@@ -152,7 +153,7 @@ func (m *MetaMachine) decideUpgrade(index raft.Index, c decideCommand) plugins.R
 		done.State = UpgradeDone
 		before := have.Active
 		have.Previous = &before
-		have.Active = ActiveModule{Module: done.To, Limits: done.Limits, Since: done.Index}
+		have.Active = ActiveRun{Run: done.To, Since: done.Index}
 	}
 	have.Pending = nil
 	kept := have.History[max(0, len(have.History)+1-UpgradeHistoryMax):]
@@ -168,13 +169,6 @@ func (m *MetaMachine) replaceMachine(next *Catalogue, index raft.Index, at int, 
 	next.Machines = slices.Clone(next.Machines)
 	next.Machines[at] = r
 	m.catalogue = next
-}
-
-// orElse fills what is 0 from the machine's limits as they are.
-func (l MachineLimits) orElse(present MachineLimits) MachineLimits {
-	setDefault(&l.MemoryBytes, present.MemoryBytes)
-	setDefault(&l.CommandBytes, present.CommandBytes)
-	return l
 }
 
 func encodeDeployID(id DeployID) []byte { return binary.BigEndian.AppendUint64(nil, uint64(id)) }

@@ -22,7 +22,7 @@ func newMetaDesk(t *testing.T) *metaDesk {
 	d := &metaDesk{t: t}
 	d.m = NewMetaMachine(func(c *Catalogue) { d.seen = c })
 	d.apply(BootstrapCommand("blue", []NodeRecord{{ID: 1}, {ID: 2}, {ID: 3}}))
-	d.apply(DeployCommand("counter", Digest{1}, MachineLimits{MemoryBytes: 5, CommandBytes: 6}))
+	d.apply(DeployCommand("counter", testRun(1, 5)))
 	return d
 }
 
@@ -42,7 +42,8 @@ func (d *metaDesk) apply(data []byte, err error) plugins.Result {
 func (d *metaDesk) begin(r UpgradeRequest) (int32, uint64) {
 	d.t.Helper()
 	r.Machine = "counter"
-	got := d.apply(BeginUpgradeCommand(r))
+	m, _ := d.seen.Machine(r.Machine)
+	got := d.apply(BeginUpgradeCommand(r, testRun(r.Module[0], r.Limits.orElse(m.Active.Run.Limits).MemoryBytes)))
 	if len(got.Data) == 0 {
 		return got.Status, 0
 	}
@@ -72,11 +73,11 @@ func TestMetaUpgrade(t *testing.T) {
 	d.expect(metaOK, 1)(d.begin(UpgradeRequest{Module: Digest{2}, Limits: MachineLimits{MemoryBytes: 50}, By: "ann", At: 99}))
 	d.expect(metaOK, 1)(d.begin(UpgradeRequest{Module: Digest{2}, Limits: MachineLimits{MemoryBytes: 50}, By: "bob"}))
 	d.expect(metaUpgrading, 1)(d.begin(UpgradeRequest{Module: Digest{3}}))
-	if r := d.apply(BeginUpgradeCommand(UpgradeRequest{Machine: "nobody"})); r.Status != metaUnknownMachine {
+	if r := d.apply(BeginUpgradeCommand(UpgradeRequest{Machine: "nobody"}, MachineRun{})); r.Status != metaUnknownMachine {
 		t.Errorf("an unknown machine: %d", r.Status)
 	}
 	m, _ := d.seen.Machine("counter")
-	if p := m.Pending; p == nil || p.By != "ann" || p.At != 99 || p.From != (Digest{1}) || p.Limits.MemoryBytes != 50 || p.Limits.CommandBytes != 6 {
+	if p := m.Pending; p == nil || p.By != "ann" || p.At != 99 || p.From != testRun(1, 5) || p.To != testRun(2, 50) {
 		t.Fatalf("pending %+v", p)
 	}
 	d.decide(UpgradeOutcome{ID: 1, Index: 40, Module: Digest{2}})
@@ -91,15 +92,15 @@ func TestMetaUpgrade(t *testing.T) {
 	d.expect(metaOK, 3)(d.begin(UpgradeRequest{Rollback: true}))
 	d.decide(UpgradeOutcome{ID: 3, Index: 60})
 	m, _ = d.seen.Machine("counter")
-	if m.Module != (Digest{1}) || m.Limits.MemoryBytes != 5 || m.Created != 2 {
+	if m.Run != testRun(1, 5) || m.Created != 2 {
 		t.Errorf("what the log begins with has changed: %+v", m)
 	}
-	if m.Active.Module != (Digest{1}) || m.Active.Since != 60 || m.Active.Limits.MemoryBytes != 5 || m.Previous.Module != (Digest{2}) || m.Pending != nil {
+	if m.Active.Run != testRun(1, 5) || m.Active.Since != 60 || m.Previous.Run != testRun(2, 50) || m.Pending != nil {
 		t.Errorf("after the rollback: %+v, before it %+v", m.Active, m.Previous)
 	}
 	got := ""
 	for _, u := range m.History {
-		got += fmt.Sprintf("%d %x>%x %v at %d %q; ", u.ID, u.From[:1], u.To[:1], u.State, u.Index, u.Reason)
+		got += fmt.Sprintf("%d %x>%x %v at %d %q; ", u.ID, u.From.Module[:1], u.To.Module[:1], u.State, u.Index, u.Reason)
 	}
 	if want := `1 01>02 done at 40 ""; 2 02>03 refused at 50 "it traps"; 3 02>01 done at 60 ""; `; got != want {
 		t.Errorf("history\n%s, want\n%s", got, want)
@@ -107,10 +108,10 @@ func TestMetaUpgrade(t *testing.T) {
 	if u, ok := m.Upgrade(2); !ok || u.Reason != "it traps" {
 		t.Errorf("finding an upgrade: %+v, %v", u, ok)
 	}
-	if r := d.apply(DeployCommand("counter", Digest{1}, MachineLimits{MemoryBytes: 5, CommandBytes: 6})); r.Status != metaExists {
+	if r := d.apply(DeployCommand("counter", testRun(1, 5))); r.Status != metaExists {
 		t.Errorf("a deploy of what runs: %d", r.Status)
 	}
-	if r := d.apply(DeployCommand("counter", Digest{2}, MachineLimits{MemoryBytes: 5, CommandBytes: 6})); r.Status != metaConflict {
+	if r := d.apply(DeployCommand("counter", testRun(2, 5))); r.Status != metaConflict {
 		t.Errorf("a deploy of what does not run: %d", r.Status)
 	}
 }
@@ -129,5 +130,50 @@ func TestMetaHistoryIsBounded(t *testing.T) {
 	}
 	if m, _ := first.Machine("counter"); m.Pending != nil || m.History != nil {
 		t.Errorf("a published catalogue changed: %+v", m)
+	}
+}
+
+// TestMetaUpgradesAreAdmitted: for a moment both modules have an instance, so both
+// must fit; and the level holds for upgrades too, but not for going back.
+func TestMetaUpgradesAreAdmitted(t *testing.T) {
+	d := newMetaDesk(t)
+	d.apply(AnnounceCommand(3, 100, 1)) // the machine counts for 10
+	to := func(module byte, memory uint64) plugins.Result {
+		return d.apply(BeginUpgradeCommand(UpgradeRequest{Machine: "counter"}, testRun(module, memory)))
+	}
+	if r := to(2, 46); r.Status != metaMemory {
+		t.Errorf("92 bytes where 90 are left: %+v", r)
+	}
+	later := testRun(2, 40)
+	later.Pass++
+	if r := d.apply(BeginUpgradeCommand(UpgradeRequest{Machine: "counter"}, later)); r.Status != metaLevel {
+		t.Errorf("a later pass: %+v", r)
+	}
+	if r := to(2, 45); r.Status != metaOK || d.seen.MemoryUsed(3) != 100 {
+		t.Errorf("what fits: %+v, %d in use", r, d.seen.MemoryUsed(3))
+	}
+	if r := d.apply(DeployCommand("other", testRun(1, 1))); r.Status != metaMemory {
+		t.Errorf("a deploy beside the upgrade: %+v", r)
+	}
+	d.decide(UpgradeOutcome{ID: 1, Index: 9})
+	if used := d.seen.MemoryUsed(3); used != 90 {
+		t.Errorf("after the upgrade it counts for %d", used)
+	}
+}
+
+// TestMetaUpgradeToANewerPass: the same module, made anew by a newer release, is an
+// upgrade like any other; made by the same one it is nothing.
+func TestMetaUpgradeToANewerPass(t *testing.T) {
+	d := newMetaDesk(t)
+	m, _ := d.seen.Machine("counter")
+	older := m.Run
+	older.Pass--
+	older.Artefact = Digest{8}
+	if r := d.apply(BeginUpgradeCommand(UpgradeRequest{Machine: "counter"}, older)); r.Status != metaExists {
+		t.Errorf("what an older release makes of it: %+v", r)
+	}
+	d.apply(DeployCommand("second", older))
+	if r := d.apply(BeginUpgradeCommand(UpgradeRequest{Machine: "second"}, m.Run)); r.Status != metaOK {
+		t.Errorf("what this release makes of it: %+v", r)
 	}
 }

@@ -36,7 +36,7 @@ type UpgradeRefusedError struct {
 
 // Error says why, and what serves.
 func (e *UpgradeRefusedError) Error() string {
-	return fmt.Sprintf("node: upgrade %d of %q was refused at index %d: %s; %v goes on", e.Upgrade.ID, e.Machine, e.Upgrade.Index, e.Upgrade.Reason, e.Upgrade.From)
+	return fmt.Sprintf("node: upgrade %d of %q was refused at index %d: %s; %v goes on", e.Upgrade.ID, e.Machine, e.Upgrade.Index, e.Upgrade.Reason, e.Upgrade.From.Module)
 }
 
 // UpgradePendingError: the upgrade is recorded and will be carried out; the time
@@ -58,8 +58,8 @@ func (e *UpgradePendingError) Unwrap() error { return e.Cause }
 // Upgrade records an upgrade in the meta group and returns once the machine's log
 // has decided it and this node has applied that. changed is false when the machine
 // runs the module with those limits already. Errors: ErrNoMachine, ErrNoModule,
-// ErrUpgrading, ErrNoPrevious, ErrLimits mean that nothing was recorded;
-// *UpgradeRefusedError, *UpgradePendingError; and those of Call.
+// ErrUpgrading, ErrNoPrevious, *LimitError, *MemoryError, *LevelRefusedError,
+// *plugins.RefusedError mean that nothing was recorded; *UpgradeRefusedError, *UpgradePendingError; and those of Call.
 func (n *Node) Upgrade(ctx context.Context, r UpgradeRequest) (m MachineRecord, u UpgradeRecord, changed bool, err error) {
 	ctx, cancel := n.bound(ctx)
 	defer cancel()
@@ -69,15 +69,17 @@ func (n *Node) Upgrade(ctx context.Context, r UpgradeRequest) (m MachineRecord, 
 	if m, err = n.findMachine(ctx, r.Machine); err != nil {
 		return m, u, false, err
 	}
+	var to MachineRun
 	if !r.Rollback {
-		if _, err := n.fillLimits(r.Limits); err != nil {
+		limits, err := r.Limits.orElse(m.Active.Run.Limits).fill(n.cfg.MachineMemoryMax, n.cfg.CommandBytesMax)
+		if err != nil {
 			return m, u, false, err
 		}
-		if err := n.haveModule(ctx, r.Module); err != nil {
+		if to, err = n.prepareRun(ctx, r.Module, limits); err != nil {
 			return m, u, false, err
 		}
 	}
-	id, changed, err := n.beginUpgrade(ctx, r)
+	id, changed, err := n.beginUpgrade(ctx, r, to)
 	if err != nil || !changed {
 		return m, u, false, err
 	}
@@ -85,19 +87,9 @@ func (n *Node) Upgrade(ctx context.Context, r UpgradeRequest) (m MachineRecord, 
 	return m, u, err == nil, err
 }
 
-// haveModule fetches a module, if need be, and has it stored on a quorum.
-func (n *Node) haveModule(ctx context.Context, module Digest) error {
-	if !n.modules.Has(module) {
-		if err := n.fetchModule(ctx, module, n.others()); err != nil {
-			return fmt.Errorf("%w: %v: %w", ErrNoModule, module, err)
-		}
-	}
-	return n.spreadModule(ctx, module)
-}
-
 // beginUpgrade records the intent. Recording it twice is recording it once.
-func (n *Node) beginUpgrade(ctx context.Context, r UpgradeRequest) (id DeployID, changed bool, err error) {
-	data, err := BeginUpgradeCommand(r)
+func (n *Node) beginUpgrade(ctx context.Context, r UpgradeRequest, to MachineRun) (id DeployID, changed bool, err error) {
+	data, err := BeginUpgradeCommand(r, to)
 	if err != nil {
 		return 0, false, err
 	}
@@ -118,6 +110,8 @@ func (n *Node) beginUpgrade(ctx context.Context, r UpgradeRequest) (id DeployID,
 		return 0, false, fmt.Errorf("%w: %q", ErrNoMachine, r.Machine)
 	case metaUpgrading:
 		return 0, false, fmt.Errorf("%w: upgrade %d of %q", ErrUpgrading, id, r.Machine)
+	case metaMemory, metaLevel:
+		return 0, false, deployError(r.Machine, answer)
 	case metaNoPrevious:
 		return 0, false, fmt.Errorf("%w: %q runs the module it was created with", ErrNoPrevious, r.Machine)
 	}

@@ -88,10 +88,12 @@ func (l *upgradeLoop) prepare(ctx context.Context, t UpgradeTask) func(*Upgrader
 }
 
 func (l *upgradeLoop) try(ctx context.Context, t UpgradeTask) (refused string, err error) {
-	if err := l.node.fetchModule(ctx, t.Order.To, l.node.others()); err != nil {
-		return "", err
+	for _, d := range []Digest{t.Order.To.Artefact, t.Order.To.Module} {
+		if err := l.node.fetchModule(ctx, d, l.node.others()); err != nil {
+			return "", err
+		}
 	}
-	m, err := l.node.openSuccessor(ctx, t.Machine, t.Group, t.Order.To, t.Order.Limits, plugins.Moment{})
+	m, err := l.node.openSuccessor(ctx, t.Machine, t.Group, t.Order.To, plugins.Moment{})
 	if reason, ok := verdictOf("the new module does not start", err); ok {
 		return reason, nil
 	}
@@ -103,7 +105,7 @@ func (l *upgradeLoop) try(ctx context.Context, t UpgradeTask) (refused string, e
 
 // spread has the module stored on a quorum before the log depends on it.
 func (l *upgradeLoop) spread(ctx context.Context, t UpgradeTask) func(*Upgrader) {
-	err := l.node.spreadModule(ctx, t.Order.To)
+	err := l.node.spreadModule(ctx, t.Order.To.Module, t.Order.To.Artefact)
 	return func(u *Upgrader) { u.Spread(t.Group, t.Order.ID, err) }
 }
 
@@ -160,18 +162,18 @@ type successors struct {
 }
 
 // OpenSuccessor implements SuccessorOpener.
-func (s successors) OpenSuccessor(ctx context.Context, d Digest, limits MachineLimits, created plugins.Moment) (Upgradable, error) {
-	return s.node.openSuccessor(ctx, s.machine, s.group, d, limits, created)
+func (s successors) OpenSuccessor(ctx context.Context, run MachineRun, created plugins.Moment) (Upgradable, error) {
+	return s.node.openSuccessor(ctx, s.machine, s.group, run, created)
 }
 
-// openSuccessor starts an instance of a module that is here.
-func (n *Node) openSuccessor(ctx context.Context, name string, g raft.GroupID, d Digest, limits MachineLimits, created plugins.Moment) (Upgradable, error) {
-	binary, err := n.modules.Get(d)
+// openSuccessor starts an instance of an artefact that is here.
+func (n *Node) openSuccessor(ctx context.Context, name string, g raft.GroupID, run MachineRun, created plugins.Moment) (Upgradable, error) {
+	artefact, err := n.modules.Get(run.Artefact)
 	if err != nil {
 		return nil, err
 	}
-	m, err := n.opener.Open(ctx, binary, OpenConfig{
-		Name: name, Limits: limits, Seed: machineSeed(n.cfg.Cluster, g), Logger: n.log.With("machine", name), Created: created,
+	m, err := n.opener.Open(ctx, artefact, OpenConfig{
+		Name: name, Limits: run.Limits, Seed: machineSeed(n.cfg.Cluster, g), Logger: n.log.With("machine", name), Created: created,
 	})
 	if err != nil {
 		return nil, err

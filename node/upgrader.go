@@ -103,7 +103,7 @@ func (u *Upgrader) Observe(c *Catalogue) {
 			p := m.Pending
 			u.tasks[m.Group] = &upgradeTask{
 				machine: m.Name, group: m.Group, step: stepPrepare,
-				order: UpgradeOrder{ID: p.ID, From: p.From, To: p.To, Limits: p.Limits},
+				order: UpgradeOrder{ID: p.ID, From: p.From, To: p.To},
 			}
 		}
 	}

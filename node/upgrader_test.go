@@ -56,7 +56,7 @@ func (d desk) later() {
 func pending(id DeployID) *Catalogue {
 	m := MachineRecord{Name: "a", Group: 2, Voters: []raft.NodeID{1, 2, 3}}
 	if id != 0 {
-		m.Pending = &UpgradeRecord{ID: id, To: Digest{byte(id)}}
+		m.Pending = &UpgradeRecord{ID: id, To: letterRun(byte(id))}
 	}
 	return &Catalogue{Machines: []MachineRecord{m}}
 }

@@ -19,19 +19,40 @@ var _ MachineOpener = WASM{}
 // NewWASM returns an opener on an engine, which stays the caller's.
 func NewWASM(engine *plugins.Engine) WASM { return WASM{engine: engine} }
 
-// Check validates and compiles a module.
-func (w WASM) Check(ctx context.Context, binary []byte) error {
-	_, err := w.engine.Compile(ctx, binary)
+// Check prepares a module and compiles what comes of it.
+func (w WASM) Check(ctx context.Context, module []byte) error {
+	_, err := w.engine.Compile(ctx, module)
 	return err
 }
 
-// Open compiles a module, unless it was before, and starts an instance.
-func (w WASM) Open(ctx context.Context, binary []byte, o OpenConfig) (Machine, error) {
-	m, err := w.engine.Compile(ctx, binary)
+// Prepare validates and instruments a module.
+func (w WASM) Prepare(_ context.Context, module []byte, l MachineLimits) (Prepared, error) {
+	limits := l.plugin()
+	limits.ModuleBytesMax = max(len(module), 1) // Why: its size was judged when it was uploaded
+	a, err := plugins.Prepare(module, limits)
+	if err != nil {
+		return Prepared{}, err
+	}
+	return Prepared{Artefact: a.Binary, Pass: a.Pass, Host: a.Host}, nil
+}
+
+// Verify reads an artefact and compares it with what this node makes of the module.
+func (w WASM) Verify(_ context.Context, artefact, module []byte) error {
+	a, err := plugins.ReadArtefact(artefact)
+	if err != nil {
+		return err
+	}
+	return a.Verify(module)
+}
+
+// Open compiles an artefact as it is, unless that was done before, and starts an
+// instance.
+func (w WASM) Open(ctx context.Context, artefact []byte, o OpenConfig) (Machine, error) {
+	m, err := w.engine.Load(ctx, artefact)
 	if err != nil {
 		return nil, err
 	}
-	limits := instanceLimits(o.Limits)
+	limits := o.Limits.plugin()
 	if err := fits(m, limits); err != nil {
 		return nil, err
 	}
@@ -58,15 +79,6 @@ func fits(m *plugins.Module, l plugins.Limits) error {
 		return refused
 	}
 	return nil
-}
-
-// instanceLimits follows from a machine's record alone: all replicas must agree.
-func instanceLimits(l MachineLimits) plugins.Limits {
-	const entryFactor = 2 // a batch holds the largest command and its framing
-	return plugins.Limits{
-		MemoryBytesMax: int64(l.MemoryBytes), CommandBytesMax: int(l.CommandBytes),
-		EntryBytesMax: int(max(l.CommandBytes, BatchBytesMax*entryFactor) * entryFactor),
-	}
 }
 
 // StoredModules is a ModuleStore on the files of a storage.Store.

@@ -69,6 +69,10 @@ const (
 	stackBytesCeiling = 40_000_000
 )
 
+// Full returns a copy with every zero field set to its default: what a replicated
+// configuration has to say, since a later release may have other defaults.
+func (l Limits) Full() Limits { return l.withDefaults() }
+
 // withDefaults returns a copy with every zero field set to its default.
 func (l Limits) withDefaults() Limits {
 	setDefault(&l.ModuleBytesMax, 64*mib)

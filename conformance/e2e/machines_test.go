@@ -16,6 +16,9 @@ import (
 // machinesCount is how many machines share the cluster.
 const machinesCount = 32
 
+// machinesMemory is the limit of each, so that a node has room for all of them.
+const machinesMemory = "32MiB"
+
 // The slow machine is told how many rounds to spin; how long that takes is found
 // out, not known.
 const (
@@ -29,11 +32,11 @@ const (
 func TestMachinesWorkSideBySide(t *testing.T) {
 	ctx := within(t, 6*time.Minute)
 	c := startCluster(t, ctx, "machines")
-	deploy(t, ctx, c, module(t, slowFolder), "slow")
+	deploy(t, ctx, c, module(t, slowFolder), "slow", "--memory", machinesMemory)
 	var names []string
 	for i := range machinesCount - 1 {
 		names = append(names, fmt.Sprintf("counter-%d", i+1))
-		deploy(t, ctx, c, module(t, counterFolder), names[i])
+		deploy(t, ctx, c, module(t, counterFolder), names[i], "--memory", machinesMemory)
 	}
 	cl := newClient(t, c)
 	machines, err := cl.Machines(ctx)

@@ -133,9 +133,9 @@ func newClient(t *testing.T, c *cluster.Cluster) *client.Client {
 }
 
 // deploy makes a machine through the command line.
-func deploy(t *testing.T, ctx context.Context, c *cluster.Cluster, file, name string) {
+func deploy(t *testing.T, ctx context.Context, c *cluster.Cluster, file, name string, flags ...string) {
 	t.Helper()
-	if r := c.Wraftd(ctx, "deploy", file, "--name", name); r.Code != 0 {
+	if r := c.Wraftd(ctx, append([]string{"deploy", file, "--name", name}, flags...)...); r.Code != 0 {
 		t.Fatalf("deploy %s: exit code %d\n%s", name, r.Code, r.Stderr)
 	}
 }

@@ -38,13 +38,13 @@ func (p *Program) benchLoadCommand(op, short string) *cobra.Command {
 	f.DurationVar(&c.Warmup, "warmup", 2*time.Second, "unmeasured time before it")
 	f.Uint64Var(&c.Seed, "seed", 1, "seed of the choice of keys")
 	preload := f.Bool("preload", op == bench.Read, "first write every key once")
-	value := nodeconfig.Size(128)
-	f.Var((*sizeValue)(&value), "value", "size of a value")
+	value := uint64(128)
+	f.Var(limitValue{value: &value}, "value", "size of a value")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if c.Warmup == 0 {
 			c.Warmup = -1
 		}
-		c.ValueBytes, c.OpTimeout = int(min(value, nodeconfig.GiB)), conn.timeout
+		c.ValueBytes, c.OpTimeout = int(min(value, uint64(nodeconfig.GiB))), conn.timeout
 		if err := c.Validate(); err != nil {
 			return usage("%v", err)
 		}

@@ -48,6 +48,7 @@ var settings = []setting{
 	{key: "limits.command-bytes", help: "longest command or query (default 1MiB)"},
 	{key: "limits.module-bytes", help: "largest module (default 64MiB)"},
 	{key: "limits.machine-memory", help: "most memory of one machine (default 256MiB)"},
+	{key: "limits.node-memory", help: "what the machines of this node may count for, each with twice its memory (default half of the memory)"},
 	{key: "log.level", help: "debug, info, warn or error (default info)"},
 	{key: "log.format", help: "auto, text or json (default auto: text on a terminal)"},
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wraft/wraft/client"
-	"github.com/wraft/wraft/internal/nodeconfig"
 )
 
 const (
@@ -40,8 +39,7 @@ func (p *Program) deployCommand() *cobra.Command {
 	}
 	conn := p.connectFlags(cmd, deployTimeout)
 	name := cmd.Flags().String("name", "", "the machine's name (default: the file's, without its ending)")
-	memory := sizeFlag(cmd, "memory", "most memory of the machine (default: the cluster's)")
-	commandBytes := sizeFlag(cmd, "command-bytes", "longest command of the machine (default: the cluster's)")
+	limits := addLimitFlags(cmd, "the cluster's")
 	upgrade := cmd.Flags().Bool("upgrade", false, "upgrade the machine if there is one of that name that runs another module")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		file, err := openModule(args[0])
@@ -57,10 +55,9 @@ func (p *Program) deployCommand() *cobra.Command {
 			}
 		}
 		return p.withClient(cmd, conn, func(ctx context.Context, cl *client.Client) error {
-			limits := client.MachineLimits{MemoryBytes: uint64(*memory), CommandBytes: uint64(*commandBytes)}
-			info, created, err := p.deploy(ctx, cl, file, machine, client.DeploySpec{Module: file.digest, Limits: limits, Upgrade: *upgrade})
+			info, created, err := p.deploy(ctx, cl, file, machine, client.DeploySpec{Module: file.digest, Limits: *limits, Upgrade: *upgrade})
 			if err != nil {
-				return err
+				return nameFlag(err)
 			}
 			if !created && info.Changed {
 				return p.printUpgraded(cmd, info)
@@ -198,30 +195,3 @@ func (c *countedFile) Read(p []byte) (int, error) {
 	c.tracker.Increment(int64(n))
 	return n, err
 }
-
-// sizeFlag adds a flag for a size such as 64MiB.
-func sizeFlag(cmd *cobra.Command, name, help string) *nodeconfig.Size {
-	s := new(nodeconfig.Size)
-	cmd.Flags().Var((*sizeValue)(s), name, help)
-	return s
-}
-
-// sizeValue is a Size as a flag.
-type sizeValue nodeconfig.Size
-
-// Set reads the flag's text.
-func (v *sizeValue) Set(text string) (err error) {
-	*(*nodeconfig.Size)(v), err = nodeconfig.ParseSize(text)
-	return err
-}
-
-// String is "" for no size, so that the help shows no default.
-func (v *sizeValue) String() string {
-	if *v == 0 {
-		return ""
-	}
-	return nodeconfig.Size(*v).String()
-}
-
-// Type is the word the help shows.
-func (v *sizeValue) Type() string { return "size" }

@@ -16,6 +16,7 @@ import (
 	"github.com/wraft/wraft/internal/bootstrap"
 	"github.com/wraft/wraft/internal/nodeconfig"
 	"github.com/wraft/wraft/internal/pki"
+	"github.com/wraft/wraft/internal/server"
 )
 
 const (
@@ -132,6 +133,7 @@ func (p *Program) startDevNodes(ctx context.Context, dir string, s *sockets, log
 		cfg.TLS.ClientAuth = nodeconfig.ClientAuthNone
 		cfg.APIListener, cfg.PeerConn = s.api[i], s.peer[i]
 		cfg.CacheDir = filepath.Join(dir, devCacheDir)
+		cfg.Limits.NodeMemory = server.NodeMemoryDefault(len(s.nodes()))
 		cfg.Log.Level = logLevel
 		if err := cfg.Validate(); err != nil {
 			return nodes, usage("--log-level: %v", err)

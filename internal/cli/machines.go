@@ -89,12 +89,11 @@ func machineRows(m client.MachineInfo) [][]any {
 	if m.ModuleBytes != 0 {
 		rows = append(rows, []any{"module size", fmt.Sprintf("%.1fMiB", float64(m.ModuleBytes)/float64(nodeconfig.MiB))})
 	}
-	if m.Limits.MemoryBytes != 0 {
-		rows = append(rows, []any{"memory limit", nodeconfig.Size(m.Limits.MemoryBytes).String()})
+	if m.Run != "" {
+		rows = append(rows, []any{"run", string(m.Run)}, []any{"artefact", string(m.Artefact)},
+			[]any{"made by", fmt.Sprintf("pass %d, host semantics %d", m.PassVersion, m.HostVersion)})
 	}
-	if m.Limits.CommandBytes != 0 {
-		rows = append(rows, []any{"command limit", nodeconfig.Size(m.Limits.CommandBytes).String()})
-	}
+	rows = append(rows, limitRows(m.Limits)...)
 	if m.ExportDigest != "" {
 		rows = append(rows, []any{"export", string(m.ExportDigest)}, []any{"export at", m.ExportIndex})
 	}

@@ -25,19 +25,16 @@ func (p *Program) machinesActivateCommand() *cobra.Command {
 		Args:    exactArgs("MACHINE", "MODULE"),
 	}
 	conn := p.connectFlags(cmd, deployTimeout)
-	memory := sizeFlag(cmd, "memory", "most memory of the machine from now on (default: as before)")
-	commandBytes := sizeFlag(cmd, "command-bytes", "longest command of the machine from now on (default: as before)")
+	limits := addLimitFlags(cmd, "as before")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return p.withClient(cmd, conn, func(ctx context.Context, cl *client.Client) error {
 			digest, err := findModule(ctx, cl, args[0], args[1])
 			if err != nil {
 				return err
 			}
-			info, changed, err := cl.Activate(ctx, args[0], client.ActivateSpec{
-				Module: digest, Limits: client.MachineLimits{MemoryBytes: uint64(*memory), CommandBytes: uint64(*commandBytes)},
-			})
+			info, changed, err := cl.Activate(ctx, args[0], client.ActivateSpec{Module: digest, Limits: *limits})
 			if err != nil {
-				return err
+				return nameFlag(err)
 			}
 			if !changed {
 				return p.printDeployed(cmd, info, false)

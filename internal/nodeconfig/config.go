@@ -84,6 +84,10 @@ type Limits struct {
 	ModuleBytes Size `koanf:"module-bytes"`
 	// MachineMemory is the most linear memory of one machine; default 256MiB.
 	MachineMemory Size `koanf:"machine-memory"`
+	// NodeMemory is what the machines of this node may count for, each with twice
+	// its memory limit; default: half of the memory that the process may use, as
+	// physical memory and control groups say. May differ from node to node.
+	NodeMemory Size `koanf:"node-memory"`
 }
 
 // LogSelection says what is logged and how.
@@ -109,6 +113,8 @@ const (
 	moduleBytesMax       = 1 * GiB
 	machineMemoryMin     = 1 * MiB
 	machineMemoryMax     = 4 * GiB
+	nodeMemoryMin        = 2 * MiB
+	nodeMemoryMax        = 1 << 20 * GiB
 
 	nodesMax = 32
 )

@@ -55,6 +55,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"limits.command-bytes:":          func(c *Config) { c.Limits.CommandBytes = GiB },
 		"limits.module-bytes:":           func(c *Config) { c.Limits.ModuleBytes = 2 * GiB },
 		"limits.machine-memory:":         func(c *Config) { c.Limits.MachineMemory = KiB },
+		"limits.node-memory:":            func(c *Config) { c.Limits.NodeMemory = KiB },
 		"log.level:":                     func(c *Config) { c.Log.Level = "loud" },
 		"log.format:":                    func(c *Config) { c.Log.Format = "xml" },
 	} {

@@ -100,11 +100,15 @@ func (r RaftTiming) validate() []error {
 }
 
 func (l Limits) validate() []error {
-	return []error{
+	problems := []error{
 		sizeBetween("limits.command-bytes", l.CommandBytes, 1, commandBytesMax),
 		sizeBetween("limits.module-bytes", l.ModuleBytes, 1, moduleBytesMax),
 		sizeBetween("limits.machine-memory", l.MachineMemory, machineMemoryMin, machineMemoryMax),
 	}
+	if l.NodeMemory != 0 { // 0 is the default, which only the server knows
+		problems = append(problems, sizeBetween("limits.node-memory", l.NodeMemory, nodeMemoryMin, nodeMemoryMax))
+	}
+	return problems
 }
 
 func required(key, value, what string) error {

@@ -119,7 +119,7 @@ func (b backend) Deploy(ctx context.Context, name string, spec client.DeploySpec
 	if !ok {
 		return client.MachineInfo{}, false, client.NewProblem(client.CodeBadRequest, "%q is no digest", spec.Module)
 	}
-	limits := node.MachineLimits{MemoryBytes: spec.Limits.MemoryBytes, CommandBytes: spec.Limits.CommandBytes}
+	limits := nodeLimits(spec.Limits)
 	if _, err := b.node.Find(ctx, name); err == nil && spec.Upgrade {
 		info, _, err := b.upgrade(ctx, node.UpgradeRequest{Machine: name, Module: sum, Limits: limits, By: spec.By})
 		return info, false, err
@@ -140,7 +140,7 @@ func (b backend) Deploy(ctx context.Context, name string, spec client.DeploySpec
 func (b backend) ClusterInfo(ctx context.Context) (client.ClusterInfo, error) {
 	self := b.node.Self()
 	catalogue := b.node.Catalogue()
-	info := client.ClusterInfo{Cluster: b.cluster, ServedBy: client.NodeID(self), Nodes: b.nodeInfos()}
+	info := client.ClusterInfo{Cluster: b.cluster, ServedBy: client.NodeID(self), FeatureLevel: uint32(catalogue.Level), Nodes: b.nodeInfos(catalogue)}
 	meta, err := b.groupInfo(ctx, node.MetaGroup, "")
 	if err != nil {
 		return client.ClusterInfo{}, b.problem(err)
@@ -156,6 +156,14 @@ func (b backend) ClusterInfo(ctx context.Context) (client.ClusterInfo, error) {
 	sortGroups(info.Groups)
 	b.setRoles(&info, meta)
 	return info, nil
+}
+
+// RaiseFeatureLevel implements api.Cluster.
+func (b backend) RaiseFeatureLevel(ctx context.Context, level uint32) error {
+	if err := b.node.RaiseLevel(ctx, node.FeatureLevel(level)); err != nil {
+		return b.problem(err)
+	}
+	return nil
 }
 
 // Checks implements api.Cluster.

@@ -17,16 +17,18 @@ func (b backend) machineInfo(ctx context.Context, m node.MachineRecord) (client.
 		return client.MachineInfo{}, err
 	}
 	state, reason := machineState(g)
+	run := m.Active.Run
 	info := client.MachineInfo{
-		Name: m.Name, Group: client.GroupID(m.Group), Module: client.DigestFromSum(m.Active.Module), ModuleBytes: b.node.ModuleSize(m.Active.Module),
-		Limits:      client.MachineLimits{MemoryBytes: m.Active.Limits.MemoryBytes, CommandBytes: m.Active.Limits.CommandBytes},
+		Name: m.Name, Group: client.GroupID(m.Group), Module: client.DigestFromSum(run.Module), ModuleBytes: b.node.ModuleSize(run.Module),
+		Artefact: client.DigestFromSum(run.Artefact), Run: client.DigestFromSum(run.ID()), PassVersion: run.Pass, HostVersion: run.Host,
+		Limits:      clientLimits(run.Limits),
 		DeployIndex: uint64(m.Created), State: state, StateReason: reason,
 		Leader: client.NodeID(g.Status.Leader), LeaderAPI: b.apiOf(g.Status.Leader),
 		Term: uint64(g.Status.Term), Commit: uint64(g.Status.Commit), Applied: uint64(g.Applied),
 		Upgrade: newestUpgrade(m),
 	}
 	if running := b.node.Running(m.Group); running != (node.RunningModule{}) {
-		info.RunningModule, info.RunningSince = client.DigestFromSum(running.Module), uint64(running.Since)
+		info.RunningModule, info.RunningSince = client.DigestFromSum(running.Run.Module), uint64(running.Since)
 	}
 	return info, nil
 }
@@ -57,7 +59,7 @@ func machineState(g node.GroupInfo) (client.MachineState, string) {
 	return client.MachineStarting, reason
 }
 
-func (b backend) nodeInfos() []client.NodeInfo {
+func (b backend) nodeInfos(c *node.Catalogue) []client.NodeInfo {
 	links := map[raft.NodeID]transport.LinkStats{}
 	for _, l := range b.node.Links() {
 		links[l.Peer] = l
@@ -68,6 +70,7 @@ func (b backend) nodeInfos() []client.NodeInfo {
 		info := client.NodeInfo{
 			ID: client.NodeID(r.ID), Name: r.ID.String(), Region: r.Region, Peer: r.PeerAddress, API: r.APIAddress,
 			Role: "unknown", Up: link.Up, RTT: link.RTT,
+			MemoryBudget: r.MemoryBudget, MemoryUsed: c.MemoryUsed(r.ID), FeatureLevel: uint32(r.Serves),
 		}
 		if r.ID == b.node.Self() {
 			info.Up, info.Version = true, b.version

@@ -27,6 +27,7 @@ func (b backend) problem(err error) error {
 		unknown   *node.UnknownOutcomeError
 		halted    *node.MachineHaltedError
 		refused   *plugins.RefusedError
+		limit     *node.LimitError
 	)
 	switch {
 	case upgradeProblem(err) != nil: // Why first: its cause may be one of the others
@@ -37,6 +38,10 @@ func (b backend) problem(err error) error {
 		return client.NewProblem(client.CodeMachineHalted, "%v", halted).WithCause(err)
 	case errors.As(err, &refused):
 		return refusedProblem(refused)
+	case errors.As(err, &limit):
+		p := client.NewProblem(client.CodeLimitRange, "%v", limit).WithCause(err)
+		p.Limit = limit.Limit
+		return p
 	case errors.Is(err, node.ErrNoLeader):
 		return client.NewProblem(client.CodeNoLeader, "%v", err).WithCause(err)
 	case errors.Is(err, node.ErrTimeout):
@@ -58,7 +63,6 @@ func plainProblem(err error) error {
 		{node.ErrNoModule, client.CodeUnknownModule},
 		{node.ErrDigestMismatch, client.CodeDigestMismatch},
 		{node.ErrModuleTooLarge, client.CodeModuleTooLarge},
-		{node.ErrLimits, client.CodeBadRequest},
 		{node.ErrTooLarge, client.CodeCommandTooLarge},
 		{raft.ErrProposalTooLarge, client.CodeCommandTooLarge},
 		{node.ErrIndexNotReached, client.CodeMinIndex},
@@ -74,9 +78,8 @@ func plainProblem(err error) error {
 			return client.NewProblem(row.code, "%v", err).WithCause(err)
 		}
 	}
-	var conflict *node.ConflictError
-	if errors.As(err, &conflict) {
-		return client.NewProblem(client.CodeMachineExists, "%v", err).WithCause(err)
+	if p := deployProblem(err); p != nil {
+		return p
 	}
 	if errors.Is(err, node.ErrBusy) || errors.Is(err, raft.ErrBackpressure) || errors.Is(err, raft.ErrTooManyReads) {
 		p := client.NewProblem(client.CodeBackpressure, "%v", err).WithCause(err)
@@ -84,6 +87,33 @@ func plainProblem(err error) error {
 		return p
 	}
 	return err
+}
+
+// deployProblem maps what the catalogue says to a deploy; nil for other errors.
+func deployProblem(err error) error {
+	var (
+		conflict *node.ConflictError
+		memory   *node.MemoryError
+		level    *node.LevelRefusedError
+	)
+	switch {
+	case errors.As(err, &conflict):
+		return client.NewProblem(client.CodeMachineExists, "%v", err).WithCause(err)
+	case errors.As(err, &memory):
+		return client.NewProblem(client.CodeNoMemory, "%v", err).WithCause(err)
+	case errors.As(err, &level):
+		return client.NewProblem(client.CodeFeatureLevel, "%v", err).WithCause(err)
+	}
+	return nil
+}
+
+// failedProblem says why a node cannot go on, or not begin.
+func failedProblem(err error) error {
+	var level *node.LevelError
+	if errors.As(err, &level) {
+		return client.NewProblem(client.CodeReleaseTooOld, "%v", level).WithCause(err)
+	}
+	return client.NewProblem(client.CodeDiskFailed, "%v", err).WithCause(err)
 }
 
 func refusedProblem(r *plugins.RefusedError) *client.Problem {
@@ -118,7 +148,10 @@ func statusProblem(status int32, data []byte, machine string) *client.Problem {
 
 // storageProblem says of a data directory that cannot be used what to do.
 func storageProblem(dir string, err error) error {
+	var level *node.LevelError
 	switch {
+	case errors.As(err, &level):
+		return failedProblem(err)
 	case errors.Is(err, storage.ErrInUse):
 		return client.NewProblem(client.CodeDataDirInUse, "%s: %v", dir, err).WithCause(err)
 	case errors.Is(err, storage.ErrForeign), errors.Is(err, storage.ErrGroupExists):

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -9,6 +10,36 @@ import (
 	"github.com/wraft/wraft/node"
 	"github.com/wraft/wraft/plugins"
 )
+
+// TestDeployErrorsAreToldApart: each refusal of a deploy has its code, and the range
+// of a limit names the limit.
+func TestDeployErrorsAreToldApart(t *testing.T) {
+	b := backend{}
+	for code, err := range map[client.Code]error{
+		client.CodeMachineExists: &node.ConflictError{Name: "m"},
+		client.CodeNoMemory:      &node.MemoryError{Node: 2, Needs: 5, Budget: 3},
+		client.CodeFeatureLevel:  &node.LevelRefusedError{Why: "n2 is old"},
+		client.CodeLimitRange:    &node.LimitError{Limit: "stack_bytes", Value: 1, Min: 2, Max: 3},
+		client.CodeModuleRefused: &plugins.RefusedError{Rule: "type"},
+	} {
+		var problem *client.Problem
+		if !errors.As(b.problem(fmt.Errorf("node: deploy: %w", err)), &problem) || problem.Code != code {
+			t.Errorf("%v is %+v, want %s", err, problem, code)
+		} else if code == client.CodeLimitRange && problem.Limit != "stack_bytes" {
+			t.Errorf("the problem does not name the limit: %+v", problem)
+		}
+	}
+	var problem *client.Problem
+	if err := failedProblem(fmt.Errorf("node: %w", &node.LevelError{Cluster: 2, Serves: 1})); !errors.As(err, &problem) || problem.Code != client.CodeReleaseTooOld {
+		t.Errorf("an old release: %v", err)
+	}
+	if err := storageProblem("d", &node.LevelError{Cluster: 2, Serves: 1}); !errors.As(err, &problem) || problem.Code != client.CodeReleaseTooOld {
+		t.Errorf("an old release at its start: %v", err)
+	}
+	if err := failedProblem(errors.New("disk")); !errors.As(err, &problem) || problem.Code != client.CodeDiskFailed {
+		t.Errorf("a disk: %v", err)
+	}
+}
 
 // TestStatusesAreToldApart: a client sees by the code why a command was answered
 // with a status, and in the detail what the host or the machine said.

@@ -50,6 +50,9 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger) (*Server, error) {
 	s := &Server{log: log, served: make(chan error, 1)}
 	s.adopt(cfg)
 	cfg = cfg.WithDefaults()
+	if cfg.Limits.NodeMemory == 0 {
+		cfg.Limits.NodeMemory = NodeMemoryDefault(1)
+	}
 	if err := cfg.Validate(); err != nil {
 		return nil, errors.Join(err, s.unwind())
 	}
@@ -66,7 +69,7 @@ func (s *Server) APIAddr() string { return s.listener.Addr().String() }
 func (s *Server) Wait() error {
 	select {
 	case <-s.node.Failed():
-		return client.NewProblem(client.CodeDiskFailed, "%v", s.node.Cause()).WithCause(s.node.Cause())
+		return failedProblem(s.node.Cause())
 	case err := <-s.served:
 		s.served <- err
 		return err
@@ -214,7 +217,7 @@ func nodeConfig(cfg Config, seed uint64) node.Config {
 		Cluster: cfg.Cluster, Self: raft.NodeID(cfg.Node), Seed: seed,
 		Heartbeat: cfg.Raft.Heartbeat, ElectionTimeout: cfg.Raft.ElectionTimeout,
 		CommandBytesMax: uint64(cfg.Limits.CommandBytes), ModuleBytesMax: uint64(cfg.Limits.ModuleBytes),
-		MachineMemoryMax: uint64(cfg.Limits.MachineMemory),
+		MachineMemoryMax: uint64(cfg.Limits.MachineMemory), MemoryBudget: uint64(cfg.Limits.NodeMemory),
 	}
 	for _, n := range cfg.Nodes {
 		c.Nodes = append(c.Nodes, node.NodeRecord{

@@ -75,9 +75,8 @@ func newestUpgrade(m node.MachineRecord) *client.UpgradeInfo {
 func upgradeInfo(u node.UpgradeRecord) client.UpgradeInfo {
 	return client.UpgradeInfo{
 		Deploy: uint64(u.ID), State: client.UpgradeState(u.State.String()), Rollback: u.Rollback,
-		From: client.DigestFromSum(u.From), To: client.DigestFromSum(u.To),
-		Limits: client.MachineLimits{MemoryBytes: u.Limits.MemoryBytes, CommandBytes: u.Limits.CommandBytes},
-		By:     u.By, At: time.Unix(0, u.At).UTC(), DeployIndex: uint64(u.Asked), Index: uint64(u.Index), Reason: u.Reason,
+		From: client.DigestFromSum(u.From.Module), To: client.DigestFromSum(u.To.Module), Limits: clientLimits(u.To.Limits),
+		By: u.By, At: time.Unix(0, u.At).UTC(), DeployIndex: uint64(u.Asked), Index: uint64(u.Index), Reason: u.Reason,
 	}
 }
 
@@ -90,7 +89,7 @@ func upgradeProblem(err error) *client.Problem {
 	case errors.As(err, &refused):
 		u := refused.Upgrade
 		return client.NewProblem(client.CodeUpgradeRefused, "upgrade %d of %q was refused at index %d: %s; module %s goes on",
-			u.ID, refused.Machine, u.Index, u.Reason, client.DigestFromSum(u.From).Short()).WithCause(err)
+			u.ID, refused.Machine, u.Index, u.Reason, client.DigestFromSum(u.From.Module).Short()).WithCause(err)
 	case errors.As(err, &pending):
 		return client.NewProblem(client.CodeUpgradePending, "upgrade %d of %q is recorded and was not decided in time", pending.ID, pending.Machine).WithCause(err)
 	}

@@ -55,10 +55,13 @@ type Upgrades interface {
 	History(ctx context.Context, name string) ([]client.UpgradeInfo, error)
 }
 
-// Cluster tells how the cluster and this node are.
+// Cluster tells how the cluster and this node are, and what all nodes must understand.
 type Cluster interface {
 	// ClusterInfo is what this node knows; it asks nobody.
 	ClusterInfo(ctx context.Context) (client.ClusterInfo, error)
+	// RaiseFeatureLevel raises the cluster's feature level, for good; to one that it
+	// has reached is no error.
+	RaiseFeatureLevel(ctx context.Context, level uint32) error
 	// Checks runs this node's readiness checks; none may block for long.
 	Checks(ctx context.Context) []client.Check
 }

@@ -27,6 +27,32 @@ func (s *Server) getCluster(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// featureLevel is the body of PUT /v1/cluster/feature-level, and its answer.
+type featureLevel struct {
+	Level uint32 `json:"level"`
+}
+
+// putFeatureLevel raises what all nodes must understand: PUT /v1/cluster/feature-level.
+func (s *Server) putFeatureLevel(w http.ResponseWriter, r *http.Request) error {
+	if _, err := readParams(r); err != nil {
+		return err
+	}
+	ctx, cancel, err := deadline(r, commandTimeoutDefault)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	var wanted featureLevel
+	if err := readJSON(w, r, "a feature level", &wanted, `{"level":N}.`); err != nil {
+		return err
+	}
+	if err := s.backend.RaiseFeatureLevel(ctx, wanted.Level); err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, wanted)
+	return nil
+}
+
 // getLive says that the process answers: GET /livez.
 func (s *Server) getLive(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readParams(r, "verbose"); err != nil {

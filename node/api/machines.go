@@ -95,7 +95,7 @@ func (s *Server) putMachine(w http.ResponseWriter, r *http.Request) error {
 
 func readDeploySpec(w http.ResponseWriter, r *http.Request) (client.DeploySpec, error) {
 	var spec client.DeploySpec
-	err := readJSON(w, r, &spec, `{"module":"sha256:...","limits":{"memory_bytes":N,"command_bytes":N},"upgrade":false}; all but module may be left out.`)
+	err := readJSON(w, r, "a deploy", &spec, `{"module":"sha256:...","limits":{"memory_bytes":N,"fuel_command":N},"upgrade":false}; all but module may be left out.`)
 	if err != nil {
 		return spec, err
 	}
@@ -106,8 +106,9 @@ func readDeploySpec(w http.ResponseWriter, r *http.Request) (client.DeploySpec, 
 	return spec, nil
 }
 
-// readJSON reads a small body strictly; form is what it looks like, for the hint.
-func readJSON(w http.ResponseWriter, r *http.Request, into any, form string) error {
+// readJSON reads a small body strictly: what it is, and for the hint what it looks
+// like.
+func readJSON(w http.ResponseWriter, r *http.Request, what string, into any, form string) error {
 	if text := r.Header.Get("Content-Type"); text != "" {
 		if kind, _, err := mime.ParseMediaType(text); err != nil || kind != "application/json" {
 			return client.NewProblem(client.CodeMediaType, "Content-Type %.80q: send application/json", text)
@@ -120,10 +121,10 @@ func readJSON(w http.ResponseWriter, r *http.Request, into any, form string) err
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
-		return client.NewProblem(client.CodeBadRequest, "the body is not the JSON of a deploy: %v", err).WithHint("Send %s", form)
+		return client.NewProblem(client.CodeBadRequest, "the body is not the JSON of %s: %v", what, err).WithHint("Send %s", form)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return client.NewProblem(client.CodeBadRequest, "the body goes on after the JSON of a deploy")
+		return client.NewProblem(client.CodeBadRequest, "the body goes on after the JSON of %s", what)
 	}
 	return nil
 }

@@ -41,6 +41,7 @@ func (s *Server) routes() []route {
 		{pattern: "/v1/machines/{machine}/rollback", methods: map[string]handlerFunc{"POST": s.postRollback}},
 		{pattern: "/v1/machines/{machine}/history", methods: map[string]handlerFunc{"GET": s.getHistory}},
 		{pattern: "/v1/modules/{digest}", methods: map[string]handlerFunc{"PUT": s.putModule}},
+		{pattern: "/v1/cluster/feature-level", methods: map[string]handlerFunc{"PUT": s.putFeatureLevel}},
 		{pattern: "/v1/cluster", methods: map[string]handlerFunc{"GET": s.getCluster}},
 		{pattern: "/livez", open: true, methods: map[string]handlerFunc{"GET": s.getLive}},
 		{pattern: "/readyz", open: true, methods: map[string]handlerFunc{"GET": s.getReady}},

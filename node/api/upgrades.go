@@ -21,7 +21,7 @@ func (s *Server) postActivate(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer cancel()
 	var spec client.ActivateSpec
-	if err := readJSON(w, r, &spec, `{"module":"sha256:...","limits":{"memory_bytes":N,"command_bytes":N}}; limits may be left out.`); err != nil {
+	if err := readJSON(w, r, "an upgrade", &spec, `{"module":"sha256:...","limits":{"memory_bytes":N,"fuel_command":N}}; limits may be left out.`); err != nil {
 		return err
 	}
 	if _, err := client.ParseDigest(string(spec.Module)); err != nil {
@@ -54,7 +54,7 @@ func (s *Server) postRollback(w http.ResponseWriter, r *http.Request) error {
 	// Why a body at all: the same as of every other request that changes something.
 	var spec struct{}
 	if r.ContentLength != 0 {
-		if err := readJSON(w, r, &spec, "{} or nothing."); err != nil {
+		if err := readJSON(w, r, "a rollback", &spec, "{} or nothing."); err != nil {
 			return err
 		}
 	}

@@ -103,6 +103,10 @@ func TestBadRequests(t *testing.T) {
 		_, _, errOther := n.Deploy(ctx, "adder", node.DigestOf([]byte("any bytes")), node.MachineLimits{MemoryBytes: 1 << 20})
 		_, errIndex := n.Ask(ctx, "adder", node.Ask{MinIndex: 1 << 40, Wait: time.Second})
 		var conflict *node.ConflictError
+		var limit *node.LimitError
+		if !errors.As(errLimits, &limit) || limit.Limit != "memory_bytes" {
+			t.Errorf("more memory than allowed: %v", errLimits)
+		}
 		cases := []struct {
 			name string
 			err  error
@@ -113,7 +117,6 @@ func TestBadRequests(t *testing.T) {
 			{"a command over the limit", call("adder", node.Call{Data: make([]byte, 1<<20+1), Forward: true}), node.ErrTooLarge},
 			{"bytes of another digest", errDigest, node.ErrDigestMismatch},
 			{"a module nobody has", errMissing, node.ErrNoModule},
-			{"more memory than allowed", errLimits, node.ErrLimits},
 			{"an index far ahead", errIndex, node.ErrIndexNotReached},
 		}
 		for _, c := range cases {

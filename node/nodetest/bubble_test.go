@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -35,6 +36,7 @@ type bubble struct {
 	router    *lossyRouter
 	nodes     map[raft.NodeID]*bubbleNode
 	opener    node.MachineOpener
+	tune      func(*node.Config) // of nodes that boot; may be nil
 }
 
 type bubbleNode struct {
@@ -69,17 +71,23 @@ func (a *adder) Close(context.Context) error { return nil }
 type adders struct{}
 
 func (adders) Check(context.Context, []byte) error { return nil }
+func (adders) Prepare(_ context.Context, module []byte, _ node.MachineLimits) (node.Prepared, error) {
+	return node.Prepared{Artefact: append([]byte("artefact of "), module...)}, nil
+}
+func (adders) Verify(context.Context, []byte, []byte) error { return nil }
 func (adders) Open(context.Context, []byte, node.OpenConfig) (node.Machine, error) {
 	return &adder{}, nil
 }
 
-func newBubble(t *testing.T, opener node.MachineOpener) *bubble {
+func newBubble(t *testing.T, opener node.MachineOpener) *bubble { return tunedBubble(t, opener, nil) }
+
+func tunedBubble(t *testing.T, opener node.MachineOpener, tune func(*node.Config)) *bubble {
 	authority, err := pki.NewAuthority(bubbleCluster, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	router := newLossyRouter(5*time.Millisecond, 1)
-	b := &bubble{t: t, authority: authority, router: router, nodes: map[raft.NodeID]*bubbleNode{}, opener: opener}
+	b := &bubble{t: t, authority: authority, router: router, nodes: map[raft.NodeID]*bubbleNode{}, opener: opener, tune: tune}
 	for id := raft.NodeID(1); id <= 3; id++ {
 		b.boot(id, vfs.NewCrashableMem())
 	}
@@ -93,6 +101,14 @@ func bubbleAddr(id raft.NodeID) *net.UDPAddr {
 // boot starts a node on a disk.
 func (b *bubble) boot(id raft.NodeID, fs *vfs.MemFS) {
 	b.t.Helper()
+	if err := b.tryBoot(id, fs); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// tryBoot starts a node on a disk; it may refuse.
+func (b *bubble) tryBoot(id raft.NodeID, fs *vfs.MemFS) error {
+	b.t.Helper()
 	fatal := func(err error) { b.t.Errorf("node %v: %v", id, err) }
 	store, err := storage.Open("data", storage.Options{FS: fs, Fatal: fatal})
 	if err != nil {
@@ -103,15 +119,21 @@ func (b *bubble) boot(id raft.NodeID, fs *vfs.MemFS) {
 		b.t.Fatal(err)
 	}
 	conn := simnet.NewSimConn(bubbleAddr(id), b.router)
-	n, err := node.Start(bubbleConfig(id), node.Parts{
+	cfg := bubbleConfig(id)
+	if b.tune != nil {
+		b.tune(&cfg)
+	}
+	n, err := node.Start(cfg, node.Parts{
 		Store: store, Modules: node.NewStoredModules(store.Modules()), Opener: b.opener, Clock: clock.System(),
 		Logger:  slog.New(slog.DiscardHandler),
 		Network: func(h transport.Handler) (transport.Network, error) { return b.network(id, store.Boot(), conn, h) },
 	})
 	if err != nil {
-		b.t.Fatal(err)
+		_ = conn.Close() // the network closed it or never had it
+		return errors.Join(err, store.Close())
 	}
 	b.nodes[id] = &bubbleNode{fs: fs, store: store, conn: conn, node: n}
+	return nil
 }
 
 func bubbleConfig(id raft.NodeID) node.Config {

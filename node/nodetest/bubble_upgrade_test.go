@@ -42,7 +42,7 @@ func (h *heir) Clock() int64                            { return 0 }
 type heirs struct{ adders }
 
 func (heirs) Open(_ context.Context, binary []byte, _ node.OpenConfig) (node.Machine, error) {
-	return &heir{module: string(binary)}, nil
+	return &heir{module: strings.TrimPrefix(string(binary), "artefact of ")}, nil
 }
 
 // upload stores a module through one node.
@@ -60,11 +60,11 @@ func (b *bubble) expectRunning(ctx context.Context, at raft.NodeID, d node.Diges
 	b.t.Helper()
 	for {
 		r := b.nodes[at].node.Running(2)
-		if r.Module == d && r.Since == since {
+		if r.Run.Module == d && r.Since == since {
 			return
 		}
 		if ctx.Err() != nil {
-			b.t.Fatalf("node %v runs %v since %d, want %v since %d", at, r.Module, r.Since, d, since)
+			b.t.Fatalf("node %v runs %v since %d, want %v since %d", at, r.Run.Module, r.Since, d, since)
 		}
 		time.Sleep(10 * time.Millisecond) // virtual
 	}
@@ -85,7 +85,7 @@ func TestBubbleUpgrade(t *testing.T) {
 		go func() { failed <- b.client(ctx, 100, answers) }()
 		n := b.nodes[2].node
 		m, u, changed, err := n.Upgrade(ctx, node.UpgradeRequest{Machine: "adder", Module: b.upload(ctx, 2, second), By: "ann", At: 5})
-		if err != nil || !changed || u.State != node.UpgradeDone || m.Active.Module != node.DigestOf(second) || m.Active.Since != u.Index || u.By != "ann" {
+		if err != nil || !changed || u.State != node.UpgradeDone || m.Active.Run.Module != node.DigestOf(second) || m.Active.Since != u.Index || u.By != "ann" {
 			t.Fatalf("%+v, %+v, %v, %v", m, u, changed, err)
 		}
 		if err := <-failed; err != nil {
@@ -122,9 +122,9 @@ func (b *bubble) refusedAndRolledBack(ctx context.Context, n *node.Node, last no
 		b.t.Fatalf("an upgrade whose restore traps: %v", err)
 	}
 	for id := range b.nodes {
-		b.expectRunning(ctx, id, last.To, last.Index)
+		b.expectRunning(ctx, id, last.To.Module, last.Index)
 	}
-	if _, _, changed, err := n.Upgrade(ctx, node.UpgradeRequest{Machine: "adder", Module: last.To}); err != nil || changed {
+	if _, _, changed, err := n.Upgrade(ctx, node.UpgradeRequest{Machine: "adder", Module: last.To.Module}); err != nil || changed {
 		b.t.Errorf("an upgrade to what runs: %v, %v", changed, err)
 	}
 	if _, _, _, err := n.Upgrade(ctx, node.UpgradeRequest{Machine: "adder", Module: node.Digest{9}}); !errors.Is(err, node.ErrNoModule) {
@@ -135,7 +135,7 @@ func (b *bubble) refusedAndRolledBack(ctx context.Context, n *node.Node, last no
 		b.t.Fatalf("rollback: %+v, %v", u, err)
 	}
 	for id := range b.nodes {
-		b.expectRunning(ctx, id, last.From, u.Index)
+		b.expectRunning(ctx, id, last.From.Module, u.Index)
 		b.expectSum(ctx, id, 100)
 	}
 }
@@ -161,7 +161,7 @@ func TestBubbleUpgradeWithoutTheModule(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.boot(away, disk)
-		b.expectRunning(ctx, away, u.To, u.Index)
+		b.expectRunning(ctx, away, u.To.Module, u.Index)
 		b.expectSum(ctx, away, 20)
 	})
 }
@@ -205,13 +205,13 @@ func TestBubbleUpgradeWASM(t *testing.T) {
 		call("incr", `{"value":16}`)
 		b.boot(3, b.crash(3))
 		back := b.nodes[1].node.Running(2)
-		if back.Module != node.DigestOf(first) || back.Since <= u.Index {
+		if back.Run.Module != node.DigestOf(first) || back.Since <= u.Index {
 			t.Errorf("after the rollback %+v", back)
 		}
 		digests := map[string]bool{}
 		for id := raft.NodeID(1); id <= 3; id++ {
 			b.expectCounter(ctx, id, `{"value":16}`)
-			b.expectRunning(ctx, id, back.Module, back.Since)
+			b.expectRunning(ctx, id, back.Run.Module, back.Since)
 			d, at, err := b.nodes[id].node.Digest(ctx, 2)
 			if err != nil {
 				t.Fatal(err)

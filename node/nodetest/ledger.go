@@ -28,6 +28,10 @@ var _ node.Upgradable = (*ledger)(nil)
 // those of which it is odd and above firstModule trap in their restore.
 var firstModule = node.Digest{1}
 
+// runOf is what replicas of a module run. In the simulation nothing is made of a
+// module: it is its own artefact.
+func runOf(d node.Digest) node.MachineRun { return node.MachineRun{Module: d, Artefact: d} }
+
 func trapsInRestore(d node.Digest) bool { return d != firstModule && d[0]%2 == 1 }
 
 // switchMark is set in a record of an export that is no command.

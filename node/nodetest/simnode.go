@@ -49,7 +49,7 @@ type simGroup struct {
 // start opens the node on its store, as a process would.
 func (n *simNode) start() error {
 	n.shard = node.NewShard(n.sim.now())
-	n.deployer = node.NewDeployer(n.id, n.sim.now())
+	n.deployer = node.NewDeployer(n.id, n.sim.now(), 0)
 	n.upgrader = node.NewUpgrader(n.sim.now())
 	n.catalogue = &node.Catalogue{}
 	n.groups = map[raft.GroupID]*simGroup{}
@@ -259,8 +259,8 @@ func (n *simNode) deploy() {
 		case a.OpenMachine != nil:
 			m := *a.OpenMachine
 			n.later(time.Millisecond, func() {
-				a := node.NewApplier(m.Group, &ledger{module: m.Module}, n.store)
-				a.FollowUpgrades(m.Module, m.Limits, n)
+				a := node.NewApplier(m.Group, &ledger{module: m.Run.Module}, n.store)
+				a.FollowUpgrades(m.Run, n)
 				n.open(a, m.Group)
 				n.deployer.MachineOpened(m.Group, nil)
 			})

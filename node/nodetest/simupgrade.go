@@ -19,12 +19,12 @@ const upgradeTimeout = 2 * time.Second
 var errSim = errors.New("nodetest: lost")
 
 // OpenSuccessor implements node.SuccessorOpener.
-func (n *simNode) OpenSuccessor(_ context.Context, d node.Digest, _ node.MachineLimits, _ plugins.Moment) (node.Upgradable, error) {
-	if !n.modules[d] {
+func (n *simNode) OpenSuccessor(_ context.Context, run node.MachineRun, _ plugins.Moment) (node.Upgradable, error) {
+	if !n.modules[run.Artefact] {
 		n.sim.result.Waits++
-		return nil, fmt.Errorf("%w: %v", node.ErrNoModule, d)
+		return nil, fmt.Errorf("%w: %v", node.ErrNoModule, run.Artefact)
 	}
-	return &ledger{module: d}, nil
+	return &ledger{module: run.Module}, nil
 }
 
 // upgrade carries out what the upgrader wants.
@@ -54,7 +54,7 @@ func (n *simNode) upgrade() {
 }
 
 func (n *simNode) prepare(t node.UpgradeTask) {
-	n.obtain(t.Order.To, func(err error) { n.upgrader.Prepared(t.Group, t.Order.ID, "", err) })
+	n.obtain(t.Order.To.Artefact, func(err error) { n.upgrader.Prepared(t.Group, t.Order.ID, "", err) })
 }
 
 // obtain gets a module from any live peer that has it.
@@ -83,7 +83,7 @@ func (n *simNode) fetchFrom(d node.Digest, peers []raft.NodeID) bool {
 func (n *simNode) spread(t node.UpgradeTask) {
 	n.later(between(n.sim.draw("spread", n.id), n.sim.cfg.DelayMin, 4*n.sim.cfg.DelayMax), func() {
 		err := error(nil)
-		if !n.spreadModule(t.Order.To) {
+		if !n.spreadModule(t.Order.To.Artefact) {
 			err = errSim
 		}
 		n.upgrader.Spread(t.Group, t.Order.ID, err)
@@ -184,7 +184,7 @@ func (s *Sim) askUpgrade(d node.Digest, attempt uint64) {
 		again()
 		return
 	}
-	data, err := node.BeginUpgradeCommand(node.UpgradeRequest{Machine: "ledger", Module: d, By: "sim"})
+	data, err := node.BeginUpgradeCommand(node.UpgradeRequest{Machine: "ledger", Module: d, By: "sim"}, runOf(d))
 	if err != nil {
 		s.violate("upgrade command: %v", err)
 		return
@@ -232,16 +232,16 @@ func (s *Sim) checkUpgrades() {
 		n := s.nodes[id]
 		m, _ := n.catalogue.Machine("ledger")
 		a := n.groups[s.group].applier
-		if got := a.Running(); got.Module != m.Active.Module || got.Since != m.Active.Since {
-			s.violate("replica %v runs %x since %d, the catalogue says %x since %d", id, got.Module[0], got.Since, m.Active.Module[0], m.Active.Since)
+		if got := a.Running(); got.Run != m.Active.Run || got.Since != m.Active.Since {
+			s.violate("replica %v runs %x since %d, the catalogue says %x since %d", id, got.Run.Module[0], got.Since, m.Active.Run.Module[0], m.Active.Since)
 		}
 		var done []uint64
 		for _, u := range m.History {
 			switch {
-			case trapsInRestore(u.To) != (u.State == node.UpgradeRefused):
-				s.violate("upgrade %d to %x ended as %v: %s", u.ID, u.To[0], u.State, u.Reason)
+			case trapsInRestore(u.To.Module) != (u.State == node.UpgradeRefused):
+				s.violate("upgrade %d to %x ended as %v: %s", u.ID, u.To.Module[0], u.State, u.Reason)
 			case u.State == node.UpgradeDone:
-				done = append(done, uint64(u.Index)<<8|uint64(u.To[0]))
+				done = append(done, uint64(u.Index)<<8|uint64(u.To.Module[0]))
 			}
 		}
 		if last := a.LastUpgrade(); len(m.History) > 0 {

@@ -125,7 +125,7 @@ func TestUpgradeCrashBeforeTheReport(t *testing.T) {
 		var old *simNode
 		s.until("the leader has switched", func() bool {
 			old = s.leader(s.group)
-			return old != nil && s.applier(old.id).Running().Module == second
+			return old != nil && s.applier(old.id).Running().Run.Module == second
 		})
 		index := s.applier(old.id).Running().Since
 		if s.record().Pending == nil {
@@ -156,7 +156,7 @@ func TestUpgradeOrderedTwice(t *testing.T) {
 	s.until("it is done", func() bool { return len(s.record().History) == 1 })
 	u := s.record().History[0]
 	repeat := func() {
-		c, err := node.UpgradeCommand(node.UpgradeOrder{ID: u.ID, From: u.From, To: u.To, Limits: u.Limits})
+		c, err := node.UpgradeCommand(node.UpgradeOrder{ID: u.ID, From: u.From, To: u.To})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,7 +204,7 @@ func TestUpgradeRefusedByRestore(t *testing.T) {
 		t.Errorf("the reason is %q", reason)
 	}
 	if !s.everywhere(func(a *node.Applier) bool {
-		return a.LastUpgrade().Reason == reason && a.Running().Module == firstModule
+		return a.LastUpgrade().Reason == reason && a.Running().Run.Module == firstModule
 	}) {
 		t.Error("a replica remembers another reason, or runs another module")
 	}
@@ -230,9 +230,9 @@ func TestUpgradeWithoutTheModule(t *testing.T) {
 	s.boot(away)
 	before := s.result.Waits
 	s.until("it waits for the module", func() bool { return s.result.Waits > before })
-	if s.applier(away).Running().Module != firstModule {
+	if s.applier(away).Running().Run.Module != firstModule {
 		t.Error("the replica runs a module that it does not have")
 	}
-	s.until("it has caught up", func() bool { return s.applier(away).Running().Module == second })
+	s.until("it has caught up", func() bool { return s.applier(away).Running().Run.Module == second })
 	s.settle()
 }

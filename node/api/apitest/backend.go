@@ -277,6 +277,11 @@ func (b *Backend) Deploy(_ context.Context, name string, spec client.DeploySpec)
 	if _, err := b.enter("Deploy", ""); err != nil {
 		return client.MachineInfo{}, false, err
 	}
+	if n := spec.Limits.MemoryBytes; n != 0 && n < memoryBytesMin {
+		p := client.NewProblem(client.CodeLimitRange, "limit memory_bytes is %d: at least %d is possible", n, memoryBytesMin)
+		p.Limit = "memory_bytes"
+		return client.MachineInfo{}, false, p
+	}
 	if _, ok := b.modules[spec.Module]; !ok {
 		return client.MachineInfo{}, false, client.NewProblem(client.CodeUnknownModule, "module %s was not uploaded", spec.Module)
 	}
@@ -305,6 +310,7 @@ func (b *Backend) addMachine(name string, spec client.DeploySpec) *machine {
 	m := &machine{sessions: make(map[client.SessionID]map[uint64]client.CommandResult)}
 	m.info = client.MachineInfo{
 		Name: name, Group: client.GroupID(len(b.machines) + 2), Module: spec.Module, ModuleBytes: b.modules[spec.Module],
+		Artefact: client.DigestOf([]byte("artefact " + spec.Module)), Run: client.DigestOf([]byte("run " + spec.Module)), PassVersion: 1, HostVersion: 1,
 		Limits: spec.Limits, DeployIndex: b.index, State: client.MachineRunning, Leader: b.node, Term: 1,
 	}
 	b.machines[name] = m
@@ -318,8 +324,8 @@ func (b *Backend) ClusterInfo(context.Context) (client.ClusterInfo, error) {
 	if _, err := b.enter("ClusterInfo", ""); err != nil {
 		return client.ClusterInfo{}, err
 	}
-	info := client.ClusterInfo{Cluster: clusterName, ServedBy: b.node}
-	info.Nodes = []client.NodeInfo{{ID: b.node, Name: "node-1", Peer: "127.0.0.1:7444", API: "127.0.0.1:7443", Role: "leader", Up: true}}
+	info := client.ClusterInfo{Cluster: clusterName, ServedBy: b.node, FeatureLevel: featureLevel}
+	info.Nodes = []client.NodeInfo{{ID: b.node, Name: "node-1", Peer: "127.0.0.1:7444", API: "127.0.0.1:7443", Role: "leader", Up: true, FeatureLevel: featureLevel}}
 	info.Groups = []client.GroupInfo{{Group: 1, Leader: b.node, Role: "leader", Term: 1, Commit: b.index, Applied: b.index, State: client.MachineRunning}}
 	for _, name := range slices.Sorted(maps.Keys(b.machines)) {
 		m := b.machines[name].info
@@ -329,6 +335,25 @@ func (b *Backend) ClusterInfo(context.Context) (client.ClusterInfo, error) {
 	}
 	return info, nil
 }
+
+// RaiseFeatureLevel knows one level.
+func (b *Backend) RaiseFeatureLevel(_ context.Context, level uint32) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, err := b.enter("RaiseFeatureLevel", ""); err != nil {
+		return err
+	}
+	if level > featureLevel {
+		return client.NewProblem(client.CodeFeatureLevel, "n%d serves up to %d, %d was asked for", b.node, featureLevel, level)
+	}
+	return nil
+}
+
+// memoryBytesMin is the smallest limit of memory.
+const memoryBytesMin = 64 << 10
+
+// featureLevel is the only one there is.
+const featureLevel = 1
 
 // Checks are those of SetChecks.
 func (b *Backend) Checks(context.Context) []client.Check {

@@ -1,0 +1,58 @@
+package node
+
+import (
+	"fmt"
+
+	"github.com/wraft/wraft/plugins"
+)
+
+// FeatureLevel counts what all nodes of a cluster must understand. It stands in the
+// catalogue and only rises, by a command, once every node serves the next one; until
+// then a newer release does nothing that an older one could not follow.
+type FeatureLevel uint32
+
+// FeatureLevelMax is the newest level that this release serves. It serves all
+// before it too.
+const FeatureLevelMax FeatureLevel = 1
+
+// feature is what a level allows.
+type feature struct {
+	// pass and host are the newest versions of the rewriting pass and of the host's
+	// semantics that a deploy may bring in.
+	pass, host uint32
+}
+
+// features are the levels; the first is not one. Why the newest names no numbers:
+// until it is released, its versions are whatever this release has. A released
+// level never changes.
+var features = [...]feature{
+	FeatureLevelMax: {pass: plugins.PassVersion, host: plugins.HostVersion},
+}
+
+// allows reports whether machines of these versions may be deployed.
+func (l FeatureLevel) allows(pass, host uint32) bool {
+	if int(l) >= len(features) {
+		return false
+	}
+	f := features[l]
+	return pass <= f.pass && host <= f.host
+}
+
+// LevelError: the cluster's feature level is beyond what this release serves. Run
+// the release that the other nodes run.
+type LevelError struct {
+	Cluster FeatureLevel // what the cluster is at
+	Serves  FeatureLevel // the most that this release serves
+}
+
+// Error names both levels.
+func (e *LevelError) Error() string {
+	return fmt.Sprintf("node: the cluster is at feature level %d, this release serves up to %d", e.Cluster, e.Serves)
+}
+
+// LevelRefusedError: a level cannot be reached yet, or a deploy needs a later one
+// than the cluster's. Upgrade the nodes that are behind, then raise the level.
+type LevelRefusedError struct{ Why string }
+
+// Error says why.
+func (e *LevelRefusedError) Error() string { return "node: feature level: " + e.Why }
