@@ -133,7 +133,7 @@ var rooms = []Room{
 	{Path: "cmd/wraftd", Imports: []string{"internal/cli"}, Why: "main"},
 
 	// What stands outside: black-box suites, guest libraries, examples.
-	{Path: "conformance/...", Imports: []string{"client", "internal/relay", "internal/toolchain", "raft", "raft/rafttest", "transport", "transport/wire", "plugins/abi"},
+	{Path: "conformance/...", Imports: []string{"client", "internal/project", "internal/relay", "internal/toolchain", "raft", "raft/rafttest", "transport", "transport/wire", "plugins/abi"},
 		Modules: []string{modPorcupine, modCBOR, modHistogram}, Why: "black box: what a user could run against a cluster"},
 	{Path: "conformance/abi/...", Imports: []string{"plugins", "plugins/abi", "plugins/wasm", "internal/toolchain"}, Modules: []string{modCBOR},
 		TestImports: []string{"internal/wasmtest"}, Why: "runs one module as a host does; of a cluster it knows nothing"},
