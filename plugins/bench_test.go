@@ -65,6 +65,7 @@ func benchmarkApply(b *testing.B, i *plugins.Instance, commands [][]byte) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(commands)), "ns/command")
 	b.ReportMetric(float64(processorTime(b)-before)/float64(b.N*len(commands)), "cpu-ns/command")
+	b.ReportMetric(float64(i.FuelUsed())/float64(len(commands)), "fuel/command")
 	b.ReportMetric(float64(i.MemoryBytes())/(1<<20), "MiB")
 }
 

@@ -112,7 +112,7 @@ var rooms = []Room{
 	{Path: "internal/project", Imports: []string{"sdk", "conformance/abi/scenario"}, TestImports: []string{"internal/toolchain"},
 		Why: "lays out an author's folder; compiles and runs nothing"},
 	{Path: "internal/toolchain/...", Why: "starts compilers; knows nothing of what they build"},
-	{Path: "internal/wasmtest/...", Imports: []string{"plugins/abi", "sdk/go", "internal/toolchain"},
+	{Path: "internal/wasmtest/...", Imports: []string{"plugins/abi", "sdk", "sdk/go", "internal/toolchain"},
 		Why: "builds guests for tests; its guests are modules of their own"},
 	{Path: "internal/archtest", Why: "reads source; imports none of it"},
 	{Path: "internal/bench", Imports: []string{"client", "internal/clock"}, Modules: []string{modHistogram, modCBOR, modSync},

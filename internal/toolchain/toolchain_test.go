@@ -105,6 +105,7 @@ func TestABuildEndsWithItsContext(t *testing.T) {
 func TestWhatIsMissingSaysWhatToInstall(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	t.Setenv("HOME", t.TempDir())
+	t.Setenv("WRAFT_TOOLCHAINS", t.TempDir())
 	for _, name := range toolchain.Languages() {
 		_, err := toolchain.Find(name)
 		var missing *toolchain.MissingError
@@ -153,7 +154,9 @@ func TestTheProjectTellsItsLanguage(t *testing.T) {
 	if name, err := toolchain.Detect(project(t, filepath.Join(dir, "a[b]*"), "return 1")); err != nil || name != "go" {
 		t.Errorf("a folder with go.mod is a project of %q, %v", name, err)
 	}
-	for name, folder := range map[string]string{"go": "../../examples/wasm-counter"} {
+	for name, folder := range map[string]string{
+		"go": "../../examples/wasm-counter", "assemblyscript": "../../sdk/assemblyscript/examples/counter",
+	} {
 		if got, err := toolchain.Detect(folder); err != nil || got != name {
 			t.Errorf("%s is a project of %q, %v; want %s", folder, got, err, name)
 		}

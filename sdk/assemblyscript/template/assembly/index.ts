@@ -1,0 +1,7 @@
+import { register } from "wraft";
+import { Counter } from "./machine";
+
+// What the host calls.
+export * from "wraft/abi";
+
+register(new Counter());
