@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io/fs"
@@ -53,7 +54,7 @@ func (c *codeCache) open() error {
 	if mode := info.Mode().Perm(); mode&othersMask != 0 && filepath.Separator == '/' {
 		return fmt.Errorf("%s has mode %#o, want %#o: others could plant code there; chmod or delete it", c.dir, mode, cacheDirMode)
 	}
-	if err := c.sweep(); err != nil {
+	if err := errors.Join(c.sweepWorkplaces(), c.sweep()); err != nil {
 		return err
 	}
 	c.engine, err = wazero.NewCompilationCacheWithDir(c.dir)
@@ -83,9 +84,9 @@ func (c *codeCache) sweep() error {
 // clear removes every file.
 func (c *codeCache) clear() error { return c.each(removeSealed) }
 
-// seal writes the seals of files that have none yet.
-func (c *codeCache) seal() error {
-	return c.each(func(path string) error {
+// seal writes the seals of files that have none yet, and returns how many there were.
+func (c *codeCache) seal() (fresh int, err error) {
+	err = c.each(func(path string) error {
 		if _, err := os.Stat(path + sealSuffix); err == nil {
 			return nil
 		}
@@ -93,8 +94,10 @@ func (c *codeCache) seal() error {
 		if err != nil {
 			return err
 		}
+		fresh++
 		return os.WriteFile(path+sealSuffix, []byte(seal), sealMode)
 	})
+	return fresh, err
 }
 
 // each calls f for every file of the engine, that is all but the seals.

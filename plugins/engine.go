@@ -21,6 +21,9 @@ type Config struct {
 	// It serves one Engine at a time and may be deleted while there is none.
 	// Empty: no cache on disk.
 	CacheDir string
+	// Compiler compiles what is not in the cache, in another process. nil: the
+	// engine does, in this one, where nothing can stop it. Needs a CacheDir.
+	Compiler Compiler
 	// Logger gets what operators should see. Default: discard.
 	Logger *slog.Logger
 	// Limits bounds modules, and instances whose configuration has none.
@@ -36,7 +39,14 @@ func (c Config) withDefaults() Config {
 }
 
 // Validate reports everything that is wrong with the configuration.
-func (c Config) Validate() error { return c.Limits.Validate() }
+func (c Config) Validate() error {
+	if c.Compiler != nil && c.CacheDir == "" {
+		return errors.Join(errNoCache, c.Limits.Validate())
+	}
+	return c.Limits.Validate()
+}
+
+var errNoCache = errors.New("plugins: a Compiler needs a CacheDir to leave its code in")
 
 // Engine compiles modules and owns the compiled code. Safe for concurrent use.
 type Engine struct {
@@ -107,16 +117,17 @@ func (e *Engine) Compile(ctx context.Context, source []byte) (*Module, error) {
 		return nil, err
 	}
 	m, err := e.load(ctx, a)
-	if err == nil {
-		e.sources[digest] = m
+	if err != nil {
+		return nil, err
 	}
-	return m, err
+	e.sources[digest] = m
+	return m, nil
 }
 
 // Load checks an artefact and compiles it as it is. The same bytes give the same
 // Module. A context that ends stops the waiting for other compilations but not the
 // compiler itself. Errors: those of ReadArtefact, *RefusedError when its code does
-// not pass the type check, ErrClosed, or trouble of this host.
+// not pass the type check, *CompilerError, ErrClosed, or trouble of this host.
 func (e *Engine) Load(ctx context.Context, artefact []byte) (*Module, error) {
 	a, err := ReadArtefact(artefact)
 	if err != nil {
@@ -134,7 +145,10 @@ func (e *Engine) load(ctx context.Context, a *Artefact) (*Module, error) {
 	if m, ok := e.modules[a.Digest]; ok {
 		return m, nil
 	}
-	compiled, err := e.compileCached(ctx, a.Binary)
+	if err := e.compileElsewhere(ctx, a); err != nil {
+		return nil, err
+	}
+	compiled, err := e.compileCached(ctx, a)
 	if err != nil {
 		return nil, err
 	}
@@ -145,8 +159,8 @@ func (e *Engine) load(ctx context.Context, a *Artefact) (*Module, error) {
 
 // compileCached compiles and, when the cache turns out to be damaged, clears
 // it and compiles again: a cache must never be the reason for a refusal.
-func (e *Engine) compileCached(ctx context.Context, binary []byte) (wazero.CompiledModule, error) {
-	compiled, err := e.compile(ctx, binary)
+func (e *Engine) compileCached(ctx context.Context, a *Artefact) (wazero.CompiledModule, error) {
+	compiled, err := e.compile(ctx, a.Binary)
 	if e.cache == nil {
 		return compiled, err
 	}
@@ -155,13 +169,20 @@ func (e *Engine) compileCached(ctx context.Context, binary []byte) (wazero.Compi
 		if err := e.cache.clear(); err != nil {
 			return nil, fmt.Errorf("plugins: clear the code cache: %w", err)
 		}
-		compiled, err = e.compile(ctx, binary)
+		if err := e.compileElsewhere(ctx, a); err != nil {
+			return nil, err
+		}
+		compiled, err = e.compile(ctx, a.Binary)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := e.cache.seal(); err != nil { // the next start compiles again
+	fresh, err := e.cache.seal()
+	if err != nil { // the next start compiles again
 		e.config.Logger.Warn("compiled code is not kept in the cache", "directory", e.config.CacheDir, "error", err)
+	}
+	if fresh > 0 && e.config.Compiler != nil {
+		e.config.Logger.Warn("a module was compiled in this process: the compiler's code does not suit it", "directory", e.config.CacheDir)
 	}
 	return compiled, nil
 }
