@@ -76,7 +76,7 @@ var catalogue = []Kind{
 
 	{CodeModuleRefused, "Module refused", http.StatusUnprocessableEntity, false, NotApplied, ExitRefused,
 		"Build the module as docs/ABI.md says.",
-		"The module breaks a rule of the plugin ABI; the detail names the rule and the place."},
+		"The module breaks a rule of the plugin ABI, or compiling it exceeds a limit; the detail names the rule and the place, or the limit."},
 	{CodeMachineRejected, "Machine rejected the input", http.StatusUnprocessableEntity, false, Applied, ExitRefused,
 		"Correct the input; the machine's own words are in the detail.",
 		"The machine ran and answered with an error of its own, on every replica alike."},

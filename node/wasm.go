@@ -19,10 +19,11 @@ var _ MachineOpener = WASM{}
 // NewWASM returns an opener on an engine, which stays the caller's.
 func NewWASM(engine *plugins.Engine) WASM { return WASM{engine: engine} }
 
-// Check prepares a module and compiles what comes of it.
+// Check prepares a module and compiles what comes of it. A compiler that is stopped
+// or dies is a verdict here, and only here: for Open it is trouble of this node.
 func (w WASM) Check(ctx context.Context, module []byte) error {
 	_, err := w.engine.Compile(ctx, module)
-	return err
+	return plugins.Verdict(err)
 }
 
 // Prepare validates and instruments a module.

@@ -22,6 +22,10 @@ func Main() int {
 // startServer is server.Start as a Node: a nil *Server in an interface would not
 // be nil.
 func startServer(ctx context.Context, cfg nodeconfig.Config, log *slog.Logger) (Node, error) {
+	var err error
+	if cfg.CompileWorker, cfg.CompileWorkerName, err = compileWorker(); err != nil {
+		return nil, err
+	}
 	s, err := server.Start(ctx, cfg, log)
 	if err != nil {
 		return nil, err

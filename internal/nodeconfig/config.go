@@ -37,6 +37,11 @@ type Config struct {
 	// CacheDir holds compiled modules and may be deleted; default: cache in DataDir.
 	// Nodes of one process share it, so that a module is compiled once.
 	CacheDir string `koanf:"-"`
+	// CompileWorker is the program and the arguments that compile a module in a
+	// process of their own (package compileworker), CompileWorkerName what it sees
+	// as its own name. Empty: modules are compiled in this process.
+	CompileWorker     []string `koanf:"-"`
+	CompileWorkerName string   `koanf:"-"`
 }
 
 // Node says where a node of the cluster is found.

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"sync"
 
 	"github.com/wraft/wraft/plugins"
@@ -24,14 +23,15 @@ type sharedEngine struct {
 	users  int
 }
 
-// acquire opens the engine of a folder, or joins those who use it already. The
-// caller calls release once.
-func (t *engineTable) acquire(dir string, limits plugins.Limits, log *slog.Logger) (engine *plugins.Engine, release func() error, err error) {
+// acquire opens the engine of a folder, or joins those who use it already, whatever
+// their configuration. The caller calls release once.
+func (t *engineTable) acquire(dir string, c plugins.Config) (engine *plugins.Engine, release func() error, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.open[dir]
 	if s == nil {
-		e, err := plugins.NewEngine(plugins.Config{CacheDir: dir, Limits: limits, Logger: log})
+		c.CacheDir = dir
+		e, err := plugins.NewEngine(c)
 		if err != nil {
 			return nil, nil, fmt.Errorf("server: open plugin engine: %w", err)
 		}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/internal/clock"
+	"github.com/wraft/wraft/internal/compileworker"
 	"github.com/wraft/wraft/node"
 	"github.com/wraft/wraft/node/api"
 	"github.com/wraft/wraft/plugins"
@@ -134,7 +135,11 @@ func (s *Server) openEngine(cfg Config) error {
 	if cache == "" {
 		cache = filepath.Join(cfg.DataDir, "cache")
 	}
-	engine, release, err := engines.acquire(cache, plugins.Limits{ModuleBytesMax: int(cfg.Limits.ModuleBytes)}, s.log)
+	c := plugins.Config{Limits: plugins.Limits{ModuleBytesMax: int(cfg.Limits.ModuleBytes)}, Logger: s.log}
+	if len(cfg.CompileWorker) > 0 {
+		c.Compiler = &compileworker.Runner{Command: cfg.CompileWorker, Name: cfg.CompileWorkerName}
+	}
+	engine, release, err := engines.acquire(cache, c)
 	if err != nil {
 		return err
 	}
