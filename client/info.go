@@ -8,6 +8,9 @@ type DeploySpec struct {
 	Module Digest `json:"module"`
 	// Limits bound the machine; 0 means the cluster's default.
 	Limits MachineLimits `json:"limits,omitzero"`
+	// Snapshot is chosen when the machine is created; "" is SnapshotImage then, and
+	// whatever it has for a machine that is there.
+	Snapshot SnapshotMode `json:"snapshot,omitempty"`
 	// Upgrade allows to upgrade a machine of that name that runs another module or
 	// under other limits; limits that are 0 then keep the machine's. Without it that
 	// is a conflict.
@@ -15,6 +18,20 @@ type DeploySpec struct {
 	// By is who asks; a node takes it from the certificate.
 	By string `json:"-"`
 }
+
+// SnapshotMode says of what a machine's Raft snapshots are made.
+type SnapshotMode string
+
+// The modes.
+const (
+	// SnapshotImage: of its memory as it is. The default.
+	SnapshotImage SnapshotMode = "image"
+	// SnapshotExport: of what the module's snapshot export writes.
+	SnapshotExport SnapshotMode = "export"
+)
+
+// Valid reports whether m is one of the modes, or "".
+func (m SnapshotMode) Valid() bool { return m == "" || m == SnapshotImage || m == SnapshotExport }
 
 // ModuleInfo describes a stored module.
 type ModuleInfo struct {
@@ -51,6 +68,8 @@ type MachineInfo struct {
 	HostVersion uint32 `json:"host_version,omitempty"`
 	// Limits are in full.
 	Limits MachineLimits `json:"limits,omitzero"`
+	// Snapshot says of what its Raft snapshots are made, once nodes take them.
+	Snapshot SnapshotMode `json:"snapshot,omitempty"`
 	// DeployIndex is the index of the meta group's entry that deployed it.
 	DeployIndex uint64       `json:"deploy_index"`
 	State       MachineState `json:"state"`

@@ -73,6 +73,7 @@ type MachineRecord struct {
 	Run      MachineRun
 	Voters   []raft.NodeID // of the group's bootstrap configuration, ascending
 	Created  raft.Index    // in the meta group's log
+	Snapshot SnapshotMode
 	Active   ActiveRun
 	Previous *ActiveRun      // what a rollback goes to; nil before the first upgrade
 	Pending  *UpgradeRecord  // the upgrade under way, or nil

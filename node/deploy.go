@@ -7,15 +7,23 @@ import (
 	"github.com/wraft/wraft/raft"
 )
 
+// DeployRequest asks for a machine.
+type DeployRequest struct {
+	Machine  string
+	Module   Digest        // uploaded before
+	Limits   MachineLimits // 0 means the cluster's default
+	Snapshot SnapshotMode
+}
+
 // Deploy creates a machine from a stored module and returns once it runs on this
 // node and has a leader. This node makes the artefact that all replicas will run.
 // created is false when the same machine was there. Errors: ErrNoModule,
 // ErrNoQuorum, *LimitError, *MemoryError, *LevelRefusedError, *ConflictError,
 // *plugins.RefusedError mean that nothing was created.
-func (n *Node) Deploy(ctx context.Context, name string, module Digest, limits MachineLimits) (m MachineRecord, created bool, err error) {
+func (n *Node) Deploy(ctx context.Context, r DeployRequest) (m MachineRecord, created bool, err error) {
 	ctx, cancel := n.bound(ctx)
 	defer cancel()
-	limits, err = limits.fill(n.cfg.MachineMemoryMax, n.cfg.CommandBytesMax)
+	limits, err := r.Limits.fill(n.cfg.MachineMemoryMax, n.cfg.CommandBytesMax)
 	if err != nil {
 		return MachineRecord{}, false, err
 	}
@@ -23,28 +31,28 @@ func (n *Node) Deploy(ctx context.Context, name string, module Digest, limits Ma
 		return MachineRecord{}, false, err
 	}
 	// Why here too: what runs is not prepared again, which might make another artefact.
-	if have, ok := n.catalogue.Load().Machine(name); ok && have.Active.Run.same(MachineRun{Module: module, Limits: limits}) {
-		m, err = n.awaitRunning(ctx, name)
+	if have, ok := n.catalogue.Load().Machine(r.Machine); ok && have.Active.Run.same(MachineRun{Module: r.Module, Limits: limits}) && r.Snapshot.fits(have.Snapshot) {
+		m, err = n.awaitRunning(ctx, r.Machine)
 		return m, false, err
 	}
-	run, err := n.prepareRun(ctx, module, limits)
+	run, err := n.prepareRun(ctx, r.Module, limits)
 	if err != nil {
 		return MachineRecord{}, false, err
 	}
-	data, err := DeployCommand(name, run)
+	data, err := DeployCommand(r.Machine, run, r.Snapshot)
 	if err != nil {
 		return MachineRecord{}, false, err
 	}
 	// Creating the same machine twice is answered as such.
-	r, err := n.replicateIdempotent(ctx, MetaGroup, Command{Kind: CommandCall, Data: data})
+	reply, err := n.replicateIdempotent(ctx, MetaGroup, Command{Kind: CommandCall, Data: data})
 	if err != nil {
 		return MachineRecord{}, false, err
 	}
-	if err := deployError(name, r.answer); err != nil {
+	if err := deployError(r.Machine, reply.answer); err != nil {
 		return MachineRecord{}, false, err
 	}
-	m, err = n.awaitRunning(ctx, name)
-	return m, r.answer.Status == metaOK, err
+	m, err = n.awaitRunning(ctx, r.Machine)
+	return m, reply.answer.Status == metaOK, err
 }
 
 // deployError says what a meta machine's answer to a deploy means.

@@ -60,9 +60,10 @@ type bootstrapCommand struct {
 
 // createCommand creates a machine.
 type createCommand struct {
-	_    struct{} `cbor:",toarray"`
-	Name string
-	Run  MachineRun
+	_        struct{} `cbor:",toarray"`
+	Name     string
+	Run      MachineRun
+	Snapshot SnapshotMode // SnapshotDefault for what there is, or an image
 }
 
 // encode returns the command's bytes.
@@ -160,21 +161,24 @@ func (m *MetaMachine) create(index raft.Index, c createCommand) plugins.Result {
 	if len(m.catalogue.Nodes) == 0 {
 		return plugins.Result{Status: metaNotBootstrapped}
 	}
+	if !c.Snapshot.Valid() {
+		return plugins.Result{Status: metaMalformed, Data: []byte("an unknown way to take snapshots")}
+	}
 	at, found := slices.BinarySearchFunc(m.catalogue.Machines, c.Name, compareName)
 	if found {
 		have := m.catalogue.Machines[at]
 		// Why not the artefact: a newer release makes another one of the same module,
 		// and what runs stays what it is.
-		if have.Active.Run.same(c.Run) {
+		if have.Active.Run.same(c.Run) && c.Snapshot.fits(have.Snapshot) {
 			return plugins.Result{Status: metaExists}
 		}
-		return plugins.Result{Status: metaConflict, Data: []byte(have.Active.Run.Module.String())}
+		return plugins.Result{Status: metaConflict, Data: fmt.Appendf(nil, "%v, with snapshots by %v", have.Active.Run.Module, have.Snapshot)}
 	}
 	if len(m.catalogue.Machines) >= MachinesMax {
 		return plugins.Result{Status: metaFull}
 	}
 	next := *m.catalogue
-	record := MachineRecord{Name: c.Name, Group: next.NextGroup, Run: c.Run, Created: index, Active: ActiveRun{Run: c.Run}}
+	record := MachineRecord{Name: c.Name, Group: next.NextGroup, Run: c.Run, Created: index, Snapshot: c.Snapshot.orImage(), Active: ActiveRun{Run: c.Run}}
 	for _, n := range next.Nodes {
 		record.Voters = append(record.Voters, n.ID)
 	}
@@ -207,6 +211,6 @@ func BootstrapCommand(cluster string, nodes []NodeRecord) ([]byte, error) {
 }
 
 // DeployCommand is the data of the meta group's command that creates a machine.
-func DeployCommand(name string, run MachineRun) ([]byte, error) {
-	return metaCommand{Create: &createCommand{Name: name, Run: run}}.encode()
+func DeployCommand(name string, run MachineRun, m SnapshotMode) ([]byte, error) {
+	return metaCommand{Create: &createCommand{Name: name, Run: run, Snapshot: m}}.encode()
 }

@@ -61,7 +61,7 @@ func (l *metaLog) apply(data []byte, err error) plugins.Result {
 // so every replica of it refuses alike and says by how much.
 func TestDeploysThatDoNotFitAreRefused(t *testing.T) {
 	l := newMetaLog(t, 1, 1)
-	if r := l.apply(DeployCommand("a", testRun(1, 100*mib))); r.Status != metaOK {
+	if r := l.apply(DeployCommand("a", testRun(1, 100*mib), SnapshotDefault)); r.Status != metaOK {
 		t.Fatalf("before any budget is known: %+v", r)
 	}
 	l.apply(AnnounceCommand(1, gib, 1))
@@ -70,7 +70,7 @@ func TestDeploysThatDoNotFitAreRefused(t *testing.T) {
 	if r := l.apply(AnnounceCommand(4, gib, 1)); r.Status != metaUnknownNode {
 		t.Errorf("a node that is none: status %d", r.Status)
 	}
-	r := l.apply(DeployCommand("b", testRun(1, 150*mib)))
+	r := l.apply(DeployCommand("b", testRun(1, 150*mib), SnapshotDefault))
 	var missing *MemoryError
 	if r.Status != metaMemory || !errors.As(decodeMemoryError(r.Data), &missing) {
 		t.Fatalf("it was taken: %+v", r)
@@ -84,17 +84,17 @@ func TestDeploysThatDoNotFitAreRefused(t *testing.T) {
 	if len(l.catalogue.Machines) != 1 || l.catalogue.MemoryUsed(3) != 200*mib || l.catalogue.MemoryUsed(9) != 0 {
 		t.Errorf("the catalogue is %+v", l.catalogue)
 	}
-	if r := l.apply(DeployCommand("b", testRun(1, 110*mib))); r.Status != metaOK {
+	if r := l.apply(DeployCommand("b", testRun(1, 110*mib), SnapshotDefault)); r.Status != metaOK {
 		t.Errorf("what fits to the byte: %+v", r)
 	}
-	if r := l.apply(DeployCommand("c", testRun(1, 1))); r.Status != metaMemory {
+	if r := l.apply(DeployCommand("c", testRun(1, 1), SnapshotDefault)); r.Status != metaMemory {
 		t.Errorf("two bytes too many: %+v", r)
 	}
 	l.apply(AnnounceCommand(3, 0, 1))
-	if r := l.apply(DeployCommand("c", testRun(1, 30*mib))); r.Status != metaOK {
+	if r := l.apply(DeployCommand("c", testRun(1, 30*mib), SnapshotDefault)); r.Status != metaOK {
 		t.Errorf("with node 3 without bound: %+v", r)
 	}
-	if r := l.apply(DeployCommand("d", testRun(1, 1<<63))); r.Status != metaMemory {
+	if r := l.apply(DeployCommand("d", testRun(1, 1<<63), SnapshotDefault)); r.Status != metaMemory {
 		t.Errorf("a limit that wraps around when doubled: %+v", r)
 	}
 }
@@ -105,12 +105,12 @@ func TestFeatureLevels(t *testing.T) {
 	l := newMetaLog(t, 1, 2)
 	newer := testRun(1, 5)
 	newer.Pass++
-	if r := l.apply(DeployCommand("a", newer)); r.Status != metaLevel || !strings.Contains(string(r.Data), "level 1 allows no machine of pass") {
+	if r := l.apply(DeployCommand("a", newer, SnapshotDefault)); r.Status != metaLevel || !strings.Contains(string(r.Data), "level 1 allows no machine of pass") {
 		t.Errorf("an artefact of a later pass: %+v", r)
 	}
 	newer = testRun(1, 5)
 	newer.Host++
-	if r := l.apply(DeployCommand("a", newer)); r.Status != metaLevel {
+	if r := l.apply(DeployCommand("a", newer, SnapshotDefault)); r.Status != metaLevel {
 		t.Errorf("an artefact for later semantics: %+v", r)
 	}
 	l.apply(AnnounceCommand(1, 0, 2))
@@ -149,10 +149,10 @@ func TestALevelBeyondThisReleaseEndsIt(t *testing.T) {
 func TestTheSameModuleOfANewerPassIsTheSameMachine(t *testing.T) {
 	l := newMetaLog(t, 1, 1)
 	first := testRun(1, 5)
-	l.apply(DeployCommand("a", first))
+	l.apply(DeployCommand("a", first, SnapshotDefault))
 	again := first
 	again.Artefact = Digest{9}
-	if r := l.apply(DeployCommand("a", again)); r.Status != metaExists {
+	if r := l.apply(DeployCommand("a", again, SnapshotDefault)); r.Status != metaExists {
 		t.Errorf("another artefact of the same module: %+v", r)
 	}
 	if m, _ := l.catalogue.Machine("a"); m.Run != first || m.Run.ID() == again.ID() {

@@ -25,7 +25,7 @@ func TestMetaMachine(t *testing.T) {
 		return r[0]
 	}
 	nodes := []NodeRecord{{ID: 3}, {ID: 1}, {ID: 2}}
-	if r := apply(DeployCommand("early", MachineRun{})); r.Status != metaNotBootstrapped {
+	if r := apply(DeployCommand("early", MachineRun{}, SnapshotDefault)); r.Status != metaNotBootstrapped {
 		t.Errorf("a deploy before the bootstrap: status %d", r.Status)
 	}
 	if r := apply(BootstrapCommand("blue", nodes)); r.Status != metaOK {
@@ -34,19 +34,19 @@ func TestMetaMachine(t *testing.T) {
 	if r := apply(BootstrapCommand("green", nil)); r.Status != metaBootstrapped || published.Cluster != "blue" {
 		t.Errorf("a second bootstrap: status %d, cluster %q", r.Status, published.Cluster)
 	}
-	if r := apply(DeployCommand("counter", testRun(1, 5))); r.Status != metaOK {
+	if r := apply(DeployCommand("counter", testRun(1, 5), SnapshotDefault)); r.Status != metaOK {
 		t.Errorf("deploy: status %d", r.Status)
 	}
-	if r := apply(DeployCommand("counter", testRun(1, 5))); r.Status != metaExists {
+	if r := apply(DeployCommand("counter", testRun(1, 5), SnapshotDefault)); r.Status != metaExists {
 		t.Errorf("the same deploy: status %d", r.Status)
 	}
-	if r := apply(DeployCommand("counter", testRun(2, 5))); r.Status != metaConflict {
+	if r := apply(DeployCommand("counter", testRun(2, 5), SnapshotDefault)); r.Status != metaConflict {
 		t.Errorf("another module under the name: status %d", r.Status)
 	}
-	if r := apply(DeployCommand("counter", testRun(1, 6))); r.Status != metaConflict {
+	if r := apply(DeployCommand("counter", testRun(1, 6), SnapshotDefault)); r.Status != metaConflict {
 		t.Errorf("other limits under the name: status %d", r.Status)
 	}
-	apply(DeployCommand("archive", testRun(2, 5)))
+	apply(DeployCommand("archive", testRun(2, 5), SnapshotDefault))
 	if r := apply([]byte("nonsense"), nil); r.Status != metaMalformed {
 		t.Errorf("nonsense: status %d", r.Status)
 	}

@@ -22,7 +22,7 @@ func newMetaDesk(t *testing.T) *metaDesk {
 	d := &metaDesk{t: t}
 	d.m = NewMetaMachine(func(c *Catalogue) { d.seen = c })
 	d.apply(BootstrapCommand("blue", []NodeRecord{{ID: 1}, {ID: 2}, {ID: 3}}))
-	d.apply(DeployCommand("counter", testRun(1, 5)))
+	d.apply(DeployCommand("counter", testRun(1, 5), SnapshotDefault))
 	return d
 }
 
@@ -108,10 +108,10 @@ func TestMetaUpgrade(t *testing.T) {
 	if u, ok := m.Upgrade(2); !ok || u.Reason != "it traps" {
 		t.Errorf("finding an upgrade: %+v, %v", u, ok)
 	}
-	if r := d.apply(DeployCommand("counter", testRun(1, 5))); r.Status != metaExists {
+	if r := d.apply(DeployCommand("counter", testRun(1, 5), SnapshotDefault)); r.Status != metaExists {
 		t.Errorf("a deploy of what runs: %d", r.Status)
 	}
-	if r := d.apply(DeployCommand("counter", testRun(2, 5))); r.Status != metaConflict {
+	if r := d.apply(DeployCommand("counter", testRun(2, 5), SnapshotDefault)); r.Status != metaConflict {
 		t.Errorf("a deploy of what does not run: %d", r.Status)
 	}
 }
@@ -152,7 +152,7 @@ func TestMetaUpgradesAreAdmitted(t *testing.T) {
 	if r := to(2, 45); r.Status != metaOK || d.seen.MemoryUsed(3) != 100 {
 		t.Errorf("what fits: %+v, %d in use", r, d.seen.MemoryUsed(3))
 	}
-	if r := d.apply(DeployCommand("other", testRun(1, 1))); r.Status != metaMemory {
+	if r := d.apply(DeployCommand("other", testRun(1, 1), SnapshotDefault)); r.Status != metaMemory {
 		t.Errorf("a deploy beside the upgrade: %+v", r)
 	}
 	d.decide(UpgradeOutcome{ID: 1, Index: 9})
@@ -172,7 +172,7 @@ func TestMetaUpgradeToANewerPass(t *testing.T) {
 	if r := d.apply(BeginUpgradeCommand(UpgradeRequest{Machine: "counter"}, older)); r.Status != metaExists {
 		t.Errorf("what an older release makes of it: %+v", r)
 	}
-	d.apply(DeployCommand("second", older))
+	d.apply(DeployCommand("second", older, SnapshotDefault))
 	if r := d.apply(BeginUpgradeCommand(UpgradeRequest{Machine: "second"}, m.Run)); r.Status != metaOK {
 		t.Errorf("what this release makes of it: %+v", r)
 	}

@@ -41,7 +41,12 @@ func (p *Program) deployCommand() *cobra.Command {
 	name := cmd.Flags().String("name", "", "the machine's name (default: the file's, without its ending)")
 	limits := addLimitFlags(cmd, "the cluster's")
 	upgrade := cmd.Flags().Bool("upgrade", false, "upgrade the machine if there is one of that name that runs another module")
+	snapshot := cmd.Flags().String("snapshot", "", "of what the machine's snapshots are made: image (its memory, the default) or export (what the module writes)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		mode := client.SnapshotMode(*snapshot)
+		if !mode.Valid() {
+			return usage("--snapshot %q: use image or export", *snapshot)
+		}
 		file, err := openModule(args[0])
 		if err != nil {
 			return err
@@ -55,7 +60,7 @@ func (p *Program) deployCommand() *cobra.Command {
 			}
 		}
 		return p.withClient(cmd, conn, func(ctx context.Context, cl *client.Client) error {
-			info, created, err := p.deploy(ctx, cl, file, machine, client.DeploySpec{Module: file.digest, Limits: *limits, Upgrade: *upgrade})
+			info, created, err := p.deploy(ctx, cl, file, machine, client.DeploySpec{Module: file.digest, Limits: *limits, Upgrade: *upgrade, Snapshot: mode})
 			if err != nil {
 				return nameFlag(err)
 			}

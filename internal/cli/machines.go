@@ -71,6 +71,9 @@ func machineRows(m client.MachineInfo) [][]any {
 		{"applied", m.Applied},
 		{"deployed at", m.DeployIndex},
 	}
+	if m.Snapshot != "" {
+		rows = append(rows, []any{"snapshots by", string(m.Snapshot)})
+	}
 	if m.RunningModule != "" && m.RunningModule != m.Module {
 		rows = append(rows, []any{"runs here", string(m.RunningModule)})
 	}

@@ -120,11 +120,16 @@ func (b backend) Deploy(ctx context.Context, name string, spec client.DeploySpec
 		return client.MachineInfo{}, false, client.NewProblem(client.CodeBadRequest, "%q is no digest", spec.Module)
 	}
 	limits := nodeLimits(spec.Limits)
-	if _, err := b.node.Find(ctx, name); err == nil && spec.Upgrade {
+	mode, err := node.ParseSnapshotMode(string(spec.Snapshot))
+	if err != nil {
+		return client.MachineInfo{}, false, client.NewProblem(client.CodeBadRequest, "%v", err).WithCause(err)
+	}
+	// Another mode goes on to Deploy, which says that it is a conflict.
+	if m, err := b.node.Find(ctx, name); err == nil && spec.Upgrade && (mode == node.SnapshotDefault || mode == m.Snapshot) {
 		info, _, err := b.upgrade(ctx, node.UpgradeRequest{Machine: name, Module: sum, Limits: limits, By: spec.By})
 		return info, false, err
 	}
-	m, created, err := b.node.Deploy(ctx, name, sum, limits)
+	m, created, err := b.node.Deploy(ctx, node.DeployRequest{Machine: name, Module: sum, Limits: limits, Snapshot: mode})
 	if err != nil {
 		return client.MachineInfo{}, false, b.problem(err)
 	}

@@ -21,8 +21,8 @@ func (b backend) machineInfo(ctx context.Context, m node.MachineRecord) (client.
 	info := client.MachineInfo{
 		Name: m.Name, Group: client.GroupID(m.Group), Module: client.DigestFromSum(run.Module), ModuleBytes: b.node.ModuleSize(run.Module),
 		Artefact: client.DigestFromSum(run.Artefact), Run: client.DigestFromSum(run.ID()), PassVersion: run.Pass, HostVersion: run.Host,
-		Limits:      clientLimits(run.Limits),
-		DeployIndex: uint64(m.Created), State: state, StateReason: reason,
+		Limits:   clientLimits(run.Limits),
+		Snapshot: client.SnapshotMode(m.Snapshot.String()), DeployIndex: uint64(m.Created), State: state, StateReason: reason,
 		Leader: client.NodeID(g.Status.Leader), LeaderAPI: b.apiOf(g.Status.Leader),
 		Term: uint64(g.Status.Term), Commit: uint64(g.Status.Commit), Applied: uint64(g.Applied),
 		Upgrade: newestUpgrade(m),

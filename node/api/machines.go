@@ -102,6 +102,9 @@ func readDeploySpec(w http.ResponseWriter, r *http.Request) (client.DeploySpec, 
 	if _, err := client.ParseDigest(string(spec.Module)); err != nil {
 		return spec, client.NewProblem(client.CodeBadRequest, "module: %v", err)
 	}
+	if !spec.Snapshot.Valid() {
+		return spec, client.NewProblem(client.CodeBadRequest, "snapshot: %.40q is neither image nor export", spec.Snapshot)
+	}
 	spec.By = callerName(r)
 	return spec, nil
 }

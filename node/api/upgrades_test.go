@@ -82,6 +82,7 @@ func TestUpgradeMistakes(t *testing.T) {
 		status             int
 		code               client.Code
 	}{
+		{"PUT", "counter", `{"module":"` + someHash + `","snapshot":"pages"}`, 400, client.CodeBadRequest},
 		{"POST", "counter/activate", "", 400, client.CodeBadRequest},
 		{"POST", "counter/activate", `{"module":"sha256:00"}`, 400, client.CodeBadRequest},
 		{"POST", "counter/activate", `{"module":"` + someHash + `","by":"eve"}`, 400, client.CodeBadRequest},

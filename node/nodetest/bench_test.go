@@ -145,7 +145,7 @@ func deployLoopback(ctx context.Context, b *testing.B, nodes []*node.Node, binar
 	if _, _, err := nodes[0].PutModule(ctx, d, bytes.NewReader(binary)); err != nil {
 		b.Fatal(err)
 	}
-	m, _, err := nodes[0].Deploy(ctx, "adder", d, node.MachineLimits{})
+	m, _, err := nodes[0].Deploy(ctx, node.DeployRequest{Machine: "adder", Module: d})
 	if err != nil {
 		b.Fatal(err)
 	}

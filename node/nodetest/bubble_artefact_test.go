@@ -118,11 +118,11 @@ func TestANewerReleaseRunsWhatWasDeployed(t *testing.T) {
 				t.Errorf("the new release opened %q", artefact)
 			}
 		}
-		m, created, err := b.nodes[3].node.Deploy(ctx, "adder", node.DigestOf(module), node.MachineLimits{})
+		m, created, err := b.nodes[3].node.Deploy(ctx, node.DeployRequest{Machine: "adder", Module: node.DigestOf(module)})
 		if err != nil || created || m.Run != before.Run {
 			t.Errorf("deployed again: %+v, %v, %v", m.Run, created, err)
 		}
-		m, created, err = b.nodes[3].node.Deploy(ctx, "other", node.DigestOf(module), node.MachineLimits{})
+		m, created, err = b.nodes[3].node.Deploy(ctx, node.DeployRequest{Machine: "other", Module: node.DigestOf(module)})
 		if err != nil || !created || m.Run.Artefact != node.DigestOf([]byte("pass 2 of module")) {
 			t.Errorf("a machine of its own: %+v, %v", m.Run, err)
 		}
@@ -138,7 +138,7 @@ func TestForgedArtefactsAreNotReplicated(t *testing.T) {
 		if _, _, err := n.PutModule(ctx, node.DigestOf(module), bytes.NewReader(module)); err != nil {
 			t.Fatal(err)
 		}
-		_, _, err := n.Deploy(ctx, "adder", node.DigestOf(module), node.MachineLimits{})
+		_, _, err := n.Deploy(ctx, node.DeployRequest{Machine: "adder", Module: node.DigestOf(module)})
 		if !errors.Is(err, node.ErrNoQuorum) || !strings.Contains(err.Error(), "was not made of") {
 			t.Errorf("the deploy ended with %v", err)
 		}
@@ -159,7 +159,7 @@ func TestNodesAnnounceTheirMemory(t *testing.T) {
 		module := []byte("module")
 		b.deploy(ctx, 1, "adder", module) // counts for 512 MiB
 		deploy := func(name string, memory uint64) error {
-			_, _, err := b.nodes[3].node.Deploy(ctx, name, node.DigestOf(module), node.MachineLimits{MemoryBytes: memory})
+			_, _, err := b.nodes[3].node.Deploy(ctx, node.DeployRequest{Machine: name, Module: node.DigestOf(module), Limits: node.MachineLimits{MemoryBytes: memory}})
 			return err
 		}
 		var missing *node.MemoryError

@@ -98,9 +98,9 @@ func TestBadRequests(t *testing.T) {
 		}
 		_, errModule := n.Find(ctx, "nothing")
 		_, _, errDigest := n.PutModule(ctx, node.Digest{1}, strings.NewReader("other bytes"))
-		_, _, errMissing := n.Deploy(ctx, "x", node.Digest{9}, node.MachineLimits{})
-		_, _, errLimits := n.Deploy(ctx, "x", node.DigestOf([]byte("any bytes")), node.MachineLimits{MemoryBytes: 1 << 40})
-		_, _, errOther := n.Deploy(ctx, "adder", node.DigestOf([]byte("any bytes")), node.MachineLimits{MemoryBytes: 1 << 20})
+		_, _, errMissing := n.Deploy(ctx, node.DeployRequest{Machine: "x", Module: node.Digest{9}})
+		_, _, errLimits := n.Deploy(ctx, node.DeployRequest{Machine: "x", Module: node.DigestOf([]byte("any bytes")), Limits: node.MachineLimits{MemoryBytes: 1 << 40}})
+		_, _, errOther := n.Deploy(ctx, node.DeployRequest{Machine: "adder", Module: node.DigestOf([]byte("any bytes")), Limits: node.MachineLimits{MemoryBytes: 1 << 20}})
 		_, errIndex := n.Ask(ctx, "adder", node.Ask{MinIndex: 1 << 40, Wait: time.Second})
 		var conflict *node.ConflictError
 		var limit *node.LimitError

@@ -203,7 +203,7 @@ func (b *bubble) deploy(ctx context.Context, via raft.NodeID, name string, binar
 	if _, _, err := n.PutModule(ctx, d, bytes.NewReader(binary)); err != nil {
 		b.t.Fatalf("upload: %v", err)
 	}
-	if _, _, err := n.Deploy(ctx, name, d, node.MachineLimits{}); err != nil {
+	if _, _, err := n.Deploy(ctx, node.DeployRequest{Machine: name, Module: d}); err != nil {
 		b.t.Fatalf("deploy: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"io"
@@ -286,6 +287,9 @@ func (b *Backend) Deploy(_ context.Context, name string, spec client.DeploySpec)
 		return client.MachineInfo{}, false, client.NewProblem(client.CodeUnknownModule, "module %s was not uploaded", spec.Module)
 	}
 	if m, ok := b.machines[name]; ok {
+		if spec.Snapshot != "" && spec.Snapshot != m.info.Snapshot {
+			return client.MachineInfo{}, false, client.NewProblem(client.CodeMachineExists, "%s has snapshots by %s", name, m.info.Snapshot)
+		}
 		if m.info.Module != spec.Module || m.info.Limits != spec.Limits {
 			if spec.Upgrade {
 				limits := spec.Limits
@@ -311,7 +315,7 @@ func (b *Backend) addMachine(name string, spec client.DeploySpec) *machine {
 	m.info = client.MachineInfo{
 		Name: name, Group: client.GroupID(len(b.machines) + 2), Module: spec.Module, ModuleBytes: b.modules[spec.Module],
 		Artefact: client.DigestOf([]byte("artefact " + spec.Module)), Run: client.DigestOf([]byte("run " + spec.Module)), PassVersion: 1, HostVersion: 1,
-		Limits: spec.Limits, DeployIndex: b.index, State: client.MachineRunning, Leader: b.node, Term: 1,
+		Limits: spec.Limits, Snapshot: cmp.Or(spec.Snapshot, client.SnapshotImage), DeployIndex: b.index, State: client.MachineRunning, Leader: b.node, Term: 1,
 	}
 	b.machines[name] = m
 	return m
