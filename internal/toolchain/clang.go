@@ -18,6 +18,11 @@ func init() {
 		find:    func(ctx context.Context) (*Toolchain, error) { return findClang(ctx, cSources) },
 		detects: func(dir string) bool { return has(dir, "*.c") && !has(dir, "*.cpp") },
 	})
+	register(language{
+		name: "cpp", install: install,
+		find:    func(ctx context.Context) (*Toolchain, error) { return findClang(ctx, cppSources) },
+		detects: func(dir string) bool { return has(dir, "*.cpp") },
+	})
 }
 
 // clangFlags compile C and C++ alike. Why -mcpu=mvp: newer compilers turn on more
@@ -32,6 +37,7 @@ var clangFlags = []string{
 // only file that may use bulk instructions, which are dear for a few bytes.
 var (
 	cFlags      = []string{"-std=c11", "-flto"}
+	cppFlags    = []string{"-std=c++17", "-flto", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics"}
 	memoryFlags = []string{"-std=c11", "-fno-builtin", "-fno-unroll-loops", "-mbulk-memory"}
 )
 
@@ -39,12 +45,17 @@ var (
 // memory and traps, and drop what nobody calls and what only debuggers read.
 var linkFlags = []string{"--no-entry", "--stack-first", "-z", "stack-size=262144", "--gc-sections", "--strip-all", "-O2", "--lto-O2"}
 
-// What belongs to a machine: patterns in its folder, and files of the SDK.
+// What belongs to a machine: patterns in its folder, and the libraries for C and,
+// if cpp is set, on top of it for C++.
 var (
-	cSources = clangSources{patterns: []string{"*.c"}, library: []string{"wraft.c", "wraft_memory.c"}}
+	cSources   = clangSources{patterns: []string{"*.c"}}
+	cppSources = clangSources{patterns: []string{"*.c", "*.cpp"}, cpp: true}
 )
 
-type clangSources struct{ patterns, library []string }
+type clangSources struct {
+	patterns []string
+	cpp      bool
+}
 
 // clangVersion matches what `clang --version` starts with.
 var clangVersion = regexp.MustCompile(`clang version ((?:1[4-9]|[2-9][0-9])\.[0-9.]+)`)
@@ -91,22 +102,22 @@ func linkerOf(ctx context.Context, compiler string) (string, error) {
 
 // build compiles each source by itself and links them.
 func (c clangTools) build(ctx context.Context, sources clangSources, dir, out string) error {
-	library, err := sdk(dir, "wraft.h", "c")
+	all, err := sources.of(dir)
 	if err != nil {
 		return err
 	}
-	own, err := sources.of(dir)
+	flags := append(slices.Clone(clangFlags), "-ffile-prefix-map="+dir+"=.")
+	library, folders, err := sources.library(dir)
 	if err != nil {
 		return err
+	}
+	for _, folder := range folders {
+		flags = append(flags, "-ffile-prefix-map="+folder+"=wraft", "-I", folder)
 	}
 	var objects []string
-	for _, name := range sources.library {
-		own = append(own, filepath.Join(library, name))
-	}
-	for i, source := range own {
+	for i, source := range append(all, library...) {
 		object := filepath.Join(filepath.Dir(out), fmt.Sprintf("%d.o", i))
-		args := append(slices.Clone(clangFlags), flagsOf(source)...)
-		args = append(args, "-ffile-prefix-map="+dir+"=.", "-ffile-prefix-map="+library+"=wraft", "-I", library, "-c", source, "-o", object)
+		args := append(append(slices.Clone(flags), flagsOf(source)...), "-c", source, "-o", object)
 		if err := run(ctx, dir, nil, c.compiler, args...); err != nil {
 			return err
 		}
@@ -115,11 +126,30 @@ func (c clangTools) build(ctx context.Context, sources clangSources, dir, out st
 	return run(ctx, dir, nil, c.linker, append(append(slices.Clone(linkFlags), "-o", out), objects...)...)
 }
 
+// library finds the files of the guest library and the folders of its headers.
+func (s clangSources) library(dir string) (files, folders []string, err error) {
+	c, err := sdk(dir, "wraft.h", "c")
+	if err != nil {
+		return nil, nil, err
+	}
+	files = []string{filepath.Join(c, "wraft.c"), filepath.Join(c, "wraft_memory.c")}
+	if !s.cpp {
+		return files, []string{c}, nil
+	}
+	cpp, err := sdk(dir, "wraft.hpp", "cpp")
+	if err != nil {
+		return nil, nil, err
+	}
+	return append(files, filepath.Join(cpp, "wraft_cpp.cpp")), []string{cpp, c}, nil
+}
+
 // flagsOf picks the flags for a kind of source.
 func flagsOf(source string) []string {
 	switch {
 	case filepath.Base(source) == "wraft_memory.c":
 		return memoryFlags
+	case filepath.Ext(source) == ".cpp":
+		return cppFlags
 	}
 	return cFlags
 }

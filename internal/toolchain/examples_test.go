@@ -2,7 +2,9 @@ package toolchain_test
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,9 +15,13 @@ import (
 
 // sdks are languages whose projects carry a copy of the guest library in their
 // folder wraft: where that library lies, and where a project of it.
-var sdks = map[string]struct{ library, project, source string }{
-	"rust": {"../../sdk/rust", "../../sdk/rust/examples/counter", "src/lib.rs"},
-	"c":    {"../../sdk/c", "../../sdk/c/examples/counter", "counter.c"},
+var sdks = map[string]struct {
+	libraries       []string
+	project, source string
+}{
+	"rust": {[]string{"../../sdk/rust"}, "../../sdk/rust/examples/counter", "src/lib.rs"},
+	"c":    {[]string{"../../sdk/c"}, "../../sdk/c/examples/counter", "counter.c"},
+	"cpp":  {[]string{"../../sdk/c", "../../sdk/cpp"}, "../../sdk/cpp/examples/counter", "counter.cpp"},
 }
 
 // TestACopiedProjectGivesEqualBytes builds an example where it lies in the
@@ -29,7 +35,9 @@ func TestACopiedProjectGivesEqualBytes(t *testing.T) {
 			for _, folder := range []string{sdk.project, filepath.Join(dir, "else where", "[*] ü")} {
 				if folder != sdk.project {
 					carry(t, sdk.project, folder)
-					carry(t, sdk.library, filepath.Join(folder, "wraft"))
+					for _, library := range sdk.libraries {
+						carry(t, library, filepath.Join(folder, "wraft"))
+					}
 				}
 				if err := tool.Build(t.Context(), folder, out); err != nil {
 					t.Fatal(err)
@@ -59,7 +67,9 @@ func TestAMistakeIsNamedWithItsLine(t *testing.T) {
 			if !errors.As(err, &failed) || !strings.Contains(failed.Output, "copy sdk/") {
 				t.Errorf("without the library: %v", err)
 			}
-			carry(t, sdk.library, filepath.Join(dir, "wraft"))
+			for _, library := range sdk.libraries {
+				carry(t, library, filepath.Join(dir, "wraft"))
+			}
 			source := filepath.Join(dir, sdk.source)
 			if err := os.WriteFile(source, append([]byte("mistake mistake;\n"), read(t, source)...), 0o644); err != nil {
 				t.Fatal(err)
@@ -89,13 +99,20 @@ func found(t *testing.T, name string) *toolchain.Toolchain {
 	return tool
 }
 
-// carry copies a folder.
+// carry copies the files of a folder, and leaves those alone that are there.
 func carry(t *testing.T, from, to string) {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+	err := fs.WalkDir(os.DirFS(from), ".", func(name string, d fs.DirEntry, err error) error {
+		target := filepath.Join(to, name)
+		if err != nil || d.IsDir() {
+			return cmp.Or(err, os.MkdirAll(target, 0o755))
+		}
+		if _, err := os.Stat(target); err == nil {
+			return nil
+		}
+		return os.WriteFile(target, read(t, filepath.Join(from, name)), 0o644)
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 }

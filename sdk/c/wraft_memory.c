@@ -1,6 +1,6 @@
 /*
- * wraft_memory.c: malloc and memcpy with their families, for machines without a C
- * library. Compile it into every machine, together with wraft.c.
+ * wraft_memory.c: malloc and memcpy with their families, and what else the compiler
+ * makes calls of, for machines without a C library. Compile it into every machine, together with wraft.c.
  *
  * The heap is what the linker left of memory, and grows. It is cut into blocks, each
  * behind a header with its own size and that of the block before it, so that a freed
@@ -346,6 +346,19 @@ size_t strlen(const char *s)
 	while (*end)
 		end++;
 	return (size_t)(end - s);
+}
+
+/* ---- Arithmetic that WebAssembly has no instruction for. ---- */
+
+/* __multi3 is the product of two numbers of 128 bits: __builtin_mul_overflow of 64 bits calls it. */
+__int128 __multi3(__int128 a, __int128 b)
+{
+	uint64_t x = (uint64_t)a, y = (uint64_t)b;
+	uint64_t x0 = (uint32_t)x, x1 = x >> 32, y0 = (uint32_t)y, y1 = y >> 32;
+	uint64_t low = x0 * y0, middle = x1 * y0 + (low >> 32), other = x0 * y1 + (uint32_t)middle;
+	uint64_t high = x1 * y1 + (middle >> 32) + (other >> 32);
+	high += (uint64_t)(a >> 64) * y + x * (uint64_t)(b >> 64);
+	return (__int128)((unsigned __int128)high << 64 | (other << 32 | (uint32_t)low));
 }
 
 #endif
