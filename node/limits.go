@@ -50,7 +50,7 @@ const (
 // cluster. The ranges of one depend on others, so they hold for full limits.
 func (l *MachineLimits) fields(memoryMax, commandMax uint64) []limitField {
 	return []limitField{
-		{"memory_bytes", &l.MemoryBytes, 64 * kib, memoryMax},
+		{"memory_bytes", &l.MemoryBytes, 64 * kib, min(memoryMax, plugins.MemoryBytesCeiling)},
 		{"command_bytes", &l.CommandBytes, 1, commandMax},
 		{"entry_bytes", &l.EntryBytes, max(l.CommandBytes+frameSlackBytes, entryBytesFloor), gib},
 		{"result_bytes", &l.ResultBytes, 1, gib},
@@ -80,7 +80,7 @@ func (e *LimitError) Error() string {
 // fill puts defaults where nothing is given and checks the rest. Why before a
 // deploy is replicated: see MachineLimits.
 func (l MachineLimits) fill(memoryMax, commandMax uint64) (MachineLimits, error) {
-	setDefault(&l.MemoryBytes, memoryMax)
+	setDefault(&l.MemoryBytes, min(memoryMax, plugins.MemoryBytesCeiling))
 	setDefault(&l.CommandBytes, commandMax)
 	if err := l.check(memoryMax, commandMax, true); err != nil { // before arithmetic on them
 		return MachineLimits{}, err

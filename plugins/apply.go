@@ -27,7 +27,7 @@ func (i *Instance) Apply(ctx context.Context, at Moment, commands [][]byte) ([]R
 	admitted, refusals := i.admit(commands)
 	if len(admitted) > 0 {
 		var err error
-		if results, err = i.applyEntry(ctx, at, admitted, results); err != nil {
+		if results, err = i.applyEntry(at, admitted, results); err != nil {
 			return nil, i.breakWith(err)
 		}
 	}
@@ -76,24 +76,24 @@ func merge(results, refusals []Result) []Result {
 	return refusals
 }
 
-func (i *Instance) applyEntry(ctx context.Context, at Moment, commands [][]byte, results []Result) ([]Result, error) {
-	all, err := i.attempt(ctx, at, 0, commands, results)
+func (i *Instance) applyEntry(at Moment, commands [][]byte, results []Result) ([]Result, error) {
+	all, err := i.attempt(at, 0, commands, results)
 	var f *fault
 	if !errors.As(err, &f) {
 		return all, err
 	}
 	if len(commands) == 1 {
 		i.logOutput(i.live)
-		return append(results, f.result()), i.rollback(ctx)
+		return append(results, f.result()), i.rollback()
 	}
-	if err := i.rollback(ctx); err != nil {
+	if err := i.rollback(); err != nil {
 		return nil, err
 	}
 	for k := range commands {
-		one, err := i.attempt(ctx, at, uint32(k+1), commands[k:k+1], results)
+		one, err := i.attempt(at, uint32(k+1), commands[k:k+1], results)
 		if errors.As(err, &f) {
 			i.logOutput(i.live)
-			one, err = append(results, f.result()), i.rollback(ctx)
+			one, err = append(results, f.result()), i.rollback()
 		}
 		if err != nil {
 			return nil, err
@@ -107,9 +107,8 @@ func (f *fault) result() Result { return Result{Status: f.status, Data: []byte(f
 
 // attempt makes one call of apply and appends its results. A *fault leaves the
 // live guest in ruins: roll back.
-func (i *Instance) attempt(_ context.Context, at Moment, position uint32, commands [][]byte, results []Result) ([]Result, error) {
+func (i *Instance) attempt(at Moment, position uint32, commands [][]byte, results []Result) ([]Result, error) {
 	i.input = appendEntry(i.input[:0], commands)
-	i.stale = true
 	answer, err := i.applyInput(at, position, i.input)
 	i.fuel += i.live.host.meter.used()
 	if err != nil {
@@ -124,10 +123,7 @@ func (i *Instance) attempt(_ context.Context, at Moment, position uint32, comman
 		i.events[n].N = n
 	}
 	i.logOutput(i.live)
-	i.journal.add(at, position, i.input)
-	if i.journal.full(int(i.live.memory.Size())) {
-		i.checkpoint()
-	}
+	i.checkpoint()
 	return results, nil
 }
 
@@ -137,47 +133,17 @@ func (i *Instance) applyInput(at Moment, position uint32, input []byte) ([]byte,
 	return i.live.exchange(i.live.apply, input)
 }
 
-// checkpoint makes the live state the new base and forgets the journal.
+// checkpoint makes the live state the one to go back to. This is the only place
+// where it moves on.
 func (i *Instance) checkpoint() {
-	i.base.keep(i.live.view(i.scratch))
-	i.journal.reset()
+	i.shadow.checkpoint(i.live, nil)
 }
 
-// rollback brings the live guest back to base plus journal, the state before
-// the call that failed.
-func (i *Instance) rollback(ctx context.Context) error {
-	i.stale = true
-	if err := i.restoreLive(ctx, i.base); err != nil {
-		return err
+// rollback brings the live guest back to the last checkpoint.
+func (i *Instance) rollback() error {
+	if !i.shadow.rollback(i.live) {
+		// Invariant: the engine takes any size up to the limit, see resize.
+		return fmt.Errorf("plugins: the memory of %d bytes cannot be made %d again", i.live.memory.size(), i.shadow.size)
 	}
-	if len(i.journal.calls) == 0 {
-		return nil
-	}
-	err := i.journal.each(func(at Moment, position uint32, input []byte) error {
-		_, err := i.applyInput(at, position, input)
-		return err
-	})
-	if err != nil {
-		// Invariant: what was applied once applies again from the same state.
-		return fmt.Errorf("plugins: replay after a trap took another turn: %w", err)
-	}
-	i.checkpoint() // a guest that traps again and again must not replay again and again
 	return nil
-}
-
-// restoreLive loads an image into the live guest, or into a fresh one.
-func (i *Instance) restoreLive(ctx context.Context, im image) error {
-	if i.live.load(im) {
-		return nil
-	}
-	fresh, err := i.newGuest(ctx)
-	if err != nil {
-		return err
-	}
-	if !fresh.load(im) {
-		return errors.Join(fmt.Errorf("plugins: an image of %d bytes does not fit a fresh guest", len(im.memory)), fresh.close(ctx))
-	}
-	err = i.live.close(ctx)
-	i.live = fresh
-	return err
 }

@@ -80,7 +80,7 @@ func ReadArtefact(artefact []byte) (*Artefact, error) {
 	if err := checkServed(a.Pass, a.Host); err != nil {
 		return nil, err
 	}
-	m, err := wasm.Read(artefact, wasm.Limits{ModuleBytesMax: ArtefactBytesMax, MemoryPagesMax: memoryBytesCeiling / pageBytes, Rewritten: true})
+	m, err := wasm.Read(artefact, wasm.Limits{ModuleBytesMax: ArtefactBytesMax, MemoryPagesMax: MemoryBytesCeiling/pageBytes + instrument.MapPages, Rewritten: true})
 	if err != nil {
 		return nil, notArtefact(err)
 	}
@@ -108,7 +108,7 @@ func (a *Artefact) inspect(m *wasm.Module) error {
 		}
 	}
 	var err error
-	a.MemoryBytesMin = int64(m.MemoryPages) * pageBytes
+	a.MemoryBytesMin = int64(m.MemoryPages)*pageBytes - instrument.MapBytes
 	a.globals, err = instrument.Globals(m)
 	return err
 }
@@ -123,7 +123,7 @@ func (a *Artefact) Verify(source []byte) error {
 	if a.Pass != PassVersion {
 		return nil
 	}
-	again, err := Prepare(source, Limits{ModuleBytesMax: len(source), MemoryBytesMax: memoryBytesCeiling})
+	again, err := Prepare(source, Limits{ModuleBytesMax: len(source), MemoryBytesMax: MemoryBytesCeiling})
 	if err != nil {
 		return notArtefact(err)
 	}

@@ -43,7 +43,7 @@ func TestCharges(t *testing.T) {
 		"add":          {"", join(c(1), c(2), wasmtest.I32Add, drop), 0, 1},
 		"divide":       {"", join(c(1), c(2), []byte{0x6d}, drop), 0, 20},
 		"load":         {"", join(c(8), wasmtest.I32Load8(0), drop), 0, 2},
-		"store":        {"", store32(8, 8), 0, 2},
+		"store":        {"", store32(8, 8), 0, 3},
 		"floats":       {"", join([]byte{0x43, 0, 0, 0, 0}, []byte{0x43, 0, 0, 0, 0, 0x92}, drop), 0, 3},
 		"root":         {"", join([]byte{0x43, 0, 0, 0, 0, 0x91}, drop), 0, 20},
 		"call":         {"", wasmtest.Call(0), 0, 5 + 4},
@@ -79,7 +79,7 @@ func TestBulkOperationsAreCheckedBefore(t *testing.T) {
 	if _, err := s.module.ExportedFunction("wraft_apply").Call(context.Background(), 0, 0); err == nil {
 		t.Fatal("it ran")
 	}
-	if b, ok := s.module.Memory().ReadByte(5); !ok || b != 0 {
+	if b := s.memory()[5]; b != 0 {
 		t.Errorf("the memory was filled with %d", b)
 	}
 }

@@ -6,12 +6,13 @@
 // whoever owns an Instance hands it entries in log order and gets results.
 //
 // The mental model: an Engine turns bytes into a Module once, a Module makes
-// any number of Instances, and an Instance is a page of linear memory, a
+// any number of Instances, and an Instance is a linear memory, a
 // handful of globals and a virtual clock. Apply is one call into the guest per
 // entry. When that call traps, the instance goes back to exactly the state
-// before the entry (image.go says how) and gives the commands one at a time,
-// so that only the guilty one fails. Queries and exports run on a copy, the
-// reader, since even looking changes the heap of a garbage-collected guest.
+// before the entry (shadow.go says how) and gives the commands one at a time,
+// so that only the guilty one fails. Queries and exports run on the same guest and
+// are undone in the same way, since even looking changes the heap of a
+// garbage-collected guest.
 // Guests see no clock, no chance and no files but what the log gives them
 // (host.go, wasi.go).
 //

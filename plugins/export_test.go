@@ -3,15 +3,13 @@ package plugins
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
-)
 
-// Spoil puts a call into the journal that can't be replayed, as only a fault of
-// this package could.
-func (i *Instance) Spoil() {
-	i.journal.add(Moment{Index: 1}, 0, []byte("12345678X"))
-}
+	"github.com/wraft/wraft/plugins/instrument"
+)
 
 // Reseal mends the checksum of bytes that begin as an artefact does.
 func Reseal(artefact []byte) []byte {
@@ -48,3 +46,49 @@ func ServePass(version uint32) (undo func()) {
 
 // HostVersions are those served.
 func HostVersions() []uint32 { return slices.Sorted(maps.Keys(hostServed)) }
+
+// Spoil makes the instance's next rollback fail, as only a fault of this package
+// could.
+func (i *Instance) Spoil() { i.shadow.size = 1 << 40 }
+
+// Audit checks what holds between calls: the live guest equals the shadow, nothing
+// is marked, and both memories are zero beyond their size. A write that was not
+// marked shows here, since no checkpoint or rollback copied it.
+func (i *Instance) Audit() error {
+	if i.broken != nil {
+		return nil
+	}
+	live, s := i.live, i.shadow
+	size := live.memory.size()
+	all := live.memory.reserved[instrument.MapBytes:][:min(len(s.memory), size+auditBytesMax)]
+	switch {
+	case size != s.size || live.memory.used != int(live.memory.engine.Size()):
+		return fmt.Errorf("the live memory has %d bytes, the engine's %d, the shadow %d", size, live.memory.engine.Size(), s.size)
+	case !bytes.Equal(live.memory.reserved[:instrument.MapBytes], zeros[:instrument.MapBytes]):
+		return errors.New("a block is marked")
+	case !bytes.Equal(all, s.memory[:len(all)]):
+		at := 0
+		for all[at] == s.memory[at] {
+			at++
+		}
+		return fmt.Errorf("live memory and shadow of %d bytes differ at %d", size, at)
+	case !bytes.Equal(all[size:], zeros[:len(all)-size]):
+		return fmt.Errorf("the memory beyond %d is not zero", size)
+	case live.host.clock != s.clock || live.host.moment != s.moment:
+		return fmt.Errorf("clock %d and %d, moment %v and %v", live.host.clock, s.clock, live.host.moment, s.moment)
+	}
+	for n, g := range live.globals {
+		if g.Get() != s.globals[n] {
+			return fmt.Errorf("global %d: %#x and %#x", n, g.Get(), s.globals[n])
+		}
+	}
+	return nil
+}
+
+// auditBytesMax bounds how far beyond a memory's size Audit looks.
+const auditBytesMax = 1 << 20
+
+var zeros [max(auditBytesMax, instrument.MapBytes)]byte
+
+// Memory is the machine's memory after its last checkpoint.
+func (i *Instance) Memory() []byte { return i.shadow.memory[:i.shadow.size] }

@@ -14,12 +14,11 @@ import (
 	"github.com/wraft/wraft/plugins/instrument"
 )
 
-// guest is one running copy of a module with its host state. An Instance has
-// up to two: the live one, which is the machine's state, and the reader.
+// guest is one running copy of a module with its host state: the live one of an
+// Instance, which is the machine's state, or that of a Fork.
 type guest struct {
 	module  api.Module
-	memory  api.Memory
-	backing *linearMemory
+	memory  *linearMemory
 	globals []api.MutableGlobal
 	host    host
 	ctx     *callContext
@@ -28,9 +27,6 @@ type guest struct {
 
 	// stack carries arguments and results of a call; kept to save allocations.
 	stack [2]uint64
-	// overflowed is set after the stack was exhausted: the engine then holds on
-	// to a large stack, so the guest is replaced instead of reused.
-	overflowed bool
 }
 
 // newGuest instantiates a module without running anything of it.
@@ -38,23 +34,29 @@ func newGuest(ctx context.Context, m *Module, l Limits, seed [32]byte) (*guest, 
 	if m.MemoryBytesMin() > l.MemoryBytesMax {
 		return nil, fmt.Errorf("plugins: the module starts with %d bytes of memory, the machine may have %d", m.MemoryBytesMin(), l.MemoryBytesMax)
 	}
-	g := &guest{backing: &linearMemory{limit: l.MemoryBytesMax}}
-	g.host = host{limits: l, seed: seed, semantics: m.semantics}
+	g := &guest{memory: &linearMemory{limit: l.MemoryBytesMax}}
+	g.host = host{limits: l, seed: seed, semantics: m.semantics, memory: g.memory}
 	g.ctx = newCallContext(&g.host)
 	if err := g.instantiate(ctx, m); err != nil {
 		return nil, err
 	}
-	g.memory = g.module.Memory()
-	g.host.memory = g.memory
+	g.memory.engine = g.module.Memory()
+	g.bindFunctions()
+	if err := g.bindGlobals(m); err != nil {
+		return nil, errors.Join(err, g.close(ctx))
+	}
+	return g, nil
+}
+
+// bindFunctions gets new handles on the exports. Each handle owns a stack of the
+// engine's, which only grows: after the budget for it was exhausted the handles
+// are replaced, so that a guest does not keep tens of megabytes for it.
+func (g *guest) bindFunctions() {
 	g.alloc = g.module.ExportedFunction(abi.ExportAlloc)
 	g.apply = g.module.ExportedFunction(abi.ExportApply)
 	g.query = g.module.ExportedFunction(abi.ExportQuery)
 	g.snapshot = g.module.ExportedFunction(abi.ExportSnapshot)
 	g.restore = g.module.ExportedFunction(abi.ExportRestore)
-	if err := g.bindGlobals(m); err != nil {
-		return nil, errors.Join(err, g.close(ctx))
-	}
-	return g, nil
 }
 
 // bindGlobals finds the globals that are state, and those of the meter.
@@ -86,11 +88,11 @@ func (g *guest) bindGlobals(m *Module) error {
 func (g *guest) instantiate(ctx context.Context, m *Module) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("plugins: instantiate: no memory for %d bytes: %v", g.backing.limit, p)
+			err = fmt.Errorf("plugins: instantiate: no memory for %d bytes: %v", g.memory.limit, p)
 		}
 	}()
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
-	ctx = experimental.WithMemoryAllocator(context.WithoutCancel(ctx), g.backing)
+	ctx = experimental.WithMemoryAllocator(context.WithoutCancel(ctx), g.memory)
 	g.module, err = m.engine.runtime.InstantiateModule(ctx, m.compiled, config)
 	if err != nil {
 		return fmt.Errorf("plugins: instantiate: %w", err)
@@ -130,7 +132,7 @@ func (g *guest) explain(err error) error {
 	case meter.empty():
 		return g.withLastWords(&fault{StatusFuel, meter.outOfFuel()})
 	case f.status == StatusTrap && meter.exhausted():
-		g.overflowed = true
+		g.bindFunctions()
 		return g.withLastWords(&fault{StatusStack, meter.outOfStack()})
 	}
 	return g.withLastWords(f)
@@ -182,7 +184,7 @@ func (g *guest) pass(data []byte) (ptr uint32, err error) {
 	if ptr == 0 {
 		return 0, &fault{StatusLimits, fmt.Sprintf("the module refused a buffer of %d bytes", len(data))}
 	}
-	if !g.memory.Write(ptr, data) {
+	if !g.memory.write(ptr, data) {
 		return 0, &fault{StatusMalformed, fmt.Sprintf("%s returned a buffer outside of memory", abi.ExportAlloc)}
 	}
 	return ptr, nil
@@ -202,7 +204,7 @@ func (g *guest) exchange(f api.Function, data []byte) ([]byte, error) {
 	if int64(n) > int64(g.host.limits.ResultBytesMax) {
 		return nil, &fault{StatusLimits, fmt.Sprintf("the answer has %d bytes, the limit is %d", n, g.host.limits.ResultBytesMax)}
 	}
-	answer, ok := g.memory.Read(at, n)
+	answer, ok := g.memory.read(at, n)
 	if !ok {
 		return nil, &fault{StatusMalformed, "the answer lies outside of memory"}
 	}

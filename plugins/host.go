@@ -7,8 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 
-	"github.com/tetratelabs/wazero/api"
-
 	"github.com/wraft/wraft/plugins/instrument"
 )
 
@@ -45,7 +43,7 @@ const (
 // host is what one guest's imports act upon. Only clock outlives a call; it
 // is part of the machine's state.
 type host struct {
-	memory api.Memory
+	memory *linearMemory
 	meter  meter
 	limits Limits
 	seed   [32]byte
@@ -115,11 +113,22 @@ type fault struct {
 // Error returns the text.
 func (f *fault) Error() string { return f.text }
 
-// view returns a piece of linear memory or ends the call: imports of the ABI
-// trap on a bad pointer as the instructions of a module do.
+// view returns a piece of linear memory to read or ends the call: imports of the
+// ABI trap on a bad pointer as the instructions of a module do.
 func (h *host) view(ptr, n uint32) []byte {
 	h.charge(n)
-	b, ok := h.memory.Read(ptr, n)
+	b, ok := h.memory.read(ptr, n)
+	return inBounds(b, ok)
+}
+
+// buffer is view for what is about to be written.
+func (h *host) buffer(ptr, n uint32) []byte {
+	h.charge(n)
+	b, ok := h.memory.writable(ptr, n)
+	return inBounds(b, ok)
+}
+
+func inBounds(b []byte, ok bool) []byte {
 	if !ok {
 		panic(&fault{StatusTrap, "out of bounds memory access by a host function"})
 	}

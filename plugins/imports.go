@@ -2,6 +2,7 @@ package plugins
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"unicode/utf16"
 
@@ -19,7 +20,7 @@ type function func(h *host, stack []uint64)
 var wraftFunctions = map[string]function{
 	"now":            func(h *host, s []uint64) { s[0] = uint64(h.clock) },
 	"index":          func(h *host, s []uint64) { s[0] = h.moment.Index },
-	"random":         func(h *host, s []uint64) { h.read(h.view(uint32(s[0]), uint32(s[1]))) },
+	"random":         func(h *host, s []uint64) { h.read(h.buffer(uint32(s[0]), uint32(s[1]))) },
 	"fuel":           func(h *host, s []uint64) { s[0] = uint64(h.meter.left()) },
 	"log":            func(h *host, s []uint64) { h.output.add(int32(s[0]), h.view(uint32(s[1]), uint32(s[2]))) },
 	"emit":           hostEmit,
@@ -106,7 +107,7 @@ func hostSnapshotWrite(h *host, s []uint64) {
 // hostRestoreRead fills the guest's buffer completely unless the stream ends:
 // how a reader happens to chunk must not be visible to the guest.
 func hostRestoreRead(h *host, s []uint64) {
-	buffer := h.view(uint32(s[0]), uint32(s[1]))
+	buffer := h.buffer(uint32(s[0]), uint32(s[1]))
 	buffer = buffer[:min(len(buffer), 1<<30)]
 	answer := abi.StreamFailed
 	if h.source != nil && h.stream == nil {
@@ -129,11 +130,11 @@ func hostAbort(h *host, s []uint64) {
 }
 
 func (h *host) assemblyScriptString(ptr uint32) string {
-	size, ok := h.memory.ReadUint32Le(ptr - 4)
+	size, ok := h.memory.read(ptr-4, 4)
 	if ptr < 4 || !ok {
 		return ""
 	}
-	raw, ok := h.memory.Read(ptr, min(size, complaintBytesMax)&^1)
+	raw, ok := h.memory.read(ptr, min(binary.LittleEndian.Uint32(size), complaintBytesMax)&^1)
 	if !ok {
 		return ""
 	}

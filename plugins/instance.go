@@ -32,15 +32,8 @@ type Instance struct {
 	config InstanceConfig
 	logger *slog.Logger
 
-	live *guest // the machine's state
-	// reader runs queries and exports on a copy; nil until the first. stale
-	// says that the live state has changed since it was copied.
-	reader *guest
-	stale  bool
-
-	base    image    // some earlier state of live
-	journal journal  // what has been applied since
-	scratch []uint64 // room for the globals of a view
+	live   *guest  // the machine's state, and what works on it
+	shadow *shadow // the state to go back to
 
 	input  []byte  // encoded commands of the current call
 	events []Event // of the last Apply
@@ -62,22 +55,33 @@ func (e *Engine) NewInstance(ctx context.Context, m *Module, c InstanceConfig) (
 		return nil, err
 	}
 	c.Limits = c.Limits.withDefaults()
-	i := &Instance{module: m, config: c, logger: c.Logger, stale: true, scratch: make([]uint64, 0, len(m.globals))}
+	i := &Instance{module: m, config: c, logger: c.Logger}
 	if i.logger == nil {
 		i.logger = e.config.Logger
 	}
 	if c.Machine != "" {
 		i.logger = i.logger.With("machine", c.Machine)
 	}
-	var err error
+	if err := i.start(ctx); err != nil {
+		return nil, errors.Join(err, i.Close(ctx))
+	}
+	return i, nil
+}
+
+// start makes the guest and its shadow and runs _initialize.
+func (i *Instance) start(ctx context.Context) (err error) {
+	if i.shadow, err = newShadow(i.config.Limits); err != nil {
+		return err
+	}
 	if i.live, err = i.newGuest(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if err := i.initialize(); err != nil {
-		return nil, errors.Join(err, i.live.close(ctx))
+		return err
 	}
+	i.live.memory.markAll() // the engine placed the data segments unmarked
 	i.checkpoint()
-	return i, nil
+	return nil
 }
 
 func (i *Instance) newGuest(ctx context.Context) (*guest, error) {
@@ -113,7 +117,7 @@ func (i *Instance) StateHash() ([32]byte, error) {
 	if i.broken != nil {
 		return [32]byte{}, i.broken
 	}
-	return i.live.view(i.scratch).digest(i.RunID()), nil
+	return i.shadow.image().digest(i.RunID()), nil
 }
 
 // RunID names what runs.
@@ -124,7 +128,7 @@ func (i *Instance) MemoryBytes() int64 {
 	if i.live == nil {
 		return 0
 	}
-	return int64(i.live.memory.Size())
+	return int64(i.live.memory.size())
 }
 
 // Events returns what the last Apply emitted, in order. The slice is valid
@@ -155,9 +159,9 @@ func (i *Instance) breakWith(err error) error {
 
 // Close ends the instance. It may be called again.
 func (i *Instance) Close(ctx context.Context) error {
-	err := errors.Join(i.live.close(ctx), i.reader.close(ctx))
-	i.live, i.reader, i.events = nil, nil, nil
-	i.base, i.journal = image{}, journal{}
+	err := i.live.close(ctx)
+	i.shadow.free()
+	i.live, i.shadow, i.events = nil, nil, nil
 	if i.broken == nil {
 		i.broken = fmt.Errorf("plugins: instance: %w", ErrClosed)
 	}

@@ -58,6 +58,25 @@ func start(tb testing.TB, e *plugins.Engine, binary []byte, c plugins.InstanceCo
 	return i
 }
 
+// audit checks what holds of an instance between calls.
+func audit(tb testing.TB, i *plugins.Instance) {
+	tb.Helper()
+	if err := i.Audit(); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// ask runs a query and returns its result as "status text".
+func ask(tb testing.TB, i *plugins.Instance, query string) string {
+	tb.Helper()
+	r, err := i.Query(context.Background(), []byte(query))
+	if err != nil {
+		tb.Fatalf("query %s: %v", query, err)
+	}
+	audit(tb, i)
+	return texts([]plugins.Result{r})[0]
+}
+
 // apply runs one entry and returns its results as "status text".
 func apply(tb testing.TB, i *plugins.Instance, index uint64, commands ...string) []string {
 	tb.Helper()
@@ -69,6 +88,7 @@ func apply(tb testing.TB, i *plugins.Instance, index uint64, commands ...string)
 	if err != nil {
 		tb.Fatalf("entry %d: %v", index, err)
 	}
+	audit(tb, i)
 	return texts(results)
 }
 

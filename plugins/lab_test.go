@@ -10,6 +10,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"pgregory.net/rapid"
 
 	"github.com/wraft/wraft/plugins/instrument"
 	"github.com/wraft/wraft/plugins/wasm"
@@ -20,6 +21,7 @@ type specimen struct {
 	module api.Module
 	fuel   api.MutableGlobal // nil as it was written
 	stack  api.MutableGlobal
+	before []byte // what the guest's memory was when its marks were last taken
 }
 
 const plenty = 1 << 60
@@ -38,11 +40,18 @@ func instrumented(tb testing.TB, binary []byte) []byte {
 	return out.Binary
 }
 
-// raw starts a module in the bare engine.
+// pagesMax is what the engine gives a specimen besides the map.
+const pagesMax = 64
+
+// raw starts a module in the bare engine, as it was written or instrumented.
 func raw(tb testing.TB, binary []byte) *specimen {
 	tb.Helper()
 	ctx := context.Background()
-	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler().WithMemoryLimitPages(64))
+	pages := uint32(pagesMax)
+	if bytes.Contains(binary, []byte(instrument.FuelExport)) {
+		pages += instrument.MapPages
+	}
+	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler().WithMemoryLimitPages(pages))
 	tb.Cleanup(func() {
 		if err := r.Close(ctx); err != nil {
 			tb.Error(err)
@@ -61,7 +70,47 @@ func started(tb testing.TB, r wazero.Runtime, binary []byte) *specimen {
 	s := &specimen{module: m}
 	s.fuel, _ = m.ExportedGlobal(instrument.FuelExport).(api.MutableGlobal)
 	s.stack, _ = m.ExportedGlobal(instrument.StackExport).(api.MutableGlobal)
+	s.before = bytes.Clone(s.memory())
 	return s
+}
+
+// memory is what the guest sees as its memory.
+func (s *specimen) memory() []byte {
+	m := s.module.Memory()
+	if m == nil {
+		return nil
+	}
+	all, _ := m.Read(0, m.Size())
+	if s.fuel == nil {
+		return all
+	}
+	return all[instrument.MapBytes:]
+}
+
+// takeMarks clears the marks and fails unless they are 0 and 1, and every byte
+// that has changed since the last time is covered by one.
+func (s *specimen) takeMarks(t rapid.TB, what string) {
+	t.Helper()
+	marks, _ := s.module.Memory().Read(0, instrument.MapBytes)
+	now := s.memory()
+	covered := func(block int) bool { return marks[block] != 0 }
+	for at := range now {
+		block, was := at/instrument.BlockBytes, byte(0)
+		if at < len(s.before) {
+			was = s.before[at]
+		}
+		next := (at + instrument.SlackBytes) / instrument.BlockBytes
+		if now[at] != was && !covered(block) && !covered(next) {
+			t.Fatalf("%s: the byte at %d changed, block %d is not marked", what, at, block)
+		}
+	}
+	for block, mark := range marks {
+		if mark > 1 {
+			t.Fatalf("%s: the mark of block %d is %d", what, block, mark)
+		}
+	}
+	s.before = append(s.before[:0], now...)
+	clear(marks)
 }
 
 // refuel gives plenty of everything.
@@ -111,16 +160,12 @@ func (s *specimen) globals(names ...string) string {
 }
 
 // sameState compares memories and globals.
-func sameState(t *testing.T, what string, a, b *specimen, globals ...string) {
+func sameState(t rapid.TB, what string, a, b *specimen, globals ...string) {
 	t.Helper()
 	if x, y := a.globals(globals...), b.globals(globals...); x != y {
 		t.Fatalf("%s: globals %s as written, %s instrumented", what, x, y)
 	}
-	if a.module.Memory() == nil {
-		return
-	}
-	x, _ := a.module.Memory().Read(0, a.module.Memory().Size())
-	y, _ := b.module.Memory().Read(0, b.module.Memory().Size())
+	x, y := a.memory(), b.memory()
 	if !bytes.Equal(x, y) {
 		t.Fatalf("%s: memories of %d and %d bytes differ", what, len(x), len(y))
 	}

@@ -12,7 +12,7 @@ type Limits struct {
 	// ModuleBytesMax bounds an uploaded binary. Default 64 MiB.
 	ModuleBytesMax int
 	// MemoryBytesMax bounds the linear memory of one instance; growing beyond
-	// it fails inside the guest. Default 256 MiB, at most 4 GiB.
+	// it fails inside the guest. Default 256 MiB, at most 4094 MiB.
 	MemoryBytesMax int64
 	// CommandBytesMax bounds one command and one query. Default 1 MiB.
 	CommandBytesMax int
@@ -48,13 +48,16 @@ type Limits struct {
 	StackBytesMax int64
 }
 
+// MemoryBytesCeiling is the greatest MemoryBytesMax, in bytes: what fits 32 bits
+// with the dirty map below it (instrument.GuestPagesMax), rounded down.
+const MemoryBytesCeiling = 4*gib - 2*mib
+
 const (
 	kib = 1 << 10
 	mib = 1 << 20
 	gib = 1 << 30
 
 	pageBytes          = 64 * kib
-	memoryBytesCeiling = 4 * gib
 	eventOverheadBytes = 16
 
 	fuelCommandDefault = 5_000_000_000
@@ -108,8 +111,8 @@ func (l Limits) Validate() error {
 		}
 	}
 	check(l.ModuleBytesMax > 0, "ModuleBytesMax is %d, want more than 0", l.ModuleBytesMax)
-	check(l.MemoryBytesMax >= pageBytes && l.MemoryBytesMax <= memoryBytesCeiling,
-		"MemoryBytesMax is %d, want %d (one page) to %d", l.MemoryBytesMax, int64(pageBytes), int64(memoryBytesCeiling))
+	check(l.MemoryBytesMax >= pageBytes && l.MemoryBytesMax <= MemoryBytesCeiling,
+		"MemoryBytesMax is %d, want %d (one page) to %d", l.MemoryBytesMax, int64(pageBytes), int64(MemoryBytesCeiling))
 	check(l.CommandBytesMax > 0, "CommandBytesMax is %d, want more than 0", l.CommandBytesMax)
 	check(l.EntryBytesMax >= l.CommandBytesMax && l.EntryBytesMax <= gib,
 		"EntryBytesMax is %d, want CommandBytesMax (%d) to %d", l.EntryBytesMax, l.CommandBytesMax, gib)

@@ -28,6 +28,7 @@ func checkMeaning(t *testing.T, choices []byte) {
 			t.Fatalf("%s%v: %s as written, %s instrumented", f, args, x, y)
 		}
 		sameState(t, f, a, b, "g0", "g1", "g2", "g3")
+		b.takeMarks(t, f)
 		trapped := len(x) > 0 && x[0] == 'w'
 		if !trapped && b.stack.Get() != plenty {
 			t.Fatalf("%s: the stack budget is %d after a return, want %d", f, b.stack.Get(), uint64(plenty))

@@ -1,7 +1,6 @@
 package plugins_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
 
@@ -32,7 +31,7 @@ func growing(pagesMax int) []byte {
 func TestMemoryShrinksBackAfterATrap(t *testing.T) {
 	for _, c := range []struct {
 		limit    int64
-		pagesMax int // with 3 the memory can't shrink, and the guest is replaced
+		pagesMax int // as declared
 	}{{3 * 65536, -1}, {256 << 20, -1}, {256 << 20, 3}} {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
 			i := start(t, shared, growing(c.pagesMax), plugins.InstanceConfig{Limits: plugins.Limits{MemoryBytesMax: c.limit}})
@@ -55,22 +54,12 @@ func TestMemoryShrinksBackAfterATrap(t *testing.T) {
 	}
 }
 
-func TestReaderShrinksBackToTheLiveState(t *testing.T) {
+func TestQueriesShrinkBack(t *testing.T) {
 	i := start(t, shared, growing(-1), plugins.InstanceConfig{})
-	ask := func(query string) string {
-		t.Helper()
-		// An entry in between makes the reader a fresh copy.
-		apply(t, i, 1, "-")
-		r, err := i.Query(context.Background(), []byte("12345678"+query))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return texts([]plugins.Result{r})[0]
-	}
 	for _, step := range []struct{ query, want string }{
 		{"Z", "0 "}, {"L", "-1 out of bounds memory access"}, {"G", "-1 unreachable"}, {"L", "-1 out of bounds memory access"}, {"Z", "0 "},
 	} {
-		if got := ask(step.query); got != step.want {
+		if got := ask(t, i, "12345678"+step.query); got != step.want {
 			t.Errorf("query %s: got %q, want %q", step.query, got, step.want)
 		}
 	}

@@ -12,26 +12,21 @@ import (
 
 // Export writes the machine's state as the module itself describes it (its
 // snapshot export): portable between versions of the module, and equal on
-// every replica if the author writes it in a fixed order. It runs on the
-// reader, so it changes nothing. Errors: *GuestError, or trouble of w or of
-// this host.
+// every replica if the author writes it in a fixed order. It is undone, so it
+// changes nothing; Fork.Export does the same beside the instance. Errors:
+// *GuestError, or trouble of w or of this host.
 func (i *Instance) Export(ctx context.Context, w io.Writer) error {
 	if err := i.ready(ctx); err != nil {
 		return err
 	}
-	r, err := i.refresh(ctx)
-	if err != nil {
-		return err
-	}
-	r.host.begin(r.host.moment, domainSnapshot, 0)
-	i.fillByMemory(r)
-	r.host.sink, r.host.left, r.host.stream = w, i.config.Limits.ExportBytesMax, nil
-	err = finish(r, abi.ExportSnapshot, r.call(r.snapshot))
-	r.host.sink = nil
-	i.logOutput(r)
-	if err != nil {
-		i.stale = true
-	}
+	return i.visit(domainSnapshot, func(g *guest) error { return g.export(w) })
+}
+
+// export runs the snapshot export.
+func (g *guest) export(w io.Writer) error {
+	g.host.sink, g.host.left, g.host.stream = w, g.host.limits.ExportBytesMax, nil
+	err := finish(g, abi.ExportSnapshot, g.call(g.snapshot))
+	g.host.sink = nil
 	return err
 }
 
@@ -55,7 +50,6 @@ func (i *Instance) Import(ctx context.Context, at Moment, r io.Reader, fromVersi
 		return err
 	}
 	g := i.live
-	i.stale = true
 	g.host.begin(at, domainRestore, 0)
 	l := i.config.Limits
 	g.host.meter.fill(l.callFuel(l.MemoryBytesMax), l.StackBytesMax)
@@ -67,10 +61,35 @@ func (i *Instance) Import(ctx context.Context, at Moment, r io.Reader, fromVersi
 		i.checkpoint()
 		return nil
 	}
-	if undo := i.rollback(ctx); undo != nil {
+	if undo := i.rollback(); undo != nil {
 		return errors.Join(err, i.breakWith(undo))
 	}
 	return err
+}
+
+// finish turns what a streaming export returned into an error.
+func finish(g *guest, export string, err error) error {
+	if g.host.stream != nil {
+		return fmt.Errorf("plugins: %s: %w", export, g.host.stream)
+	}
+	if err != nil {
+		return guestError(export, err)
+	}
+	if g.host.left < 0 {
+		return &GuestError{Export: export, Status: StatusLimits, Text: fmt.Sprintf("more than %d bytes were written", g.host.limits.ExportBytesMax)}
+	}
+	status := int32(uint32(g.stack[0]))
+	if status == abi.StatusOK {
+		return nil
+	}
+	text := g.host.failure
+	if text == "" {
+		text = "no reason given"
+	}
+	if status < 0 {
+		return &GuestError{Export: export, Status: StatusMalformed, Text: fmt.Sprintf("status %d belongs to the host: %s", status, text)}
+	}
+	return &GuestError{Export: export, Status: status, Text: text}
 }
 
 // readFull fills b unless the stream ends before; the end is no error.

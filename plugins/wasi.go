@@ -56,7 +56,7 @@ func (e *exit) Error() string { return fmt.Sprintf("exit status %d", e.code) }
 func wasiProcExit(_ *host, s []uint64) { panic(&exit{uint32(s[0])}) }
 
 func wasiNoStrings(h *host, s []uint64) uint32 {
-	if !h.memory.WriteUint32Le(uint32(s[0]), 0) || !h.memory.WriteUint32Le(uint32(s[1]), 0) {
+	if !h.memory.put32(uint32(s[0]), 0) || !h.memory.put32(uint32(s[1]), 0) {
 		return abi.ErrnoFault
 	}
 	return abi.ErrnoSuccess
@@ -77,7 +77,7 @@ func wasiClockTime(h *host, s []uint64) uint32 {
 }
 
 func (h *host) put64(ptr uint32, v uint64) uint32 {
-	if !h.memory.WriteUint64Le(ptr, v) {
+	if !h.memory.put64(ptr, v) {
 		return abi.ErrnoFault
 	}
 	return abi.ErrnoSuccess
@@ -107,7 +107,7 @@ func (h *host) describe(s []uint64, size, typeAt uint32) uint32 {
 	if uint32(s[0]) > abi.FdStderr {
 		return abi.ErrnoBadf
 	}
-	b, ok := h.memory.Read(uint32(s[1]), size)
+	b, ok := h.memory.writable(uint32(s[1]), size)
 	if !ok {
 		return abi.ErrnoFault
 	}
@@ -121,7 +121,7 @@ func wasiRead(h *host, s []uint64) uint32 {
 	if uint32(s[0]) != abi.FdStdin {
 		return abi.ErrnoBadf
 	}
-	if !h.memory.WriteUint32Le(uint32(s[3]), 0) {
+	if !h.memory.put32(uint32(s[3]), 0) {
 		return abi.ErrnoFault
 	}
 	return abi.ErrnoSuccess
@@ -148,14 +148,14 @@ func wasiWrite(h *host, s []uint64) uint32 {
 		return abi.ErrnoInval
 	}
 	h.charge(count * abi.IovecBytes)
-	list, ok := h.memory.Read(vectors, count*abi.IovecBytes)
+	list, ok := h.memory.read(vectors, count*abi.IovecBytes)
 	if !ok {
 		return abi.ErrnoFault
 	}
 	written := uint64(0)
 	for ; len(list) > 0; list = list[abi.IovecBytes:] {
 		h.charge(binary.LittleEndian.Uint32(list[4:]))
-		data, ok := h.memory.Read(binary.LittleEndian.Uint32(list), binary.LittleEndian.Uint32(list[4:]))
+		data, ok := h.memory.read(binary.LittleEndian.Uint32(list), binary.LittleEndian.Uint32(list[4:]))
 		if !ok {
 			return abi.ErrnoFault
 		}
@@ -164,7 +164,7 @@ func wasiWrite(h *host, s []uint64) uint32 {
 		}
 		h.output.write(fd, data)
 	}
-	if !h.memory.WriteUint32Le(uint32(s[3]), uint32(written)) {
+	if !h.memory.put32(uint32(s[3]), uint32(written)) {
 		return abi.ErrnoFault
 	}
 	return abi.ErrnoSuccess
@@ -172,7 +172,7 @@ func wasiWrite(h *host, s []uint64) uint32 {
 
 func wasiRandom(h *host, s []uint64) uint32 {
 	h.charge(uint32(s[1]))
-	b, ok := h.memory.Read(uint32(s[0]), uint32(s[1]))
+	b, ok := h.memory.writable(uint32(s[0]), uint32(s[1]))
 	if !ok {
 		return abi.ErrnoFault
 	}

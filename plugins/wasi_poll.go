@@ -20,11 +20,11 @@ func wasiPoll(h *host, s []uint64) uint32 {
 		return abi.ErrnoInval
 	}
 	h.charge(count * (abi.SubscriptionBytes + abi.EventBytes))
-	in, ok := h.memory.Read(uint32(s[0]), count*abi.SubscriptionBytes)
+	in, ok := h.memory.read(uint32(s[0]), count*abi.SubscriptionBytes)
 	if !ok {
 		return abi.ErrnoFault
 	}
-	out, ok := h.memory.Read(uint32(s[1]), count*abi.EventBytes)
+	out, ok := h.memory.writable(uint32(s[1]), count*abi.EventBytes)
 	if !ok {
 		return abi.ErrnoFault
 	}
@@ -49,7 +49,7 @@ func wasiPoll(h *host, s []uint64) uint32 {
 		sub.writeEvent(out[fired*abi.EventBytes:][:abi.EventBytes])
 		fired++
 	}
-	if !h.memory.WriteUint32Le(uint32(s[3]), fired) {
+	if !h.memory.put32(uint32(s[3]), fired) {
 		return abi.ErrnoFault
 	}
 	return abi.ErrnoSuccess

@@ -35,7 +35,9 @@ func buildCosts() (t [wasm.OpcodesMax]uint16) {
 	set(1, wasm.OpI32Eqz, wasm.OpI64Extend32S)
 	each(1, wasm.OpUnreachable, wasm.OpLoop, wasm.OpIf, wasm.OpBr, wasm.OpBrIf, wasm.OpReturn, wasm.OpSelect, wasm.OpSelectTyped,
 		wasm.OpGlobalGet, wasm.OpGlobalSet, wasm.OpRefNull, wasm.OpRefIsNull, wasm.OpRefFunc, wasm.OpTableSize)
-	set(2, wasm.OpI32Load, wasm.OpMemorySize)
+	set(2, wasm.OpI32Load, wasm.OpI64Load32U)
+	set(3, wasm.OpI32Store, wasm.OpI64Store32) // with its mark
+	each(2, wasm.OpMemorySize)
 	set(2, wasm.OpF32Eq, wasm.OpF64Ge)
 	set(3, wasm.OpF32Ceil, wasm.OpF32Max)
 	set(3, wasm.OpF64Ceil, wasm.OpF64Max)

@@ -1,12 +1,13 @@
 // Package instrument rewrites a WebAssembly binary so that it can be metered,
-// computes the same on every processor, and shows its host all of its state.
+// computes the same on every processor, and shows its host all of its state and
+// what has changed of it.
 //
 // It is not a validator: it takes a binary that package wasm has read and
 // admitted, and it knows nothing of any engine.
 //
 // The mental model: one pass copies the binary section by section. Whatever is
 // added stands behind what was there (types, globals, exports, locals of a
-// function), so no index shifts and no instruction changes its operands. Bodies
+// function), so no index shifts; only addresses of memory do. Bodies
 // are walked twice: the first walk plans, the second copies each instruction and
 // asks the concerns of the pass what belongs before and after it:
 //
@@ -14,7 +15,9 @@
 //     spent all of it (costs.go says what things cost);
 //   - stack.go counts frames, so that deep recursion ends at the same depth
 //     everywhere;
-//   - nan.go gives every NaN the same bits.
+//   - nan.go gives every NaN the same bits;
+//   - memory.go keeps a map of the blocks of memory that were written to, below
+//     the guest's own memory, where the guest cannot reach it.
 //
 // Every mutable global is exported under a reserved name, since an image of
 // memory alone is not the machine's state (C keeps its stack pointer in a

@@ -25,9 +25,16 @@ func appendSigned(b []byte, v int64) []byte {
 
 // Instructions that the pass inserts and nobody else has to know by name.
 const (
+	opI32Store8    wasm.Opcode = 0x3a
+	opI32Ne        wasm.Opcode = 0x47
+	opI32LeU       wasm.Opcode = 0x4d
 	opI64LtS       wasm.Opcode = 0x53
+	opI64LeU       wasm.Opcode = 0x58
 	opF32Eq        wasm.Opcode = wasm.OpF32Eq
 	opF64Eq        wasm.Opcode = 0x61
+	opI32Add       wasm.Opcode = 0x6a
+	opI32Sub       wasm.Opcode = 0x6b
+	opI32ShrU      wasm.Opcode = 0x76
 	opI64Add       wasm.Opcode = 0x7c
 	opI64Sub       wasm.Opcode = 0x7d
 	opI64Or        wasm.Opcode = 0x84
@@ -38,12 +45,20 @@ const (
 // blockEmpty is the type of a block without results.
 const blockEmpty = 0x40
 
+// opMemoryFill is the number of memory.fill behind the prefix.
+const opMemoryFill = byte(wasm.OpMemoryFill - wasm.OpPrefixed)
+
 // op appends an instruction without operands.
 func (f *function) op(op wasm.Opcode) { f.code = append(f.code, byte(op)) }
 
 // indexed appends an instruction with an index.
 func (f *function) indexed(op wasm.Opcode, index uint32) {
 	f.code = appendUnsigned(append(f.code, byte(op)), uint64(index))
+}
+
+// constant appends an i32.const.
+func (f *function) constant(v uint32) {
+	f.code = appendSigned(append(f.code, byte(wasm.OpI32Const)), int64(int32(v)))
 }
 
 // number appends an i64.const.

@@ -1,9 +1,6 @@
 package instrument
 
-import (
-	"github.com/wraft/wraft/plugins/abi"
-	"github.com/wraft/wraft/plugins/wasm"
-)
+import "github.com/wraft/wraft/plugins/wasm"
 
 // Fuel. A body falls into segments: runs of instructions that are entered at
 // the first one only. Each segment is paid for when it is entered. Fuel may
@@ -65,13 +62,11 @@ func (f *function) trapIfNegative() {
 	f.trapIf()
 }
 
-// chargeLength pays for a bulk operation by the length on top of the stack, and
+// chargeLength pays for a bulk operation by its length, which a local holds, and
 // checks before it runs.
-func (f *function) chargeLength() {
-	n := f.local(abi.I32)
-	f.indexed(wasm.OpLocalSet, n)
+func (f *function) chargeLength(length uint32) {
 	f.indexed(wasm.OpGlobalGet, f.pass.fuel)
-	f.indexed(wasm.OpLocalGet, n)
+	f.indexed(wasm.OpLocalGet, length)
 	f.op(opI64ExtendI32)
 	f.number(BulkShift)
 	f.op(opI64ShrU)
@@ -79,5 +74,4 @@ func (f *function) chargeLength() {
 	f.indexed(wasm.OpGlobalSet, f.pass.fuel)
 	f.indexed(wasm.OpGlobalGet, f.pass.fuel)
 	f.trapIfNegative()
-	f.indexed(wasm.OpLocalGet, n)
 }

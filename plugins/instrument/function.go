@@ -6,7 +6,7 @@ import (
 )
 
 // function rewrites one body after the other. What the concerns of the pass
-// (fuel.go, stack.go, nan.go) need of a body is planned in a first walk; the
+// (fuel.go, stack.go, nan.go, memory.go) need of a body is planned in a first walk; the
 // second one copies the instructions and asks each of them what to insert.
 type function struct {
 	pass *pass
@@ -40,13 +40,20 @@ func (f *function) rewrite(section []byte, n int) []byte {
 // instruction copies one instruction with what belongs before and after it.
 func (f *function) instruction(in wasm.Instruction) {
 	f.settle(in.Op)
-	switch in.Op {
-	case wasm.OpDataDrop: // dropped itself, see doc.go
-	case wasm.OpReturn:
+	switch op := in.Op; {
+	case op == wasm.OpDataDrop: // dropped itself, see doc.go
+	case op == wasm.OpReturn:
 		f.exit(in)
-	case wasm.OpMemoryFill, wasm.OpMemoryCopy, wasm.OpMemoryInit:
-		f.chargeLength()
-		f.copied(in)
+	case op >= wasm.OpI32Store && op <= wasm.OpI64Store32:
+		f.store(in)
+	case op >= wasm.OpI32Load && op <= wasm.OpI64Load32U:
+		f.access(in)
+	case op == wasm.OpMemoryFill, op == wasm.OpMemoryCopy, op == wasm.OpMemoryInit:
+		f.bulk(in)
+	case op == wasm.OpMemorySize:
+		f.size(in)
+	case op == wasm.OpMemoryGrow:
+		f.grow(in)
 	default:
 		f.copied(in)
 	}
@@ -79,13 +86,19 @@ var splits = [wasm.OpcodesMax]bool{
 	wasm.OpBr: true, wasm.OpBrTable: true, wasm.OpReturn: true, wasm.OpUnreachable: true,
 }
 
-// local returns the index of a local of the pass's own. It is free between one
-// instruction of the body and the next.
-func (f *function) local(t abi.ValueType) uint32 {
+// local returns the index of a local of the pass's own, the n-th of its type from
+// 0. It is free between one instruction of the body and the next.
+func (f *function) local(t abi.ValueType, n int) uint32 {
 	for i, have := range f.scratch {
-		if have == t {
+		if have != t {
+			continue
+		}
+		if n--; n < 0 {
 			return uint32(f.body.Locals + i)
 		}
+	}
+	for ; n > 0; n-- {
+		f.scratch = append(f.scratch, t)
 	}
 	f.scratch = append(f.scratch, t)
 	return uint32(f.body.Locals + len(f.scratch) - 1)

@@ -64,7 +64,7 @@ func (f *function) settle(next wasm.Opcode) {
 	if f.unclear == 0 || blindToNaN[next] {
 		return
 	}
-	x, equal := f.local(f.unclear), opF64Eq
+	x, equal := f.local(f.unclear, 0), opF64Eq
 	f.indexed(wasm.OpLocalTee, x)
 	if f.unclear == abi.F32 {
 		equal = opF32Eq

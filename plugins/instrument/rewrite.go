@@ -11,7 +11,7 @@ import (
 
 // Version counts changes of the pass. Replicas that run binaries of different
 // versions do not run the same machine.
-const Version = 2
+const Version = 3
 
 // Names under which the pass exports the globals that it adds.
 const (
@@ -27,6 +27,10 @@ const (
 // ErrNoExports is returned for a binary without an export section. The caller
 // should have refused it: such a module cannot be a machine.
 var ErrNoExports = errors.New("instrument: the module exports nothing")
+
+// ErrMemory is returned for a memory that starts with more than GuestPagesMax.
+// The caller should have refused it by its own limit.
+var ErrMemory = errors.New("instrument: the memory is too large at the start")
 
 // Global is a mutable global and the name under which it is now exported.
 type Global struct {
@@ -48,6 +52,9 @@ type Output struct {
 func Rewrite(binary []byte, m *wasm.Module) (*Output, error) {
 	if m.ExportItems == (wasm.Span{}) {
 		return nil, ErrNoExports
+	}
+	if m.MemoryPages > GuestPagesMax {
+		return nil, ErrMemory
 	}
 	p := newPass(binary, m)
 	p.out = append(p.out, binary[:wasm.HeaderBytes]...)
@@ -101,6 +108,10 @@ func (p *pass) rewriteSection(s wasm.Section) {
 	case wasm.SectionCustom:
 	case wasm.SectionType:
 		p.section(s.ID, p.types(s))
+	case wasm.SectionMemory:
+		p.section(s.ID, p.memory(s))
+	case wasm.SectionData:
+		p.section(s.ID, p.data(s))
 	case wasm.SectionGlobal:
 		n, items := p.items(s)
 		p.section(s.ID, addedGlobals(items, n))

@@ -37,12 +37,12 @@ const (
 
 // What instrumentation adds to a function at most (package instrument, whose
 // tests hold it to this): the fuel and the stack budget, which an engine keeps
-// as it keeps locals; four locals of its own; a block around the body; a check
+// as it keeps locals; six locals of its own; a block around the body; a check
 // at its entry, at each loop and before each bulk operation, which is an if.
-// Each return becomes a branch.
+// Each bulk operation is followed by another, and each return becomes a branch.
 const (
 	instrumentedGlobals = 2
-	instrumentedLocals  = 4
+	instrumentedLocals  = 6
 	instrumentedBlocks  = 1
 	instrumentedChecks  = 1
 
@@ -78,6 +78,7 @@ func (s shape) instrumented() shape {
 	s.reloads += instrumentedGlobals
 	s.blocks += instrumentedBlocks
 	s.ifs += s.loops + s.bulks + instrumentedChecks
+	s.bulks *= 2
 	s.targets += s.returns
 	return s
 }

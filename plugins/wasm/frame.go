@@ -22,6 +22,9 @@ const (
 	// memoryVariables are the address and the length of the memory, which the
 	// engine reads again after each call.
 	memoryVariables = 2
+	// markValues is what the mark behind a store makes: the address of the last
+	// byte, the number of its block, and the address of that.
+	markValues = 3
 	// segmentValues is what one charge of fuel makes.
 	segmentValues = 1
 )
@@ -36,7 +39,7 @@ func buildValues() (t [OpcodesMax]uint8) {
 		t[op] = 2 // and the address, for the next access nearby
 	}
 	for op := OpI32Store; op <= OpI64Store32; op++ {
-		t[op] = 1 // the address
+		t[op] = 1 + markValues // the address
 	}
 	for op := OpI32Const; op <= OpI64Extend32S; op++ {
 		t[op] = 1
@@ -45,16 +48,17 @@ func buildValues() (t [OpcodesMax]uint8) {
 		t[op] = 3 // and two for its canonical form
 	}
 	t[OpF32Demote], t[OpF64Promote] = 3, 3
-	for _, op := range []Opcode{OpSelect, OpSelectTyped, OpGlobalGet, OpMemorySize, OpRefNull, OpRefIsNull, OpRefFunc, OpTableSize} {
+	for _, op := range []Opcode{OpSelect, OpSelectTyped, OpGlobalGet, OpRefNull, OpRefIsNull, OpRefFunc, OpTableSize} {
 		t[op] = 1
 	}
 	t[OpTableGet] = 2
-	t[OpMemoryGrow] = 1 + memoryVariables
+	t[OpMemorySize] = 2
+	t[OpMemoryGrow] = 8 + memoryVariables
 	for op := OpTruncSat; op <= OpTruncSatEnd; op++ {
 		t[op] = 2
 	}
 	for _, op := range []Opcode{OpMemoryInit, OpMemoryCopy, OpMemoryFill} {
-		t[op] = 8 // addresses, bounds and the charge
+		t[op] = 24 // addresses, bounds, the charge, and the fill that marks
 	}
 	return t
 }

@@ -23,8 +23,10 @@ type Instruction struct {
 	Span Span
 	// Index is the first operand of an instruction that has indexes: a label,
 	// local, global, function, type or segment. Of a br_table it is the
-	// greatest label.
+	// greatest label, of a load or store its alignment as a power of two.
 	Index uint32
+	// Offset is the constant offset of a load or store.
+	Offset uint32
 	// Targets is the number of labels of a br_table, the default not counted.
 	Targets int
 	// Block is the type of a block, loop or if: a type index, or negative for a
@@ -78,9 +80,12 @@ func (r *reader) operands(kind immediate, in *Instruction) {
 		in.Block = r.blockType()
 	case immIndex:
 		in.Index = r.u32("an index")
-	case immTwoIndexes, immMemory:
+	case immTwoIndexes:
 		in.Index = r.u32("an operand")
 		r.u32("an operand")
+	case immMemory:
+		in.Index = r.u32("an alignment")
+		in.Offset = r.u32("an offset")
 	case immBrTable:
 		r.brTable(in)
 	case immI32:

@@ -66,6 +66,13 @@ type Global struct {
 	Mutable bool
 }
 
+// DataPlace says where in memory an active data segment goes: Span is that of
+// the constant expression in the binary, its end included, and Offset its value.
+type DataPlace struct {
+	Span   Span
+	Offset uint32
+}
+
 // Module is the table of contents of a binary that Read admitted.
 type Module struct {
 	Sections []Section
@@ -77,8 +84,12 @@ type Module struct {
 	ExportItems Span
 	// Bodies are the module's own functions, in order of their indexes.
 	Bodies []Body
-	// MemoryPages is the initial size of the memory in pages of 64 KiB.
-	MemoryPages uint32
+	// MemoryPages is the initial size of the memory in pages of 64 KiB, and
+	// MemoryPagesMax what it may grow to: as declared, else what the format allows.
+	MemoryPages, MemoryPagesMax uint32
+	// DataPlaces are the places of the active data segments, in order. Read has
+	// checked that each segment lies within MemoryPages.
+	DataPlaces []DataPlace
 	// Stats are sizes that help to choose limits.
 	Stats Stats
 

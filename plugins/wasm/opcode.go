@@ -105,8 +105,8 @@ const (
 	OpTableSize    Opcode = OpPrefixed + 16
 )
 
-// prefix stands before the opcodes from OpPrefixed on.
-const prefix = 0xfc
+// Prefix stands before the opcodes from OpPrefixed on.
+const Prefix = 0xfc
 
 const (
 	hintSIMD    = "build without SIMD (clang: -mno-simd128, Rust: -C target-feature=-simd128, Zig: -mcpu=generic-simd128)"
@@ -140,7 +140,7 @@ func buildOpcodes() (t [256]immediate) {
 		t[op] = immNone // comparisons, arithmetic, conversions, sign extension
 	}
 	t[OpRefNull], t[OpRefFunc] = immReference, immIndex
-	t[prefix] = immPrefix
+	t[Prefix] = immPrefix
 	return t
 }
 
@@ -185,6 +185,6 @@ func (r *reader) refusePrefixed(sub uint32) {
 	case 17:
 		r.tableChange("table.fill")
 	default:
-		r.malformed("unknown instruction %#02x %d", prefix, sub)
+		r.malformed("unknown instruction %#02x %d", Prefix, sub)
 	}
 }

@@ -108,7 +108,7 @@ func (m *Module) readTables(r *reader) {
 func (m *Module) readMemories(r *reader, l Limits) {
 	n := r.count(1, "memories", "one memory")
 	for i := 0; i < n && r.ok(); i++ {
-		m.MemoryPages, _ = r.sizes("the memory", pagesOfFormatMax)
+		m.MemoryPages, m.MemoryPagesMax = r.sizes("the memory", pagesOfFormatMax)
 		m.memories++
 		if r.ok() && m.MemoryPages > l.MemoryPagesMax {
 			f := overLimit("the memory is too large at the start, in pages of 64 KiB", uint64(m.MemoryPages), uint64(l.MemoryPagesMax), "MemoryPagesMax")

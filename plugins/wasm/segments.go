@@ -121,19 +121,24 @@ func (m *Module) readData(r *reader) {
 		if r.ok() && flags > 2 {
 			r.malformed("unknown kind %d of data segment", flags)
 		}
-		offset := int32(0)
 		if flags == 2 {
 			if index := r.u32("a memory index"); index != 0 {
 				r.malformed("memory %d does not exist", index)
 			}
 		}
+		place := DataPlace{Span: Span{Start: r.pos}}
 		if flags != 1 {
-			offset, _ = r.constant(abi.I32)
+			offset, _ := r.constant(abi.I32)
+			place.Span.End, place.Offset = r.pos, uint32(offset)
 		}
 		n := r.u32("the length of a data segment")
 		r.skip(int(n), "a data segment")
-		if flags != 1 && r.ok() && uint64(uint32(offset))+uint64(n) > uint64(m.MemoryPages)*pageBytes {
-			r.malformed("a data segment at %d with %d bytes overruns the memory of %d pages", uint32(offset), n, m.MemoryPages)
+		if flags == 1 || !r.ok() {
+			continue
 		}
+		if uint64(place.Offset)+uint64(n) > uint64(m.MemoryPages)*pageBytes {
+			r.malformed("a data segment at %d with %d bytes overruns the memory of %d pages", place.Offset, n, m.MemoryPages)
+		}
+		m.DataPlaces = append(m.DataPlaces, place)
 	}
 }
