@@ -3,6 +3,7 @@ package plugins_test
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -152,9 +153,42 @@ func TestTruncatedModules(t *testing.T) {
 
 // FuzzValidate feeds mutated modules to Validate, and what it takes to the
 // engine: no input may panic, and no refusal may be without a reason.
+// checkLife starts a machine that was admitted, lets it do everything once, and wants
+// nothing but results and the guest's own errors.
+func checkLife(t *testing.T, e *plugins.Engine, m *plugins.Module) {
+	ctx := context.Background()
+	i, err := e.NewInstance(ctx, m, plugins.InstanceConfig{Limits: scarce})
+	var guest *plugins.GuestError
+	if errors.As(err, &guest) || m.MemoryBytesMin() > scarce.MemoryBytesMax {
+		return
+	}
+	if err != nil {
+		t.Fatalf("it was admitted and does not start: %v", err)
+	}
+	defer i.Close(ctx)
+	if _, err := i.Apply(ctx, plugins.Moment{Index: 1}, [][]byte{[]byte("a"), []byte("b")}); err != nil {
+		t.Fatalf("apply: %v", err)
+	}
+	if _, err := i.Query(ctx, []byte("q")); err != nil {
+		t.Fatalf("query: %v", err)
+	}
+	if err := i.Export(ctx, io.Discard); err != nil && !errors.As(err, &guest) {
+		t.Fatalf("snapshot: %v", err)
+	}
+	if err := i.Import(ctx, plugins.Moment{Index: 2}, strings.NewReader("x"), 0); err != nil && !errors.As(err, &guest) {
+		t.Fatalf("restore: %v", err)
+	}
+	if _, err := i.StateHash(); err != nil {
+		t.Fatalf("afterwards: %v", err)
+	}
+}
+
 func FuzzValidate(f *testing.F) {
 	f.Add(globalMachine())
 	f.Add(recursive())
+	f.Add(growing(-1))
+	f.Add(looping(true))
+	f.Add(looping(false))
 	f.Add(without("wraft_apply"))
 	f.Add(imports("wraft", "now", "", "I"))
 	f.Add([]byte("\x00asm\x01\x00\x00\x00"))
@@ -172,8 +206,13 @@ func FuzzValidate(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer e.Close(context.Background())
-		if _, err := e.Compile(context.Background(), binary); err != nil && !errors.As(err, &refused) {
+		m, err := e.Compile(context.Background(), binary)
+		if errors.As(err, &refused) {
+			return
+		}
+		if err != nil {
 			t.Fatalf("the engine failed: %v", err)
 		}
+		checkLife(t, e, m)
 	})
 }
