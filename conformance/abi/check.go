@@ -30,6 +30,7 @@ var checks = []Check{
 	{"framing", "an entry carries as many commands as were waiting, each with a result of its own", true, (*kit).framing},
 	{"guilty", "a command that fails in an entry must not change what becomes of the others", true, (*kit).guilty},
 	{"undo", "a command that was undone leaves no trace in memory, globals, fuel or answers", true, (*kit).undo},
+	{"cut off", "a command that runs out of fuel in its middle, wherever that is, leaves no trace either", true, (*kit).cutOff},
 	{"replay", "every replica applies the log by itself and must end with the same memory, answers and fuel", true, (*kit).replay},
 	{"time and chance", "what a machine sees of time and chance is in the log; nothing else may reach it", true, (*kit).timeAndChance},
 	{"query", "queries run on one replica only, so what they change must not stay", true, (*kit).query},

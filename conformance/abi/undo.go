@@ -3,6 +3,7 @@ package abi
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/wraft/wraft/conformance/abi/scenario"
 	"github.com/wraft/wraft/plugins"
@@ -150,4 +151,81 @@ func undoFailure(err error, when string) error {
 	}
 	return failed("keep all state in linear memory and mutable globals; if that is so, report it: the host must undo everything",
 		"%s: %v", when, err)
+}
+
+// cutOff gives a machine so little fuel that commands end in their middle, each at
+// another place, and a second machine only those that came to their end.
+func (k *kit) cutOff() (string, error) {
+	commands := k.corpus.take(k.options.Commands/4, 17)
+	spent, err := k.fuelOf(commands)
+	if err != nil {
+		return "", err
+	}
+	cut := 0
+	for _, part := range []int{4, 2, 1} {
+		l := k.options.Limits
+		l.FuelCommandMax = max(spent[(len(spent)-1)/part]-1, 1)
+		l.FuelEntryMax = 0 // follows from that of a command
+		n, err := k.cutOffAt(l, commands)
+		if err != nil {
+			return "", err
+		}
+		cut += n
+	}
+	if cut == 0 {
+		return "", errors.New("abi: no command was cut off with less fuel than it spends")
+	}
+	return fmt.Sprintf("commands=%d cut=%d", 3*len(commands), cut), nil
+}
+
+// fuelOf is what each command spends, ascending.
+func (k *kit) fuelOf(commands [][]byte) ([]int64, error) {
+	m, err := k.newMachine()
+	if err != nil {
+		return nil, err
+	}
+	defer m.close()
+	var spent []int64
+	for _, c := range commands {
+		if _, err := m.entry(c); err != nil {
+			return nil, err
+		}
+		spent = append(spent, m.FuelUsed())
+	}
+	slices.Sort(spent)
+	return spent, nil
+}
+
+// cutOffAt applies all commands to one machine, and those that come to their end
+// there to another; it returns how many did not.
+func (k *kit) cutOffAt(l plugins.Limits, commands [][]byte) (cut int, err error) {
+	a, b, err := k.pair(l)
+	if err != nil {
+		return 0, err
+	}
+	defer a.close()
+	defer b.close()
+	for n, c := range commands {
+		one, err := a.entry(c)
+		if err != nil {
+			return 0, err
+		}
+		if one[0].Status < 0 {
+			cut++
+			b.skipEntry()
+			continue
+		}
+		two, err := b.entry(c)
+		if err != nil {
+			return 0, err
+		}
+		if !sameResults(one, two) {
+			return 0, failed("keep all state in linear memory and mutable globals", "command %d, %s, answers %s instead of %s after %d commands that were cut off",
+				n+1, scenario.Show(c), show(one[0]), show(two[0]), cut)
+		}
+	}
+	if err := agree(a, b); err != nil {
+		return 0, undoFailure(err, fmt.Sprintf("after %d commands that were cut off", cut))
+	}
+	return cut, nil
 }

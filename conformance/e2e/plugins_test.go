@@ -43,7 +43,7 @@ func fromNothing(t *testing.T, c *cluster.Cluster, language string) {
 	}{
 		{args: []string{"plugin", "new", "counter", "--lang", language, "--dir", dir}},
 		{args: []string{"plugin", "build", dir}},
-		{args: []string{"plugin", "test", dir, "--commands", "64", "--fuzz", "32"}},
+		{args: []string{"plugin", "test", dir, "--commands", "64", "--fuzz", "8"}},
 		{args: []string{"plugin", "run", dir, "--call", "incr"}, want: "call incr\nwant {\"value\":1}\n"},
 		{args: []string{"deploy", filepath.Join(dir, "counter.wasm"), "--name", machine}},
 		{args: []string{"call", machine, "incr"}, want: `{"value":1}`},
