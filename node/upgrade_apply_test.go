@@ -359,3 +359,24 @@ func TestUpgradesTravelAlone(t *testing.T) {
 		}
 	}
 }
+
+// TestUpgradeBytes pins the encoding of docs/FORMAT.md.
+func TestUpgradeBytes(t *testing.T) {
+	run := MachineRun{Module: Digest{1}, Artefact: Digest{2}, Pass: 3, Host: 4}
+	c, err := UpgradeCommand(UpgradeOrder{ID: 7, From: run, To: run, Refused: "no"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := func(first string) string { return "5820" + first + strings.Repeat("00", 31) }
+	wantRun := "85" + digest("01") + digest("02") + "0304" + "8c" + strings.Repeat("00", 12)
+	if got, want := fmt.Sprintf("%x", c.Data), "8407"+wantRun+wantRun+"626e6f"; got != want {
+		t.Errorf("an order is\n%s, want\n%s", got, want)
+	}
+	data, err := encodeUpgrade(UpgradeOutcome{ID: 7, Index: 9, Status: StatusUpgradeRefused, Reason: "no", Module: Digest{1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprintf("%x", data), "850709386e626e6f"+digest("01"); got != want {
+		t.Errorf("an outcome is\n%s, want\n%s", got, want)
+	}
+}

@@ -237,3 +237,60 @@ func (b *bubble) refuses(ctx context.Context, machine string, binary []byte, wor
 		b.t.Fatalf("an upgrade that must fail: %v, want %q", err, words)
 	}
 }
+
+// short is an opener on a node that has no memory for one module.
+type short struct {
+	heirs
+	module string
+}
+
+func (s short) Open(ctx context.Context, artefact []byte, o node.OpenConfig) (node.Machine, error) {
+	if string(artefact) == "artefact of "+s.module {
+		return nil, errors.New("no memory for it here")
+	}
+	return s.heirs.Open(ctx, artefact, o)
+}
+
+// TestBubbleUpgradeHaltsWhereItCannotRun: trouble of one node is no verdict. Its
+// replica halts at the entry, alone, and goes on when the trouble is over.
+func TestBubbleUpgradeHaltsWhereItCannotRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, heirs{})
+		defer b.close()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		b.deploy(ctx, 1, "adder", []byte("first"))
+		lame := b.leader(2)%3 + 1
+		b.opener = short{module: "second"}
+		b.boot(lame, b.crash(lame))
+		via := lame%3 + 1
+		_, u, _, err := b.nodes[via].node.Upgrade(ctx, node.UpgradeRequest{Machine: "adder", Module: b.upload(ctx, via, []byte("second"))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.awaitPhase(ctx, lame, node.PhaseFailed, "no memory for it here")
+		answers := make(chan uint64, 20)
+		if err := b.client(ctx, 20, answers); err != nil {
+			t.Fatal(err)
+		}
+		b.opener = heirs{}
+		b.boot(lame, b.crash(lame))
+		b.expectRunning(ctx, lame, u.To.Module, u.Index)
+		b.expectSum(ctx, lame, 20)
+	})
+}
+
+// awaitPhase waits until the machine is in a phase on a node, for a cause with words.
+func (b *bubble) awaitPhase(ctx context.Context, at raft.NodeID, want node.DeployPhase, words string) {
+	b.t.Helper()
+	for {
+		info, err := b.nodes[at].node.Group(ctx, 2, "adder")
+		if err == nil && info.Phase == want && info.Cause != nil && strings.Contains(info.Cause.Error(), words) {
+			return
+		}
+		if ctx.Err() != nil {
+			b.t.Fatalf("node %v: %v, %v, %v", at, info.Phase, info.Cause, err)
+		}
+		time.Sleep(10 * time.Millisecond) // virtual
+	}
+}
