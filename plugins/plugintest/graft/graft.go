@@ -122,6 +122,9 @@ func (m *Module) Function(typeIndex uint32, locals, code []byte) uint32 {
 	return m.Count(wasm.SectionImport) + m.add(wasm.SectionFunction, binary.AppendUvarint(nil, uint64(typeIndex)))
 }
 
+// Memory declares an empty memory that may grow, in a module that has none.
+func (m *Module) Memory() { m.add(wasm.SectionMemory, []byte{0, 0}) }
+
 // Export adds an export of a kind of package wasm.
 func (m *Module) Export(name string, kind byte, index uint32) {
 	item := append(binary.AppendUvarint(nil, uint64(len(name))), name...)

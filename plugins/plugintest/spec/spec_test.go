@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wraft/wraft/plugins/instrument"
 	"github.com/wraft/wraft/plugins/plugintest/spec"
 )
 
@@ -46,6 +47,9 @@ func TestSuite(t *testing.T) {
 	t.Logf("\n%s%s", report.Details(), report.Line())
 	if least := 10; report.Modules < least || report.Assertions["assert_trap"] < least || report.Assertions["assert_return"] < least {
 		t.Error("hardly anything was run")
+	}
+	if report.Shift != instrument.MapBytes {
+		t.Errorf("memories begin at %d, want %d", report.Shift, instrument.MapBytes)
 	}
 }
 

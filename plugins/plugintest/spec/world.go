@@ -18,7 +18,7 @@ type World interface {
 	// Start starts a module and runs nothing of it. name is what others import it
 	// by. A world that can't start it answers with ErrLeftOut.
 	Start(ctx context.Context, binary []byte, name string) (Guest, error)
-	// Compile says whether a module passes: nil, or why not.
+	// Compile says whether a module passes: nil, or why not. ErrLeftOut is no answer.
 	Compile(ctx context.Context, binary []byte) error
 	// Close ends all guests.
 	Close(ctx context.Context) error
