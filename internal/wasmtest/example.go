@@ -12,8 +12,8 @@ import (
 // Machines are the names that Example takes.
 var Machines = []string{"counter", "kv"}
 
-// examples are the guests that Example has built so far.
-var examples sync.Map // "language/machine" -> *guest
+// examples are the guests that Example and Quirks have built so far.
+var examples sync.Map // directory -> *guest
 
 // Example is one of the example machines, from its source in a language of
 // toolchain.Languages. Where the compiler is missing the test is skipped. The
@@ -24,7 +24,24 @@ func Example(tb testing.TB, language, machine string) []byte {
 	if language == "go" {
 		dir = "examples/wasm-" + machine
 	}
-	made, _ := examples.LoadOrStore(language+"/"+machine, &guest{dir: dir, language: language})
+	return built(tb, language, dir)
+}
+
+// Quirks is a machine that tries out what a language's guest library gives it, and
+// how calls end: guests/quirks holds c, cpp, rust and nostd, which is Rust without
+// its standard library.
+func Quirks(tb testing.TB, variant string) []byte {
+	tb.Helper()
+	language := variant
+	if variant == "nostd" {
+		language = "rust"
+	}
+	return built(tb, language, "internal/wasmtest/guests/quirks/"+variant)
+}
+
+func built(tb testing.TB, language, dir string) []byte {
+	tb.Helper()
+	made, _ := examples.LoadOrStore(dir, &guest{dir: dir, language: language})
 	g := made.(*guest)
 	binary, err := g.get()
 	var missing *toolchain.MissingError
