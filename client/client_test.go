@@ -363,6 +363,15 @@ func TestUploadDeployAndLook(t *testing.T) {
 	}
 }
 
+func TestFeatureLevelIsRaised(t *testing.T) {
+	b, c := start(t)
+	failTimes(b, 1, "RaiseFeatureLevel", client.CodeNoLeader)
+	if err := c.RaiseFeatureLevel(t.Context(), 1); err != nil || b.Seen("RaiseFeatureLevel") != 2 {
+		t.Errorf("%v, seen %d", err, b.Seen("RaiseFeatureLevel"))
+	}
+	wantCode(t, c.RaiseFeatureLevel(t.Context(), 9), client.CodeFeatureLevel, client.NotApplied)
+}
+
 func TestBadInputIsRefusedBeforeItIsSent(t *testing.T) {
 	b, c := start(t)
 	_, err := c.Command(t.Context(), "a/b", nil)

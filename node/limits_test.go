@@ -36,6 +36,18 @@ func TestLimitsAreFilledInFull(t *testing.T) {
 	}
 }
 
+// TestMemoryBeyondTheEngine: a cluster may allow more than a machine can have.
+func TestMemoryBeyondTheEngine(t *testing.T) {
+	l, err := MachineLimits{}.fill(1<<40, mib)
+	if err != nil || l.plugin().Validate() != nil || l.MemoryBytes != uint64(plugins.MemoryBytesCeiling) {
+		t.Errorf("the default is %d, %v, %v", l.MemoryBytes, err, l.plugin().Validate())
+	}
+	var refused *LimitError
+	if _, err := (MachineLimits{MemoryBytes: l.MemoryBytes + 1}).fill(1<<40, mib); !errors.As(err, &refused) || refused.Max != l.MemoryBytes {
+		t.Errorf("one byte more: %v", err)
+	}
+}
+
 // TestLimitsAtTheirRanges: what the node allows an instance takes, and what it
 // refuses it names.
 func TestLimitsAtTheirRanges(t *testing.T) {

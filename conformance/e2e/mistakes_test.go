@@ -41,7 +41,16 @@ type mistake struct {
 // sees the same problem, and finds the cluster unchanged afterwards.
 func TestMistakes(t *testing.T) {
 	ctx := within(t, 5*time.Minute)
-	c := startCluster(t, ctx, "mistakes")
+	c := newCluster(t, ctx, "mistakes")
+	for _, n := range c.Nodes {
+		rewrite(t, n, `(?m)\A`, "limits: {node-memory: 600MiB}\n") // room for the counter, and not for another one
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.WaitReady(ctx); err != nil {
+		t.Fatal(err)
+	}
 	deploy(t, ctx, c, module(t, counterFolder), "counter")
 	cl := newClient(t, c)
 	if r, err := cl.Command(ctx, "counter", []byte("add 5")); err != nil {
@@ -131,6 +140,9 @@ func mistakes(t *testing.T, c *cluster.Cluster) []mistake {
 			},
 			cli: []string{"call", "counter", "@" + filepath.Join(dir, "big.txt")},
 		},
+		deployMistake(t, url, "a machine without room", client.CodeNoMemory, "has 444596224 bytes too few", client.MachineLimits{}),
+		deployMistake(t, url, "a limit out of range", client.CodeLimitRange, "limit stack_bytes is 1000: this cluster allows 65536 to 40000000",
+			client.MachineLimits{StackBytes: 1000}, "--stack", "1000"),
 		{name: "missing file", cli: []string{"deploy", filepath.Join(dir, "none.wasm")}, cliCode: client.CodeLocalFile},
 		{name: "unknown flag", cli: []string{"status", "--colour"}, cliCode: client.CodeUsage},
 		{name: "unknown path", code: client.CodeUnknownPath, curl: []string{url + "/v1/nothing"}},
@@ -162,6 +174,31 @@ func mistakes(t *testing.T, c *cluster.Cluster) []mistake {
 		})
 	}
 	return rows
+}
+
+// deployMistake deploys the counter under another name and with limits, which the
+// flags say too.
+func deployMistake(t *testing.T, url, name string, code client.Code, detail string, limits client.MachineLimits, flags ...string) mistake {
+	t.Helper()
+	path := module(t, counterFolder)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := client.DeploySpec{Module: client.DigestOf(data), Limits: limits}
+	text, err := json.Marshal(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mistake{
+		name: name, code: code, detail: detail,
+		curl: []string{"-X", "PUT", "-H", "Content-Type: application/json", "--data-binary", string(text), url + "/v1/machines/second"},
+		call: func(ctx context.Context, cl *client.Client) error {
+			_, _, err := cl.Deploy(ctx, "second", spec)
+			return err
+		},
+		cli: append([]string{"deploy", path, "--name", "second"}, flags...),
+	}
 }
 
 // curlProblem makes the mistake with curl.

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/nodeconfig"
 )
 
 func (p *Program) statusCommand() *cobra.Command {
@@ -45,7 +46,7 @@ func (p *Program) printStatus(cmd *cobra.Command, info client.ClusterInfo) error
 		return p.print(cmd, view{value: info, names: names})
 	}
 	fmt.Fprintf(p.Stdout, "cluster %s, as node %d sees it\n\n", dash(info.Cluster), info.ServedBy)
-	p.printTable([]string{"node", "name", "role", "up", "rtt", "region", "api", "peer"}, nodeRows(info))
+	p.printTable([]string{"node", "name", "role", "up", "rtt", "memory", "region", "api", "peer"}, nodeRows(info))
 	fmt.Fprintln(p.Stdout)
 	p.printTable([]string{"group", "machine", "leader", "term", "commit", "applied", "state"}, groupRows(info))
 	fmt.Fprintln(p.Stdout, "\n"+advice(info))
@@ -62,9 +63,21 @@ func nodeRows(info client.ClusterInfo) [][]any {
 		if n.RTT > 0 {
 			rtt = n.RTT.Round(10 * time.Microsecond).String()
 		}
-		rows = append(rows, []any{n.ID.String(), n.Name, dash(n.Role), up, rtt, dash(n.Region), n.API, n.Peer})
+		rows = append(rows, []any{n.ID.String(), n.Name, dash(n.Role), up, rtt, memoryOf(n), dash(n.Region), n.API, n.Peer})
 	}
 	return rows
+}
+
+// memoryOf is what a node's machines count for, of what it has for them.
+func memoryOf(n client.NodeInfo) string {
+	if n.MemoryBudget == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%s/%s", inMiB(n.MemoryUsed), inMiB(n.MemoryBudget))
+}
+
+func inMiB(bytes uint64) string {
+	return (nodeconfig.Size(bytes) / nodeconfig.MiB * nodeconfig.MiB).String()
 }
 
 func groupRows(info client.ClusterInfo) [][]any {

@@ -156,6 +156,18 @@ func TestDeployAndShow(t *testing.T) {
 	}
 }
 
+func TestFeatureLevelIsRaised(t *testing.T) {
+	b, c, _ := setup(t, apitest.Options{})
+	if r := c.do(t, "PUT", "/v1/cluster/feature-level", strings.NewReader(`{"level":1}`)); r.status != 200 || strings.TrimSpace(r.body) != `{"level":1}` {
+		t.Errorf("raised: %+v", r)
+	}
+	r := c.do(t, "PUT", "/v1/cluster/feature-level", strings.NewReader(`{"level":2}`))
+	checkProblem(t, r, 409, client.CodeFeatureLevel, "serves up to 1, 2 was asked for")
+	if n := b.Seen("RaiseFeatureLevel"); n != 2 {
+		t.Errorf("it reached the backend %d times", n)
+	}
+}
+
 func TestEmptyListIsAnArray(t *testing.T) {
 	s := apitest.Start(t, apitest.New(nil), apitest.Options{})
 	if r := newCaller(t, s, s.ClientTLS(t)).do(t, "GET", "/v1/machines", nil); r.body != "{\"machines\":[]}\n" {

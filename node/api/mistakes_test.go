@@ -60,6 +60,10 @@ var mistakes = []mistake{
 	{method: "PUT", path: "/v1/machines/kv", body: `{}`, status: 400, code: client.CodeBadRequest, detail: "must begin"},
 	{method: "PUT", path: "/v1/machines/-", body: `{}`, status: 400, code: client.CodeBadName},
 	{method: "PUT", path: "/v1/machines/kv", body: `{}`, headers: []string{"Content-Type: text/plain"}, status: 415, code: client.CodeMediaType},
+	{method: "PUT", path: "/v1/cluster/feature-level", body: `{"levle":1}`, status: 400, code: client.CodeBadRequest, detail: "the JSON of a feature level"},
+	{method: "PUT", path: "/v1/cluster/feature-level", body: `{"level":-1}`, status: 400, code: client.CodeBadRequest, detail: "the JSON of a feature level"},
+	{method: "PUT", path: "/v1/cluster/feature-level", body: `{"level":1} 2`, status: 400, code: client.CodeBadRequest, detail: "goes on after the JSON of a feature level"},
+	{method: "GET", path: "/v1/cluster/feature-level", status: 405, code: client.CodeMethodNotAllowed, detail: "allowed: PUT"},
 	{method: "PUT", path: "/v1/modules/md5:12", status: 400, code: client.CodeBadRequest, detail: "must begin"},
 	{method: "PUT", path: "/v1/modules/" + someHash, body: strings.Repeat("x", 65), status: 413, code: client.CodeModuleTooLarge, detail: "limit of 64 bytes"},
 	{method: "GET", path: "/v1/machines/counter?export=1", status: 400, code: client.CodeBadRequest, detail: "true or false"},
@@ -80,7 +84,7 @@ func TestMistakesNeverReachTheBackend(t *testing.T) {
 			checkProblem(t, r, m.status, m.code, m.detail)
 		})
 	}
-	for _, operation := range []string{"Command", "Query", "OpenSession", "Machine", "Machines", "Deploy", "PutModule"} {
+	for _, operation := range []string{"Command", "Query", "OpenSession", "Machine", "Machines", "Deploy", "PutModule", "RaiseFeatureLevel"} {
 		if n := b.Seen(operation); n != 0 {
 			t.Errorf("%s reached the backend %d times", operation, n)
 		}

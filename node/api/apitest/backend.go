@@ -329,7 +329,7 @@ func (b *Backend) ClusterInfo(context.Context) (client.ClusterInfo, error) {
 		return client.ClusterInfo{}, err
 	}
 	info := client.ClusterInfo{Cluster: clusterName, ServedBy: b.node, FeatureLevel: featureLevel}
-	info.Nodes = []client.NodeInfo{{ID: b.node, Name: "node-1", Peer: "127.0.0.1:7444", API: "127.0.0.1:7443", Role: "leader", Up: true, FeatureLevel: featureLevel}}
+	info.Nodes = []client.NodeInfo{{ID: b.node, Name: "node-1", Peer: "127.0.0.1:7444", API: "127.0.0.1:7443", Role: "leader", Up: true, FeatureLevel: featureLevel, MemoryBudget: 3 << 30, MemoryUsed: 1536 << 20}}
 	info.Groups = []client.GroupInfo{{Group: 1, Leader: b.node, Role: "leader", Term: 1, Commit: b.index, Applied: b.index, State: client.MachineRunning}}
 	for _, name := range slices.Sorted(maps.Keys(b.machines)) {
 		m := b.machines[name].info
