@@ -107,8 +107,11 @@ func (a *Artefact) inspect(m *wasm.Module) error {
 			return errors.New("a second custom section")
 		}
 	}
-	var err error
-	a.MemoryBytesMin = int64(m.MemoryPages)*pageBytes - instrument.MapBytes
+	pages, err := instrument.GuestPages(m)
+	if err != nil {
+		return err
+	}
+	a.MemoryBytesMin = int64(pages) * pageBytes
 	a.globals, err = instrument.Globals(m)
 	return err
 }

@@ -241,6 +241,9 @@ func TestForgedArtefactsAreRefused(t *testing.T) {
 		"no apply":            {replace("wraft_apply", "wraft_upply"), `"wraft_apply" is not exported`},
 		"another section":     {func(b []byte) []byte { return append(b, 0, 5, 4, 'n', 'a', 'm', 'e') }, "custom section"},
 		"truncated":           {func(b []byte) []byte { return b[:len(b)-5] }, "truncated"},
+		"no room for the map": {replace("\x05\x03\x01\x00\x11", "\x05\x03\x01\x00\x0f"), "of which the map takes 16"},
+		"a declared maximum":  {replace("\x05\x03\x01\x00\x11", "\x05\x04\x01\x01\x11\x20"), "declares no maximum"},
+		"data in the map":     {func(b []byte) []byte { return append(b, "\x0b\x07\x01\x00\x41\x07\x0b\x01x"...) }, "a data segment at 7, in the map"},
 		"nothing but section": {func([]byte) []byte { return nil }, "not exported"},
 	} {
 		_, err := shared.Load(context.Background(), forged(t, globalMachine(), c.code))
@@ -275,6 +278,9 @@ func FuzzLoad(f *testing.F) {
 		var version *plugins.VersionError
 		switch {
 		case err == nil && m.Artefact().Digest == sha256.Sum256(m.Artefact().Binary):
+			// Why no error: a data segment may lie outside of the memory, and the machine's
+			// memory may be too small; what matters is that the host gets along with it.
+			_ = plugins.Instantiate(ctx, m, plugins.Limits{MemoryBytesMax: 4 << 20})
 		case errors.As(err, &version), errors.Is(err, plugins.ErrArtefact), errors.Is(err, plugins.ErrRefused):
 		default:
 			t.Fatalf("the engine failed: %v", err)

@@ -2,6 +2,7 @@ package plugins
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -42,6 +43,17 @@ func ServePass(version uint32) (undo func()) {
 			delete(passesServed, version)
 		}
 	}
+}
+
+// Instantiate starts a guest of a module without running anything of it, looks at all
+// of its memory, and ends it.
+func Instantiate(ctx context.Context, m *Module, l Limits) error {
+	g, err := newGuest(ctx, m, l.withDefaults(), [32]byte{})
+	if err != nil {
+		return err
+	}
+	g.memory.markAll()
+	return g.close(ctx)
 }
 
 // HostVersions are those served.

@@ -42,6 +42,24 @@ func Globals(m *wasm.Module) ([]Global, error) {
 	return globals, checkReserved(m, want)
 }
 
+// GuestPages finds how many pages of memory the guest starts with in a rewritten
+// binary. The error says how the binary differs from everything that this version of
+// the pass writes: no room for the map, a declared maximum, contents of the map.
+func GuestPages(m *wasm.Module) (uint32, error) {
+	switch {
+	case m.MemoryPages < MapPages || m.MemoryPages-MapPages > GuestPagesMax:
+		return 0, fmt.Errorf("instrument: a memory of %d pages, of which the map takes %d", m.MemoryPages, MapPages)
+	case m.MemoryPagesMax != enginePagesMax:
+		return 0, fmt.Errorf("instrument: a memory of at most %d pages, the pass declares no maximum", m.MemoryPagesMax)
+	}
+	for _, s := range m.DataPlaces {
+		if s.Offset < MapBytes {
+			return 0, fmt.Errorf("instrument: a data segment at %d, in the map", s.Offset)
+		}
+	}
+	return m.MemoryPages - MapPages, nil
+}
+
 // checkReserved checks that the reserved names are those wanted, no more and no fewer.
 func checkReserved(m *wasm.Module, want map[string]uint32) error {
 	found := 0
