@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/plugins/plugintest/guests"
@@ -20,6 +21,10 @@ type Life struct {
 	// restarts says that all is thrown away at half the log and begins again from
 	// what is durable.
 	restarts bool
+	// transfers says that at half the log the state is exported, and two fresh
+	// machines import it and go on. What that costs differs from going on without,
+	// so the two are compared with each other, to the bit.
+	transfers bool
 }
 
 // Trapped is how many guilty commands the trapped life has by default.
@@ -33,6 +38,7 @@ func Lives(trapped int) []Life {
 		{Name: "asked", asked: true},
 		{Name: "trapped", trapped: trapped, asked: true},
 		{Name: "restarted", restarts: true},
+		{Name: "transferred", transfers: true},
 	}
 }
 
@@ -56,11 +62,14 @@ type player struct {
 	fuel    int64    // of all entries
 }
 
-// play lives from the start of the log until so many commands are applied.
-func (p *player) play(ctx context.Context, until int) error {
+// play lives from one place of the log to another, counted in commands.
+func (p *player) play(ctx context.Context, from, until int) error {
 	next, step := 0, max(1, p.log.Commands/stateMarks)
 	p.marks, p.fuel = p.marks[:0], 0
 	for e := range p.log.entries() {
+		if e.before < from {
+			continue
+		}
 		if e.before >= until {
 			return nil
 		}
@@ -150,16 +159,50 @@ func (p *player) live(ctx context.Context, artefact []byte, cache string) (err e
 	if p.machine, err = start(ctx, artefact, cache); err != nil {
 		return err
 	}
+	if p.life.transfers {
+		return p.transfer(ctx, artefact, cache)
+	}
 	if p.life.restarts {
-		if err := p.play(ctx, p.log.Commands/2); err != nil {
-			return errors.Join(err, p.machine.close(ctx))
-		}
-		if err := p.machine.close(ctx); err != nil {
+		if err := errors.Join(p.play(ctx, 0, p.log.Commands/2), p.machine.close(ctx)); err != nil {
 			return err
 		}
 		if p.machine, err = start(ctx, artefact, cache); err != nil {
 			return err
 		}
 	}
-	return errors.Join(p.play(ctx, p.log.Commands), p.machine.close(ctx))
+	return errors.Join(p.play(ctx, 0, p.log.Commands), p.machine.close(ctx))
+}
+
+// transfer lives half the log, and the other half on two machines that got its
+// state. The marks that stay are those of the second one.
+func (p *player) transfer(ctx context.Context, artefact []byte, cache string) error {
+	half := p.log.Commands / 2
+	err := p.play(ctx, 0, half)
+	var state, again bytes.Buffer
+	err = errors.Join(err, p.machine.instance.Export(ctx, &state), p.machine.close(ctx))
+	if err != nil {
+		return err
+	}
+	var first *player
+	for range 2 {
+		if p.machine, err = start(ctx, artefact, cache); err != nil {
+			return err
+		}
+		again.Reset()
+		at := plugins.Moment{Index: 1, Time: nanoseconds}
+		err = errors.Join(p.machine.instance.Import(ctx, at, bytes.NewReader(state.Bytes()), 0), p.machine.instance.Export(ctx, &again))
+		if !bytes.Equal(state.Bytes(), again.Bytes()) {
+			p.wrong = append(p.wrong, fmt.Sprintf("%d bytes were imported, %d are exported, or others", state.Len(), again.Len()))
+		}
+		if err = errors.Join(err, p.play(ctx, half, p.log.Commands), p.machine.close(ctx)); err != nil {
+			return err
+		}
+		if first == nil {
+			first = &player{life: p.life, marks: slices.Clone(p.marks)}
+		}
+	}
+	var o Outcome
+	o.compare(first, p)
+	p.wrong = append(p.wrong, o.Mismatches...)
+	return nil
 }

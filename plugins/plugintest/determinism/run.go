@@ -62,7 +62,9 @@ func Play(ctx context.Context, log Log, g guests.Guest, lives []Life) (Outcome, 
 			o.sum(p)
 			continue
 		}
-		o.compare(first, p)
+		if !life.transfers { // those have been compared with each other
+			o.compare(first, p)
+		}
 	}
 	return o, nil
 }
