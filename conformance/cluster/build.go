@@ -52,13 +52,15 @@ func BuildModule(ctx context.Context, folder, out string) error {
 // keeps the result of a test until a file changes that the test itself opened; it
 // does not see what a build that the test started has read.
 func noteSources(root string) error {
+	libraries := filepath.Join(root, "sdk") + string(filepath.Separator)
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch name := d.Name(); {
 		case err != nil:
 			return fmt.Errorf("cluster: look at the sources: %w", err)
-		case d.IsDir() && path != root && (strings.HasPrefix(name, ".") || name == "testdata"):
+		case d.IsDir() && path != root && (strings.HasPrefix(name, ".") || name == "testdata" || name == "node_modules"):
 			return filepath.SkipDir
-		case strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") || name == "go.mod":
+		case strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") || name == "go.mod" ||
+			d.Type().IsRegular() && strings.HasPrefix(path, libraries): // embedded, whatever their language
 			f, err := os.Open(path)
 			if err != nil {
 				return fmt.Errorf("cluster: look at the sources: %w", err)

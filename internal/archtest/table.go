@@ -137,7 +137,7 @@ var rooms = []Room{
 	// What stands outside: black-box suites, guest libraries, examples.
 	{Path: "conformance/...", Imports: []string{"client", "internal/project", "internal/relay", "internal/toolchain", "raft", "raft/rafttest", "transport", "transport/wire", "plugins/abi"},
 		Modules: []string{modPorcupine, modCBOR, modHistogram}, Why: "black box: what a user could run against a cluster"},
-	{Path: "conformance/abi/...", Imports: []string{"plugins", "plugins/abi", "plugins/wasm", "internal/toolchain"}, Modules: []string{modCBOR},
+	{Path: "conformance/abi/...", Imports: []string{"plugins", "plugins/abi", "plugins/wasm", "internal/toolchain"},
 		TestImports: []string{"internal/wasmtest"}, Why: "runs one module as a host does; of a cluster it knows nothing"},
 	{Path: "conformance/badmodules/...", Imports: []string{"internal/wasmtest", "plugins", "plugins/abi"},
 		Why: "judges the runtime and not a cluster, so that a case takes milliseconds"},
