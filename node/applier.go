@@ -98,6 +98,24 @@ func (a *Applier) Query(ctx context.Context, query []byte) (plugins.Result, erro
 	return a.machine.Query(ctx, query)
 }
 
+// Quick is Query if that is done soon. done is false when it is not: nothing has
+// happened then, and a fork can answer it.
+func (a *Applier) Quick(ctx context.Context, query []byte) (r plugins.Result, done bool, err error) {
+	if m, ok := a.machine.(Forker); ok {
+		return m.Quick(ctx, query)
+	}
+	r, err = a.machine.Query(ctx, query)
+	return r, true, err
+}
+
+// Fork returns a copy of the machine at the applied index; nil if it makes none.
+func (a *Applier) Fork(ctx context.Context) (*plugins.Fork, error) {
+	if m, ok := a.machine.(Forker); ok {
+		return m.Fork(ctx)
+	}
+	return nil, nil
+}
+
 // Digest is the SHA-256 of the machine's exported state, with the index it stands for.
 func (a *Applier) Digest(ctx context.Context) ([32]byte, raft.Index, error) {
 	h := sha256.New()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync/atomic"
 
+	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/raft"
 )
 
@@ -31,6 +32,7 @@ type applierLoop struct {
 	backlog []ApplyWork
 	waiting bool // for the module of the backlog's first entry
 	queries []indexedQuery
+	errands errands
 	halted  error
 }
 
@@ -69,7 +71,7 @@ func (l *applierLoop) digest(answer func([32]byte, raft.Index, error)) {
 			answer([32]byte{}, 0, errors.Join(ErrMachineNotRunning, l.halted))
 			return
 		}
-		answer(l.applier.Digest(l.node.ctx))
+		l.exportDigest(answer)
 	})
 	if !ok {
 		answer([32]byte{}, 0, ErrBusy)
@@ -160,6 +162,9 @@ func (l *applierLoop) halt(err error, w ApplyWork) {
 		q.call.resolve(reply{err: &MachineHaltedError{Cause: l.halted}})
 	}
 	l.queries = nil
+	if l.applier != nil {
+		l.dispatch()
+	}
 }
 
 // abandon tells those who wait for committed work that no answer will come from here.
@@ -203,8 +208,18 @@ func (l *applierLoop) serve(q *queryCall) {
 		q.resolve(reply{applied: applied})
 		return
 	}
-	result, err := l.applier.Query(l.node.ctx, q.data)
-	q.resolve(queryReply(result, applied, err))
+	result, done, err := l.applier.Quick(l.node.ctx, q.data)
+	if err != nil || done {
+		q.resolve(queryReply(result, applied, err))
+		return
+	}
+	l.send(&errand{
+		run: func(f *plugins.Fork) error {
+			result, err = f.Query(q.data)
+			return err
+		},
+		answer: func(applied raft.Index, err error) { q.resolve(queryReply(result, applied, err)) },
+	})
 }
 
 func (l *applierLoop) finish() {
@@ -213,6 +228,7 @@ func (l *applierLoop) finish() {
 		l.halted = ErrStopping
 		in(l)
 	}
+	l.finishErrands()
 	for _, q := range l.queries {
 		q.call.resolve(reply{err: ErrStopping})
 	}

@@ -19,6 +19,18 @@ type Machine interface {
 	Close(ctx context.Context) error
 }
 
+// Forker is a Machine that can answer beside its applies what takes long. All but
+// the Fork's own calls belong to the machine's goroutine.
+type Forker interface {
+	// Quick answers a query unless that takes long: then done is false and nothing
+	// has happened.
+	Quick(ctx context.Context, query []byte) (r plugins.Result, done bool, err error)
+	// Fork copies the machine's state. plugins.ErrForks: not now.
+	Fork(ctx context.Context) (*plugins.Fork, error)
+}
+
+var _ Forker = (*plugins.Instance)(nil)
+
 // EntryReader reads entries that are no longer in a core's memory.
 type EntryReader interface {
 	// Entries returns entries [lo, hi), at least one and then at most bytesMax.

@@ -136,7 +136,10 @@ func (i *Instance) applyInput(at Moment, position uint32, input []byte) ([]byte,
 // checkpoint makes the live state the one to go back to. This is the only place
 // where it moves on.
 func (i *Instance) checkpoint() {
-	i.shadow.checkpoint(i.live, nil)
+	changed := i.shadow.checkpoint(i.live, nil)
+	for _, f := range i.forks {
+		f.outdate(changed)
+	}
 }
 
 // rollback brings the live guest back to the last checkpoint.

@@ -28,6 +28,9 @@ type Config struct {
 	Logger *slog.Logger
 	// Limits bounds modules, and instances whose configuration has none.
 	Limits Limits
+	// ForkBytesMax bounds the memory of all forks of instances together, each
+	// counted with its machine's limit; see Fork. Default 1 GiB.
+	ForkBytesMax int64
 }
 
 func (c Config) withDefaults() Config {
@@ -35,6 +38,7 @@ func (c Config) withDefaults() Config {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	c.Limits = c.Limits.withDefaults()
+	setDefault(&c.ForkBytesMax, gib)
 	return c
 }
 
@@ -53,6 +57,7 @@ type Engine struct {
 	config  Config
 	runtime wazero.Runtime
 	cache   *codeCache // nil without CacheDir
+	forks   forkBudget
 
 	// turn is held by whoever compiles: one at a time, since compiling takes a
 	// core and up to hundreds of megabytes. It guards modules and closed. It is
@@ -70,6 +75,7 @@ func NewEngine(c Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{config: c.withDefaults(), turn: make(chan struct{}, 1), modules: map[[32]byte]*Module{}, sources: map[[32]byte]*Module{}}
+	e.forks.bytesMax, e.forks.outMax = e.config.ForkBytesMax, forksOutMax()
 	if err := e.start(context.Background()); err != nil {
 		return nil, err
 	}

@@ -104,3 +104,23 @@ var zeros [max(auditBytesMax, instrument.MapBytes)]byte
 
 // Memory is the machine's memory after its last checkpoint.
 func (i *Instance) Memory() []byte { return i.shadow.memory[:i.shadow.size] }
+
+// Same reports whether a released fork equals its machine wherever it is not
+// noted as outdated.
+func (f *Fork) Same() (bool, error) {
+	s, memory := f.instance.shadow, f.guest.memory.all()
+	for n, mark := range f.guest.memory.marks() {
+		if mark != 0 {
+			return false, fmt.Errorf("block %d is marked", n)
+		}
+	}
+	for n, outdated := range f.outdated {
+		if at := uint32(n); outdated == 0 && !bytes.Equal(s.block(at), blockOf(memory, at)) {
+			return false, fmt.Errorf("block %d differs", n)
+		}
+	}
+	return true, nil
+}
+
+// LetForks lets so many forks of an engine go out.
+func (e *Engine) LetForks(n int) { e.forks.outMax = n }

@@ -9,8 +9,8 @@ import (
 	"github.com/wraft/wraft/plugins/abi"
 )
 
-// InstanceConfig describes one machine's instance. All of it but Logger is
-// part of the machine's replicated configuration.
+// InstanceConfig describes one machine's instance. All of it but Logger and
+// QuickFuelMax is part of the machine's replicated configuration.
 type InstanceConfig struct {
 	// Machine names the machine in logs.
 	Machine string
@@ -24,7 +24,13 @@ type InstanceConfig struct {
 	Created Moment
 	// Logger gets what the guest logs. Default: the Engine's.
 	Logger *slog.Logger
+	// QuickFuelMax bounds what Quick may spend, in fuel; it bounds how long a query
+	// holds up the machine. It is no part of the replicated configuration. Default
+	// 10 million, which is 3 to 10 ms.
+	QuickFuelMax int64
 }
+
+const quickFuelDefault = 10_000_000
 
 // Instance is a running machine. It belongs to one goroutine.
 type Instance struct {
@@ -34,6 +40,7 @@ type Instance struct {
 
 	live   *guest  // the machine's state, and what works on it
 	shadow *shadow // the state to go back to
+	forks  []*Fork // with copies of it, see fork.go
 
 	input  []byte  // encoded commands of the current call
 	events []Event // of the last Apply
@@ -55,6 +62,7 @@ func (e *Engine) NewInstance(ctx context.Context, m *Module, c InstanceConfig) (
 		return nil, err
 	}
 	c.Limits = c.Limits.withDefaults()
+	setDefault(&c.QuickFuelMax, quickFuelDefault)
 	i := &Instance{module: m, config: c, logger: c.Logger}
 	if i.logger == nil {
 		i.logger = e.config.Logger
@@ -157,9 +165,9 @@ func (i *Instance) breakWith(err error) error {
 	return i.broken
 }
 
-// Close ends the instance. It may be called again.
+// Close ends the instance, but for forks that are out. It may be called again.
 func (i *Instance) Close(ctx context.Context) error {
-	err := i.live.close(ctx)
+	err := errors.Join(i.live.close(ctx), i.closeForks(ctx))
 	i.shadow.free()
 	i.live, i.shadow, i.events = nil, nil, nil
 	if i.broken == nil {

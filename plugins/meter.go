@@ -15,18 +15,26 @@ type meter struct {
 	fuel, stack api.MutableGlobal
 
 	budget int64 // fuel of this call
+	held   int64 // of which the call may not spend so much
 	frames int64 // bytes of stack of this call
 }
 
 // fill sets both budgets.
 func (m *meter) fill(fuel, stack int64) {
-	m.budget, m.frames = fuel, stack
+	m.budget, m.held, m.frames = fuel, 0, stack
 	m.fuel.Set(uint64(fuel))
 	m.stack.Set(uint64(stack))
 }
 
+// hold keeps so much of the fuel back: a call that is tried out with little sees
+// what one with all of it would.
+func (m *meter) hold(n int64) {
+	m.held = n
+	m.fuel.Set(uint64(m.budget - n))
+}
+
 // left is the fuel that is left, at least 0.
-func (m *meter) left() int64 { return max(0, int64(m.fuel.Get())) }
+func (m *meter) left() int64 { return max(0, int64(m.fuel.Get())+m.held) }
 
 // empty reports that more was spent than there was.
 func (m *meter) empty() bool { return int64(m.fuel.Get()) < 0 }
@@ -36,7 +44,7 @@ func (m *meter) empty() bool { return int64(m.fuel.Get()) < 0 }
 func (m *meter) exhausted() bool { return int64(m.stack.Get()) < 0 }
 
 // used is what was spent since fill. It may exceed the budget a little.
-func (m *meter) used() int64 { return m.budget - int64(m.fuel.Get()) }
+func (m *meter) used() int64 { return m.budget - m.held - int64(m.fuel.Get()) }
 
 // spend takes n from the fuel and reports whether that was there.
 func (m *meter) spend(n int64) bool {

@@ -7,26 +7,46 @@ import (
 )
 
 // Query asks the machine without changing it. It runs on the live guest and is
-// undone, so what it costs beyond its own work is what it touched.
+// undone, so what it costs beyond its own work is what it touched. It may spend
+// what Limits allow a query, and holds up the instance as long: Quick and Fork
+// are for who cannot wait.
 //
 // A trap is a result, as in Apply. The error is trouble of this host; if it is
 // ErrBroken the instance cannot go on.
-func (i *Instance) Query(ctx context.Context, query []byte) (r Result, err error) {
+func (i *Instance) Query(ctx context.Context, query []byte) (Result, error) {
+	r, _, err := i.queryWithin(ctx, query, i.queryFuel())
+	return r, err
+}
+
+// Quick is Query with QuickFuelMax (InstanceConfig) to spend at most. done is
+// false when that was not enough: nothing has happened then, and a Fork can answer
+// the query beside the instance.
+func (i *Instance) Quick(ctx context.Context, query []byte) (r Result, done bool, err error) {
+	return i.queryWithin(ctx, query, min(i.queryFuel(), i.config.QuickFuelMax))
+}
+
+func (i *Instance) queryFuel() int64 {
+	return i.config.Limits.callFuel(i.MemoryBytes())
+}
+
+func (i *Instance) queryWithin(ctx context.Context, query []byte, fuel int64) (r Result, done bool, err error) {
 	if err := i.ready(ctx); err != nil {
-		return Result{}, err
+		return Result{}, false, err
 	}
 	if r := i.config.Limits.refuseQuery(query); r != nil {
-		return *r, nil
+		return *r, true, nil
 	}
+	held := i.queryFuel() - fuel
 	err = i.visit(domainQuery, func(g *guest) error {
+		g.host.meter.hold(held)
 		r, err = g.ask(query)
 		return err
 	})
 	var f *fault
 	if errors.As(err, &f) {
-		return f.result(), nil
+		return f.result(), held == 0 || f.status != StatusFuel, nil
 	}
-	return r, err
+	return r, err == nil, err
 }
 
 // refuseQuery is the result of a query that is too large to be asked, or nil.

@@ -1,0 +1,163 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"testing"
+	"time"
+
+	"github.com/wraft/wraft/internal/wasmtest"
+	"github.com/wraft/wraft/plugins"
+	"github.com/wraft/wraft/raft"
+)
+
+// runningLoop is an applier loop on a goroutine, without a node around it.
+type runningLoop struct {
+	*applierLoop
+	t    *testing.T
+	next raft.Index
+	quit chan struct{}
+	end  chan struct{}
+}
+
+func runLoop(t *testing.T, m Machine) *runningLoop {
+	quit := make(chan struct{})
+	n := &Node{ctx: context.Background(), stop: quit}
+	l := &runningLoop{newApplierLoop(n, 7, &shardLoop{in: newMailbox[shardInput](1 << 20)}), t, 1, quit, make(chan struct{})}
+	go func() {
+		l.run()
+		close(l.end)
+	}()
+	l.open(NewApplier(7, m, nil))
+	return l
+}
+
+func (l *runningLoop) stop() {
+	close(l.quit)
+	<-l.end
+}
+
+// add has the next entry applied and waits for its answer.
+func (l *runningLoop) add(command string) reply {
+	l.t.Helper()
+	c := newCall()
+	e := entry(l.t, l.next, 1, Batch{Commands: []Command{call1(0, 0, command)}})
+	l.submit(ApplyWork{Range: raft.ApplyRange{First: l.next, Last: l.next, Entries: []raft.Entry{e}}, Waiting: map[raft.Index][]Ticket{l.next: {c}}})
+	l.next++
+	return l.await(c)
+}
+
+func (l *runningLoop) await(c *call) reply {
+	l.t.Helper()
+	select {
+	case r := <-c.done:
+		return r
+	case <-time.After(time.Minute):
+		l.t.Fatal("no answer")
+		return reply{}
+	}
+}
+
+func (l *runningLoop) ask(query string) *queryCall {
+	q := &queryCall{call: call{done: make(chan reply, 1)}, data: []byte(query)}
+	l.query(q, 0)
+	return q
+}
+
+func slowMachine(t *testing.T) *plugins.Instance {
+	t.Helper()
+	engine, err := plugins.NewEngine(plugins.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := engine.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	m, err := engine.Compile(t.Context(), wasmtest.Slow(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	i, err := engine.NewInstance(t.Context(), m, plugins.InstanceConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+// TestLongQueriesHoldUpNobody: while more queries of seconds are asked than there
+// may be forks, entries are applied and short queries answered.
+func TestLongQueriesHoldUpNobody(t *testing.T) {
+	// Why: a collection of garbage waits for guest code, and all others for it.
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	l := runLoop(t, slowMachine(t))
+	l.add("add 1")
+	var long []*queryCall
+	for range 4 {
+		long = append(long, l.ask("spin 60000000"))
+	}
+	waiting := func() (n int) {
+		for _, q := range long {
+			if len(q.done) == 0 {
+				n++
+			}
+		}
+		return n
+	}
+	applied := 1
+	for waiting() > 0 {
+		beside := waiting()
+		if r := l.add("add 1"); r.err != nil || r.answer.Status != 0 {
+			t.Fatalf("entry: %+v", r)
+		}
+		if r := l.await(&l.ask("index").call); r.err != nil || r.applied != l.next-1 {
+			t.Fatalf("short query: %+v, applied %d", r, l.next-1)
+		}
+		if beside == len(long) {
+			applied++
+		}
+	}
+	if applied < 5 {
+		t.Errorf("%d entries were applied before the first long query was answered", applied)
+	}
+	for k, q := range long {
+		if r := <-q.done; r.err != nil || r.answer.Status != 0 || r.applied < 1 || r.applied >= l.next {
+			t.Errorf("long query %d: %+v", k, r)
+		}
+	}
+	l.stop()
+}
+
+// TestErrandsEndWithTheLoop: whoever waits gets an answer when the node stops, and
+// digests are answered from forks.
+func TestErrandsEndWithTheLoop(t *testing.T) {
+	l := runLoop(t, slowMachine(t))
+	l.add("add 5")
+	digests := make(chan error, 1)
+	l.digest(func(_ [32]byte, at raft.Index, err error) {
+		if at != 1 {
+			err = errors.Join(err, errors.New("digest of another index"))
+		}
+		digests <- err
+	})
+	if err := <-digests; err != nil {
+		t.Error(err)
+	}
+	var long []*queryCall
+	for range 4 {
+		long = append(long, l.ask("spin 30000000"))
+	}
+	l.add("add 5")
+	l.stop()
+	answers := map[bool]int{}
+	for _, q := range long {
+		r := l.await(&q.call)
+		if r.err != nil && !errors.Is(r.err, ErrStopping) {
+			t.Errorf("got %v", r.err)
+		}
+		answers[r.err == nil]++
+	}
+	t.Logf("%d answered, %d refused", answers[true], answers[false])
+}
