@@ -9,10 +9,12 @@ import (
 
 // BenchmarkMetering runs loops in the bare engine as they were written and
 // instrumented: what metering costs. kernel is one of integer arithmetic and
-// loads, floats one of float arithmetic, calls one that calls a small function.
+// loads, floats one of float arithmetic, calls one that calls a small function,
+// stores one that does little but store, fields one that sets eight fields of a
+// record, copies one that copies 64 bytes.
 func BenchmarkMetering(b *testing.B) {
-	kernels := map[string][]byte{"kernel": integerKernel(), "floats": floatKernel(), "calls": callKernel()}
-	for _, name := range []string{"kernel", "floats", "calls"} {
+	kernels := map[string][]byte{"kernel": integerKernel(), "floats": floatKernel(), "calls": callKernel(), "stores": storeKernel(), "fields": fieldsKernel(), "copies": copyKernel()}
+	for _, name := range []string{"kernel", "floats", "calls", "stores", "fields", "copies"} {
 		inBoth(b, name, kernels[name], func(b *testing.B, s *specimen) {
 			f := s.module.ExportedFunction("f")
 			s.run(b, func(stack []uint64) error { stack[0] = 10_000; return f.CallWithStack(context.Background(), stack) })
@@ -65,4 +67,29 @@ func callKernel() []byte {
 	b := wasmtest.NewBuilder()
 	b.Function("I", "I", "", wasmtest.LocalGet(0), wasmtest.I64Const(7), []byte{0x7e}, wasmtest.I64Const(3), []byte{0x7c})
 	return kernel(b, "", join(wasmtest.LocalGet(1), wasmtest.Call(0), []byte{0x21, 1}))
+}
+
+// address is one of a page, by the round, a multiple of 64.
+func address() []byte {
+	return join(wasmtest.LocalGet(0), wasmtest.I32Const(64), []byte{0x6c}, wasmtest.I32Const(0x7fc0), []byte{0x71})
+}
+
+// storeKernel stores what it has loaded and changed, eight bytes a round.
+func storeKernel() []byte {
+	return kernel(wasmtest.NewBuilder(), "", join(address(), wasmtest.LocalGet(1), address(), []byte{0x29, 3, 8, 0x7c}, wasmtest.I64Const(1), []byte{0x7c, 0x22, 1, 0x37, 3, 0}))
+}
+
+// fieldsKernel sets eight fields of a record, as constructors do.
+func fieldsKernel() []byte {
+	const record = 2
+	code := join(address(), []byte{0x21, record})
+	for field := range byte(8) {
+		code = join(code, wasmtest.LocalGet(record), wasmtest.LocalGet(1), []byte{0x37, 3, 8 * field})
+	}
+	return kernel(wasmtest.NewBuilder(), "i", code)
+}
+
+// copyKernel copies 64 bytes a round.
+func copyKernel() []byte {
+	return kernel(wasmtest.NewBuilder(), "", join(address(), wasmtest.I32Const(0x8000), wasmtest.I32Const(64), []byte{0xfc, 10, 0, 0}))
 }
