@@ -205,6 +205,31 @@ func TestTransferWhileAChangeEnds(t *testing.T) {
 	}
 }
 
+// TestTransferToTheFittest: 0 names no node but whoever has most of the log.
+func TestTransferToTheFittest(t *testing.T) {
+	l := newLab(t, raft.Config{}, fresh(1, 2, 3))
+	if err := l.core.TransferTo(0); !errors.Is(err, raft.ErrNotLeader) {
+		t.Fatal(err)
+	}
+	l.lead(2, 3)
+	l.ack(2, 3)
+	l.propose(1, 10)
+	l.settle()
+	l.ack(3)
+	if err := l.core.TransferTo(0); err != nil {
+		t.Fatal(err)
+	}
+	if got := sent[raft.TimeoutNow](l.settle(), 3); len(got) != 1 {
+		t.Fatalf("%+v", got)
+	}
+	alone := newLab(t, raft.Config{}, fresh(1))
+	alone.core.Campaign()
+	alone.settle()
+	if err := alone.core.TransferTo(0); !errors.Is(err, raft.ErrBadTransfer) {
+		t.Fatal(err)
+	}
+}
+
 // TestARepeatedRequestSaysOnWhoseBehalf: the first one may be lost, and the others
 // still hear the old leader.
 func TestARepeatedRequestSaysOnWhoseBehalf(t *testing.T) {

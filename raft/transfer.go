@@ -13,10 +13,10 @@ type transfer struct {
 	until time.Duration // it is given up then
 }
 
-// TransferTo hands leadership to a voter: from now on nothing is proposed, the
-// target is brought up to date and told to campaign at once. It ends when this
-// node follows, or after one ElectionTimeoutMin without success, when proposals
-// are taken again. ErrNotLeader, ErrTransferring, ErrBadTransfer or ErrDiskFailed:
+// TransferTo hands leadership to a voter, or with 0 to the one that is fittest to
+// lead: from now on nothing is proposed, the target is brought up to date and told
+// to campaign at once. It ends when this node follows, or after one
+// ElectionTimeoutMin without success, when proposals are taken again. ErrNotLeader, ErrTransferring, ErrBadTransfer or ErrDiskFailed:
 // nothing was begun.
 func (c *Core) TransferTo(to NodeID) error {
 	switch {
@@ -26,6 +26,11 @@ func (c *Core) TransferTo(to NodeID) error {
 		return &NotLeaderError{Leader: c.leader}
 	case c.transfer.to != 0:
 		return ErrTransferring
+	}
+	if heir := c.heir(); to == 0 && heir != nil {
+		to = heir.ID
+	}
+	switch {
 	case !c.mayInherit(to) || c.follower(to).DiskSlow:
 		return ErrBadTransfer
 	}
