@@ -3,6 +3,7 @@ package node
 import (
 	"container/list"
 
+	"github.com/wraft/wraft/internal/sumhash"
 	"github.com/wraft/wraft/raft"
 )
 
@@ -45,7 +46,9 @@ type session struct {
 	ackBelow uint64
 	answers  map[uint64]Answer // by sequence, all >= ackBelow
 	bytes    int
+	used     uint64 // Sessions.uses when it was used last: its place in use
 	place    *list.Element
+	part     sumhash.Part // of Sessions.sum, without the answers
 }
 
 // Sessions is the exactly-once table of one machine (Raft thesis §6.3). It is
@@ -55,7 +58,9 @@ type Sessions struct {
 	next  SessionID
 	byID  map[SessionID]*session
 	use   *list.List // of *session, least recently used first
+	uses  uint64     // how often any was used
 	bytes int
+	sum   sumhash.Sum // of everything but next and uses
 }
 
 // NewSessions returns an empty table.
@@ -69,6 +74,7 @@ func (t *Sessions) Open() SessionID {
 	t.next++
 	t.byID[s.id] = s
 	s.place = t.use.PushBack(s)
+	t.touch(s)
 	if len(t.byID) > SessionsMax {
 		t.evictOldest()
 	}
@@ -87,6 +93,7 @@ func (t *Sessions) Judge(id SessionID, sequence, ackBelow uint64) (Verdict, Answ
 	}
 	t.use.MoveToBack(s.place)
 	t.acknowledge(s, min(ackBelow, sequence))
+	t.touch(s)
 	if sequence < s.ackBelow || sequence == 0 {
 		return VerdictStale, Answer{}
 	}
@@ -106,9 +113,11 @@ func (t *Sessions) Store(id SessionID, sequence uint64, a Answer) {
 	if !ok || sequence < s.ackBelow {
 		return // evicted, or acknowledged, by a later command of the same entry
 	}
+	t.forget(s, sequence)
 	s.answers[sequence] = a
 	s.bytes += len(a.Data)
 	t.bytes += len(a.Data)
+	t.sum.Add(answerPart(s.id, sequence, a))
 	for t.bytes > SessionAnswerBytesMax && t.use.Len() > 1 {
 		t.evictOldest()
 	}
@@ -120,17 +129,28 @@ func (t *Sessions) acknowledge(s *session, below uint64) {
 			s.ackBelow = below
 			return
 		}
-		if a, ok := s.answers[s.ackBelow]; ok {
-			delete(s.answers, s.ackBelow)
-			s.bytes -= len(a.Data)
-			t.bytes -= len(a.Data)
-		}
+		t.forget(s, s.ackBelow)
 		s.ackBelow++
 	}
+}
+
+// forget drops a stored answer, if it is there.
+func (t *Sessions) forget(s *session, sequence uint64) {
+	a, ok := s.answers[sequence]
+	if !ok {
+		return
+	}
+	delete(s.answers, sequence)
+	s.bytes -= len(a.Data)
+	t.bytes -= len(a.Data)
+	t.sum.Remove(answerPart(s.id, sequence, a))
 }
 
 func (t *Sessions) evictOldest() {
 	s := t.use.Remove(t.use.Front()).(*session)
 	delete(t.byID, s.id)
-	t.bytes -= s.bytes
+	for sequence := range s.answers {
+		t.forget(s, sequence)
+	}
+	t.sum.Remove(s.part)
 }
