@@ -118,13 +118,15 @@ func (i *Instance) attempt(at Moment, position uint32, commands [][]byte, result
 	if err != nil {
 		return nil, err
 	}
+	before := len(i.events)
 	i.events = append(i.events, i.live.host.events...)
-	for n := range i.events {
-		i.events[n].N = n
+	for n := range i.events[before:] {
+		i.events[before+n].N = before + n
 	}
 	i.logOutput(i.live)
 	i.checkpoint()
-	return results, nil
+	i.ring.push(i.events[before:])
+	return results, i.scrub(1)
 }
 
 func (i *Instance) applyInput(at Moment, position uint32, input []byte) ([]byte, error) {
@@ -136,7 +138,9 @@ func (i *Instance) applyInput(at Moment, position uint32, input []byte) ([]byte,
 // checkpoint makes the live state the one to go back to. This is the only place
 // where it moves on.
 func (i *Instance) checkpoint() {
-	changed := i.shadow.checkpoint(i.live, nil)
+	i.captures.prune()
+	changed := i.shadow.checkpoint(i.live, i.captures.before)
+	i.memory.changed(changed, i.shadow.memory)
 	for _, f := range i.forks {
 		f.outdate(changed)
 	}

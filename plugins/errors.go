@@ -18,6 +18,9 @@ var (
 	// ErrBroken is returned by an instance after a failure of the host. Close
 	// it and rebuild it from the last snapshot and the log.
 	ErrBroken = errors.New("plugins: the instance is broken")
+	// ErrDamaged is returned by an instance whose state in memory is no longer what
+	// the entries made of it: a fault of this host. Close it and make it anew.
+	ErrDamaged = errors.New("plugins: the state in memory is damaged")
 	// ErrClosed is returned after Close. Stop using the value.
 	ErrClosed = errors.New("plugins: closed")
 )

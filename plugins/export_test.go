@@ -124,3 +124,9 @@ func (f *Fork) Same() (bool, error) {
 
 // LetForks lets so many forks of an engine go out.
 func (e *Engine) LetForks(n int) { e.forks.outMax = n }
+
+// FlipLive changes a byte of the guest's memory as a fault of the hardware would.
+func (i *Instance) FlipLive(at int) { i.live.memory.all()[at] ^= 4 }
+
+// FlipShadow changes a byte of the copy.
+func (i *Instance) FlipShadow(at int) { i.shadow.memory[at] ^= 4 }

@@ -126,7 +126,7 @@ func TestFuelIsTheSameEverywhere(t *testing.T) {
 		commands []string
 		results  []string
 		fuel     int64
-		hash     [32]byte
+		hash     plugins.StateHash
 	}
 	var log []entry
 	chance := rand.New(rand.NewPCG(3, 4))

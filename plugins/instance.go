@@ -42,6 +42,12 @@ type Instance struct {
 	shadow *shadow // the state to go back to
 	forks  []*Fork // with copies of it, see fork.go
 
+	run      RunID
+	memory   memoryHash // of the shadow's memory
+	ring     ring       // the newest events
+	captures captures
+	scrubbed int // the block that is looked at next, see scrub
+
 	input  []byte  // encoded commands of the current call
 	events []Event // of the last Apply
 	fuel   int64   // spent in the last Apply
@@ -52,6 +58,19 @@ type Instance struct {
 // _initialize. Errors: *GuestError when the guest fails in there; anything
 // else is trouble of this host.
 func (e *Engine) NewInstance(ctx context.Context, m *Module, c InstanceConfig) (*Instance, error) {
+	i, err := e.newInstance(ctx, m, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := i.start(); err != nil {
+		return nil, errors.Join(err, i.Close(ctx))
+	}
+	return i, nil
+}
+
+// newInstance makes an instance with a guest of which nothing has run, and an empty
+// shadow.
+func (e *Engine) newInstance(ctx context.Context, m *Module, c InstanceConfig) (*Instance, error) {
 	if m == nil || m.engine != e {
 		return nil, errors.New("plugins: the module belongs to another engine")
 	}
@@ -70,20 +89,20 @@ func (e *Engine) NewInstance(ctx context.Context, m *Module, c InstanceConfig) (
 	if c.Machine != "" {
 		i.logger = i.logger.With("machine", c.Machine)
 	}
-	if err := i.start(ctx); err != nil {
+	i.run = m.runID(c.Limits)
+	i.ring.bytesMax = eventRingShare * c.Limits.EventBytesMax
+	var err error
+	if i.shadow, err = newShadow(c.Limits); err == nil {
+		i.live, err = i.newGuest(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, i.Close(ctx))
 	}
 	return i, nil
 }
 
-// start makes the guest and its shadow and runs _initialize.
-func (i *Instance) start(ctx context.Context) (err error) {
-	if i.shadow, err = newShadow(i.config.Limits); err != nil {
-		return err
-	}
-	if i.live, err = i.newGuest(ctx); err != nil {
-		return err
-	}
+// start runs _initialize.
+func (i *Instance) start() error {
 	if err := i.initialize(); err != nil {
 		return err
 	}
@@ -118,18 +137,21 @@ func guestError(export string, err error) error {
 	return err
 }
 
-// StateHash returns the SHA-256 of the machine's whole state: what runs (see
-// RunID), memory, globals and virtual clock. Replicas that applied the same entries, in the same
-// batches, agree on it. It reads all of the memory (about 0.7 ms per MiB).
-func (i *Instance) StateHash() ([32]byte, error) {
+// StateHash names the machine's whole state behind the last entry, see
+// docs/FORMAT.md. What it costs follows from what has changed since the last time.
+// Errors: ErrDamaged, and what broke the instance.
+func (i *Instance) StateHash() (StateHash, error) {
 	if i.broken != nil {
-		return [32]byte{}, i.broken
+		return StateHash{}, i.broken
 	}
-	return i.shadow.image().digest(i.RunID()), nil
+	if err := i.scrub(scrubBlocks); err != nil {
+		return StateHash{}, i.breakWith(err)
+	}
+	return i.hash(), nil
 }
 
 // RunID names what runs.
-func (i *Instance) RunID() RunID { return i.module.runID(i.config.Limits) }
+func (i *Instance) RunID() RunID { return i.run }
 
 // MemoryBytes is the present size of the machine's linear memory.
 func (i *Instance) MemoryBytes() int64 {
@@ -142,6 +164,13 @@ func (i *Instance) MemoryBytes() int64 {
 // Events returns what the last Apply emitted, in order. The slice is valid
 // until the next Apply; the data of an event may be kept.
 func (i *Instance) Events() []Event { return i.events }
+
+// EventsAfter returns the events behind a key that are still kept: the newest, up to
+// four times Limits.EventBytesMax. complete is false when some behind the key are
+// not kept any more. The slice is valid until the next Apply.
+func (i *Instance) EventsAfter(key EventKey) (events []Event, complete bool) {
+	return i.ring.after(key)
+}
 
 // FuelUsed is what the last Apply spent, with what was spent on attempts that
 // were undone. Replicas agree on it.
@@ -167,9 +196,11 @@ func (i *Instance) breakWith(err error) error {
 
 // Close ends the instance, but for forks that are out. It may be called again.
 func (i *Instance) Close(ctx context.Context) error {
+	i.captures.closeAll()
 	err := errors.Join(i.live.close(ctx), i.closeForks(ctx))
 	i.shadow.free()
 	i.live, i.shadow, i.events = nil, nil, nil
+	i.memory, i.ring = memoryHash{}, ring{}
 	if i.broken == nil {
 		i.broken = fmt.Errorf("plugins: instance: %w", ErrClosed)
 	}

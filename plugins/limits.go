@@ -59,6 +59,8 @@ const (
 
 	pageBytes          = 64 * kib
 	eventOverheadBytes = 16
+	// eventRingShare is how many entries' worth of events a machine keeps at least.
+	eventRingShare = 4
 
 	fuelCommandDefault = 5_000_000_000
 	fuelPerByteDefault = 32

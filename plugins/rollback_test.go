@@ -11,7 +11,7 @@ import (
 	"github.com/wraft/wraft/plugins"
 )
 
-func stateHash(tb testing.TB, i *plugins.Instance) [32]byte {
+func stateHash(tb testing.TB, i *plugins.Instance) plugins.StateHash {
 	tb.Helper()
 	sum, err := i.StateHash()
 	if err != nil {

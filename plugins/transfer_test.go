@@ -32,7 +32,7 @@ func TestExportAndImport(t *testing.T) {
 		t.Fatal(err)
 	}
 	// However the bytes arrive, the guest must see the same chunks.
-	var hashes [][32]byte
+	var hashes []plugins.StateHash
 	for _, r := range []io.Reader{
 		bytes.NewReader(exported.Bytes()),
 		iotest.OneByteReader(bytes.NewReader(exported.Bytes())),

@@ -6,16 +6,17 @@ import (
 	"testing"
 
 	"github.com/wraft/wraft/internal/wasmtest"
+	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/plugins/plugintest/guests"
 )
 
 // TestDifferencesAreSeen: a comparison that finds nothing proves nothing.
 func TestDifferencesAreSeen(t *testing.T) {
-	lived := func() *player { return &player{marks: []mark{{fuel: 1}, {fuel: 2, state: [32]byte{1}}}} }
+	lived := func() *player { return &player{marks: []mark{{fuel: 1}, {fuel: 2, state: plugins.StateHash{1}}}} }
 	for name, change := range map[string]func(*player){
 		"nothing": func(*player) {},
 		"fuel":    func(p *player) { p.marks[0].fuel++ },
-		"state":   func(p *player) { p.marks[1].state[31]++ },
+		"state":   func(p *player) { p.marks[1].state[15]++ },
 		"length":  func(p *player) { p.marks = p.marks[:1] },
 	} {
 		other := lived()

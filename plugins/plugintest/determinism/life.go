@@ -45,7 +45,7 @@ func Lives(trapped int) []Life {
 // mark is what is compared after an entry.
 type mark struct {
 	fuel  int64
-	state [32]byte // only where the whole state is looked at
+	state plugins.StateHash // only where the whole state is looked at
 }
 
 // stateMarks is how often in a log the whole state is looked at.

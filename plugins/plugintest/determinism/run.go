@@ -18,7 +18,7 @@ type Outcome struct {
 	// entries spent, History a digest of the fuel of every entry and the state at
 	// every mark. Replicas on other processors must come to the same.
 	Run     plugins.RunID
-	State   [32]byte
+	State   plugins.StateHash
 	Fuel    int64
 	History [32]byte
 	// Mismatches says what was not the same, or not the model's.

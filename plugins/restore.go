@@ -1,0 +1,89 @@
+package plugins
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Restore starts an instance in the state of images instead of running the
+// module's _initialize: one full image and the increments on it, in order. Module
+// and configuration must make the same run as that of the images. Errors: ErrImage;
+// those of the readers; ErrNoMemory and other trouble of this host.
+func (e *Engine) Restore(ctx context.Context, m *Module, c InstanceConfig, images ...io.Reader) (*Instance, error) {
+	i, err := e.newInstance(ctx, m, c)
+	if err != nil {
+		return nil, err
+	}
+	err = i.readImages(images)
+	if err == nil && !i.shadow.load(i.live) {
+		err = errors.New("plugins: restore: the image does not fit a fresh guest")
+	}
+	if err != nil {
+		return nil, errors.Join(err, i.Close(ctx))
+	}
+	return i, nil
+}
+
+func (i *Instance) readImages(images []io.Reader) error {
+	if len(images) == 0 {
+		return fmt.Errorf("%w: there is none", ErrImage)
+	}
+	var before StateHash
+	for n, r := range images {
+		hash, err := i.readImage(r, before)
+		if err != nil {
+			return fmt.Errorf("plugins: restore: image %d of %d: %w", n+1, len(images), err)
+		}
+		before = hash
+	}
+	i.captures.begin(before)
+	return nil
+}
+
+// readImage brings the shadow from one state to the next.
+func (i *Instance) readImage(r io.Reader, before StateHash) (StateHash, error) {
+	in, s := newImageReader(r), i.shadow
+	h := in.header(len(i.live.globals), i.ring.bytesMax)
+	switch {
+	case in.err != nil:
+		return StateHash{}, in.err
+	case h.run != i.run:
+		return StateHash{}, fmt.Errorf("%w: it is of run %v, this is %v", ErrImage, h.run, i.run)
+	case h.base != before:
+		return StateHash{}, fmt.Errorf("%w: it follows on state %v, this is %v", ErrImage, h.base, before)
+	case h.memory < s.size || int64(h.memory) < i.module.MemoryBytesMin() || h.memory%pageBytes != 0 || int64(h.memory) > i.config.Limits.MemoryBytesMax:
+		return StateHash{}, fmt.Errorf("%w: it has %d bytes of memory, of %d to %d", ErrImage, h.memory, max(int64(s.size), i.module.MemoryBytesMin()), i.config.Limits.MemoryBytesMax)
+	}
+	s.size = h.memory
+	in.blocks(s.memory[:s.size], func(first, count uint32) {
+		for n := first; n < first+count; n++ {
+			i.captures.before(n)
+			i.memory.changed([]uint32{n}, s.memory)
+		}
+	})
+	s.globals, s.clock, s.moment = h.globals, h.clock, h.moment
+	i.ring.reset(h.events, h.dropped)
+	if err := in.finish(); err != nil {
+		return StateHash{}, err
+	}
+	if got := i.hash(); got != h.state {
+		return StateHash{}, fmt.Errorf("%w: it makes state %v and not %v", ErrImage, got, h.state)
+	}
+	return h.state, nil
+}
+
+// imageHeader describes the present state.
+func (i *Instance) imageHeader(state, base StateHash) imageHeader {
+	s := i.shadow
+	return imageHeader{
+		run: i.run, state: state, base: base, moment: s.moment, clock: s.clock, memory: s.size,
+		globals: append([]uint64(nil), s.globals...), dropped: i.ring.dropped, events: append([]Event(nil), i.ring.kept...),
+	}
+}
+
+// hash settles and returns the hash of the present state.
+func (i *Instance) hash() StateHash {
+	return stateHash(i.run, i.shadow, i.memory.settle(i.shadow.memory), &i.ring)
+}

@@ -1,0 +1,50 @@
+package plugins_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/wraft/wraft/internal/wasmtest"
+	"github.com/wraft/wraft/plugins"
+)
+
+// A byte that changes where nothing writes is noticed within as many entries as the
+// memory has blocks of 4 KiB, in the guest's memory as in the copy, in zeros too.
+func TestFlippedBytesAreNoticed(t *testing.T) {
+	for name, flip := range map[string]func(*plugins.Instance, int){
+		"the guest's memory": (*plugins.Instance).FlipLive, "the copy": (*plugins.Instance).FlipShadow,
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, share := range []int{0, 3, 7, 10} {
+				// What the guest makes of it is its business: it may run until its fuel ends.
+				i := start(t, shared, wasmtest.Slow(t), plugins.InstanceConfig{Limits: plugins.Limits{FuelCommandMax: 20_000_000}})
+				apply(t, i, 1, "add 1")
+				blocks := int(i.MemoryBytes() / 4096)
+				flip(i, min(int(i.MemoryBytes())*share/10+123, int(i.MemoryBytes())-1))
+				var err error
+				n := 0
+				for ; err == nil && n <= blocks; n++ {
+					_, err = i.Apply(context.Background(), plugins.Moment{Index: uint64(n + 2)}, [][]byte{[]byte("get")})
+				}
+				if !errors.Is(err, plugins.ErrDamaged) || !errors.Is(err, plugins.ErrBroken) {
+					t.Fatalf("at %d/10: after %d entries, of %d blocks: %v", share, n, blocks, err)
+				}
+			}
+		})
+	}
+}
+
+func TestHashingNoticesFlippedBytes(t *testing.T) {
+	i := start(t, shared, globalMachine(), plugins.InstanceConfig{})
+	if _, err := i.StateHash(); err != nil {
+		t.Fatal(err)
+	}
+	i.FlipLive(40_000)
+	if _, err := i.StateHash(); !errors.Is(err, plugins.ErrDamaged) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := i.Capture(plugins.StateHash{}); !errors.Is(err, plugins.ErrDamaged) {
+		t.Errorf("an image of a damaged state: %v", err)
+	}
+}
