@@ -46,6 +46,7 @@ type Applier struct {
 	logTime  int64     // ns, never goes back
 	commands uint64    // executed by the machine, for metrics
 	upgrades upgrades
+	checks   []StateCheck // since TakeChecks
 	scratch  [][]byte
 }
 
@@ -85,6 +86,9 @@ func (a *Applier) Apply(ctx context.Context, w ApplyWork) ([]Applied, error) {
 				return out, err
 			}
 			a.applied = e.Index
+			if err := a.check(); err != nil {
+				return out, err
+			}
 			for i, t := range w.Waiting[e.Index] {
 				out = append(out, Applied{Ticket: t, Answer: answers[i].Answer, Replayed: answers[i].Replayed})
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/raft"
@@ -34,6 +35,11 @@ type applierLoop struct {
 	queries []indexedQuery
 	errands errands
 	halted  error
+
+	comparison *Comparison
+	rebuilds   int           // since a majority last agreed
+	asideAt    time.Duration // when leadership was last handed over because the machine stopped
+	rebuilt    atomic.Uint64 // in all, published for others
 }
 
 type indexedQuery struct {
@@ -42,7 +48,10 @@ type indexedQuery struct {
 }
 
 func newApplierLoop(n *Node, g raft.GroupID, s *shardLoop) *applierLoop {
-	return &applierLoop{node: n, group: g, shard: s, in: newMailbox[func(*applierLoop)](applierInboxMax)}
+	return &applierLoop{
+		node: n, group: g, shard: s, in: newMailbox[func(*applierLoop)](applierInboxMax),
+		comparison: NewComparison(n.cfg.Self),
+	}
 }
 
 // submit queues committed work.
@@ -130,16 +139,20 @@ func (l *applierLoop) apply(w ApplyWork) {
 		return
 	}
 	if err != nil {
-		l.halt(err, w)
+		l.stumble(err, w)
 		return
 	}
 	l.publish()
 	l.serveWaiting()
+	l.tellStates()
 }
 
 // publish tells the others how far the machine is.
 func (l *applierLoop) publish() {
 	index, running := l.applier.Applied(), l.applier.Running()
+	if index < raft.Index(l.applied.Load()) {
+		return // it is being rebuilt and not where it was
+	}
 	l.applied.Store(uint64(index))
 	if was := l.running.Load(); was == nil || *was != running {
 		l.running.Store(&running)
@@ -157,6 +170,7 @@ func (l *applierLoop) halt(err error, w ApplyWork) {
 	} else {
 		l.halted = ErrStopping
 	}
+	l.leadNot()
 	l.abandon(w)
 	for _, q := range l.queries {
 		q.call.resolve(reply{err: &MachineHaltedError{Cause: l.halted}})
@@ -168,10 +182,12 @@ func (l *applierLoop) halt(err error, w ApplyWork) {
 }
 
 // abandon tells those who wait for committed work that no answer will come from here.
-func (l *applierLoop) abandon(w ApplyWork) {
+func (l *applierLoop) abandon(w ApplyWork) { l.abandonWith(w, &MachineHaltedError{Cause: l.halted}) }
+
+func (l *applierLoop) abandonWith(w ApplyWork, cause error) {
 	for index, tickets := range w.Waiting {
 		for _, t := range tickets {
-			t.(waiter).resolve(reply{err: &UnknownOutcomeError{Index: index, Cause: &MachineHaltedError{Cause: l.halted}}})
+			t.(waiter).resolve(reply{err: &UnknownOutcomeError{Index: index, Cause: cause}})
 		}
 	}
 }

@@ -165,6 +165,15 @@ func (d *Deployer) Stopped(g raft.GroupID, err error) {
 	}
 }
 
+// Reopen says that a running machine was closed because its state was wrong: it is
+// opened again.
+func (d *Deployer) Reopen(g raft.GroupID, cause error) {
+	if m := d.machines[g]; m != nil {
+		m.phase, m.cause, m.busy, m.retryAt = PhaseModule, cause, false, 0
+		d.changes++
+	}
+}
+
 // DeployState is how far a machine is on this node, and why it is not further.
 type DeployState struct {
 	Phase DeployPhase

@@ -78,6 +78,17 @@ func TestDeployer(t *testing.T) {
 	if s := d.States()[2]; s.Phase != PhaseFailed {
 		t.Errorf("a stopped machine is %v", s.Phase)
 	}
+	wrong := errors.New("its state is wrong")
+	d.Reopen(2, wrong)
+	if s := d.States()[2]; s.Phase != PhaseModule || s.Cause != wrong {
+		t.Errorf("a machine to be reopened is %+v", s)
+	}
+	d.Reopen(99, wrong) // not here
+	expect("open 2; ")
+	d.MachineOpened(2, nil)
+	if s := d.States()[2]; s.Phase != PhaseRunning || s.Cause != nil {
+		t.Errorf("a reopened machine is %+v", s)
+	}
 }
 
 // TestMachinesWithoutRoomHaltHere: when this node has less memory than the cluster

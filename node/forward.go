@@ -15,6 +15,7 @@ import (
 const (
 	forwardCommand uint8 = 1 // body: forwardedCommand
 	forwardPull    uint8 = 2 // body: forwardedPull; the receiver fetches the module from the sender
+	forwardState   uint8 = 3 // body: forwardedState; not answered
 )
 
 // forwardedCommand is a command passed on to the leader.
@@ -155,6 +156,15 @@ func (n *Node) forward(ctx context.Context, to raft.NodeID, g raft.GroupID, op u
 	}
 }
 
+// tell sends a request that is not answered.
+func (n *Node) tell(to raft.NodeID, g raft.GroupID, op uint8, body any) error {
+	data, err := batchEncoding.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("node: encode forward: %w", err)
+	}
+	return n.network.Send(to, transport.Frame{Group: g, Payload: transport.Forward{Op: op, Body: data}})
+}
+
 // serveForward takes a request that a peer passed on. It must not block.
 func (n *Node) serveForward(from raft.NodeID, g raft.GroupID, f transport.Forward) {
 	w := &forwardedCall{node: n, from: from, group: g, id: f.ID}
@@ -177,6 +187,13 @@ func (n *Node) serveForward(from raft.NodeID, g raft.GroupID, f transport.Forwar
 			return
 		}
 		n.deploys.pull(p, from, w)
+	case forwardState:
+		var s forwardedState
+		if err := batchDecoding.Unmarshal(f.Body, &s); err != nil {
+			n.log.Warn("refused a message of a peer", "peer", uint64(from), "group", g, "err", err)
+		} else if gr := n.group(g); gr != nil {
+			gr.applier.hear(from, s.Check)
+		}
 	default:
 		w.resolve(reply{err: fmt.Errorf("node: unknown forwarded operation %d", f.Op)})
 	}

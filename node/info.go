@@ -15,7 +15,8 @@ type GroupInfo struct {
 	Status  raft.Status
 	Applied raft.Index
 	Phase   DeployPhase
-	Cause   error // why the machine does not run here
+	Cause   error  // why the machine does not run here
+	Rebuilt uint64 // how often its state was found wrong and made anew
 }
 
 // Check is the verdict of one readiness check.
@@ -64,7 +65,7 @@ func (n *Node) Group(ctx context.Context, id raft.GroupID, machine string) (Grou
 		return info, err
 	}
 	info.Status, info.Applied = status, raft.Index(g.applier.applied.Load())
-	info.Phase = PhaseRunning
+	info.Phase, info.Rebuilt = PhaseRunning, g.applier.rebuilt.Load()
 	if id != MetaGroup {
 		info.Phase, info.Cause = n.phase(id)
 	}

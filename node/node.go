@@ -119,9 +119,7 @@ func (n *Node) open(parts Parts) error {
 	n.spawn(n.runPaths)
 	n.spawn(n.bootstrapCatalogue)
 	n.spawn(n.announce)
-	meta := NewMetaMachine(n.observeCatalogue)
-	meta.serves = n.cfg.Serves
-	n.group(MetaGroup).applier.open(NewApplier(MetaGroup, meta, n.store))
+	n.openMeta()
 	return nil
 }
 
@@ -207,6 +205,9 @@ func (n *Node) publish(s ReplicaStatus) {
 	if g := n.group(s.Group); g != nil {
 		g.status.Store(&s.Status)
 		g.changed.notify()
+		if s.Status.Role == raft.Leader {
+			g.applier.in.force(func(l *applierLoop) { l.leadNot() })
+		}
 		n.upgrades.in.force(func(u *Upgrader) { u.Lead(s.Group, s.Status.Role == raft.Leader) })
 	}
 }

@@ -235,6 +235,17 @@ func (s *Shard) Campaign(g raft.GroupID) {
 	s.touch(r)
 }
 
+// StepAside hands a group's leadership to whoever is fittest, if this node leads it.
+func (s *Shard) StepAside(g raft.GroupID) {
+	r := s.replicas[g]
+	if r == nil {
+		return
+	}
+	s.settle(r)
+	_ = r.core.TransferTo(0) // Why unchecked: who does not lead, or has no heir, has nothing to hand over
+	s.touch(r)
+}
+
 // Drain moves everything the inputs led to into out, which it resets first.
 func (s *Shard) Drain(out *ShardEffects) {
 	out.reset()

@@ -22,7 +22,7 @@ type collector struct {
 	store *storage.Store
 
 	role, term, commit, applied, lag       *prometheus.Desc
-	machineRunning                         *prometheus.Desc
+	machineRunning, machineRebuilt         *prometheus.Desc
 	syncs, batches, entries, bytes, syncS  *prometheus.Desc
 	linkUp, linkRTT, linkSent, linkRecv    *prometheus.Desc
 	linkPackets, linkLost, linkDropped, re *prometheus.Desc
@@ -41,6 +41,7 @@ func newCollector(n *node.Node, s *storage.Store) *collector {
 		applied:        desc("machine_applied_index", "The last index that ran through the machine.", group...),
 		lag:            desc("raft_follower_lag_entries", "The leader's last index minus what is durable at the follower.", "group", "machine", "peer"),
 		machineRunning: desc("machine_running", "1 when the machine applies commands on this node.", group...),
+		machineRebuilt: desc("machine_rebuilds_total", "How often the machine's state on this node was found wrong and made anew.", group...),
 		syncs:          desc("storage_syncs_total", "Synced batches."),
 		batches:        desc("storage_batches_total", "Batches written."),
 		entries:        desc("storage_entries_total", "Log entries written."),
@@ -86,6 +87,7 @@ func (c *collector) group(ctx context.Context, out chan<- prometheus.Metric, id 
 	gauge(c.commit, float64(g.Status.Commit))
 	gauge(c.applied, float64(g.Applied))
 	gauge(c.machineRunning, one(g.Phase == node.PhaseRunning))
+	out <- prometheus.MustNewConstMetric(c.machineRebuilt, prometheus.CounterValue, float64(g.Rebuilt), labels...)
 	for _, f := range g.Status.Followers {
 		gauge(c.lag, float64(g.Status.LastIndex-min(f.Match, g.Status.LastIndex)), strconv.FormatUint(uint64(f.ID), 10))
 	}

@@ -105,7 +105,7 @@ func TestANewerReleaseRunsWhatWasDeployed(t *testing.T) {
 		if _, err := b.nodes[1].node.Call(ctx, "adder", node.Call{Data: []byte("abc"), Forward: true}); err != nil {
 			t.Fatal(err)
 		}
-		b.opener = next
+		b.opener = func(raft.NodeID) node.MachineOpener { return next }
 		b.reboot()
 		for id := raft.NodeID(1); id <= 3; id++ {
 			if m := b.awaitMachine(ctx, id, "adder"); m.Run != before.Run || m.Run.ID() != before.Run.ID() {

@@ -35,7 +35,7 @@ type bubble struct {
 	authority *pki.Authority
 	router    *lossyRouter
 	nodes     map[raft.NodeID]*bubbleNode
-	opener    node.MachineOpener
+	opener    func(raft.NodeID) node.MachineOpener
 	tune      func(*node.Config) // of nodes that boot; may be nil
 }
 
@@ -82,6 +82,11 @@ func (adders) Open(context.Context, []byte, node.OpenConfig) (node.Machine, erro
 func newBubble(t *testing.T, opener node.MachineOpener) *bubble { return tunedBubble(t, opener, nil) }
 
 func tunedBubble(t *testing.T, opener node.MachineOpener, tune func(*node.Config)) *bubble {
+	return newBubbleOf(t, func(raft.NodeID) node.MachineOpener { return opener }, tune)
+}
+
+// newBubbleOf gives each node an opener of its own.
+func newBubbleOf(t *testing.T, opener func(raft.NodeID) node.MachineOpener, tune func(*node.Config)) *bubble {
 	authority, err := pki.NewAuthority(bubbleCluster, time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +129,7 @@ func (b *bubble) tryBoot(id raft.NodeID, fs *vfs.MemFS) error {
 		b.tune(&cfg)
 	}
 	n, err := node.Start(cfg, node.Parts{
-		Store: store, Modules: node.NewStoredModules(store.Modules()), Opener: b.opener, Clock: clock.System(),
+		Store: store, Modules: node.NewStoredModules(store.Modules()), Opener: b.opener(id), Clock: clock.System(),
 		Logger:  slog.New(slog.DiscardHandler),
 		Network: func(h transport.Handler) (transport.Network, error) { return b.network(id, store.Boot(), conn, h) },
 	})

@@ -261,7 +261,7 @@ func TestBubbleUpgradeHaltsWhereItCannotRun(t *testing.T) {
 		defer cancel()
 		b.deploy(ctx, 1, "adder", []byte("first"))
 		lame := b.leader(2)%3 + 1
-		b.opener = short{module: "second"}
+		b.opener = func(raft.NodeID) node.MachineOpener { return short{module: "second"} }
 		b.boot(lame, b.crash(lame))
 		via := lame%3 + 1
 		_, u, _, err := b.nodes[via].node.Upgrade(ctx, node.UpgradeRequest{Machine: "adder", Module: b.upload(ctx, via, []byte("second"))})
@@ -273,7 +273,7 @@ func TestBubbleUpgradeHaltsWhereItCannotRun(t *testing.T) {
 		if err := b.client(ctx, 20, answers); err != nil {
 			t.Fatal(err)
 		}
-		b.opener = heirs{}
+		b.opener = func(raft.NodeID) node.MachineOpener { return heirs{} }
 		b.boot(lame, b.crash(lame))
 		b.expectRunning(ctx, lame, u.To.Module, u.Index)
 		b.expectSum(ctx, lame, 20)
