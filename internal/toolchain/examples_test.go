@@ -22,6 +22,7 @@ var sdks = map[string]struct {
 	"rust": {[]string{"../../sdk/rust"}, "../../sdk/rust/examples/counter", "src/lib.rs"},
 	"c":    {[]string{"../../sdk/c"}, "../../sdk/c/examples/counter", "counter.c"},
 	"cpp":  {[]string{"../../sdk/c", "../../sdk/cpp"}, "../../sdk/cpp/examples/counter", "counter.cpp"},
+	"zig":  {[]string{"../../sdk/zig/wraft"}, "../../sdk/zig/examples/counter", "src/main.zig"},
 }
 
 // TestACopiedProjectGivesEqualBytes builds an example where it lies in the

@@ -16,6 +16,9 @@ type Toolchain struct {
 	// Version is what the compiler calls itself, without spaces, for example
 	// "go1.26.0" or "clang-14.0.6".
 	Version string
+	// Program is where the compiler lies, for what Build does not do: native tests.
+	// Empty where one program is not enough.
+	Program string
 	// compile builds the project in dir, an absolute path, into the file out, which
 	// does not exist and lies in a folder of its own.
 	compile func(ctx context.Context, dir, out string) error

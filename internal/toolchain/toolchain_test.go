@@ -155,7 +155,7 @@ func TestTheProjectTellsItsLanguage(t *testing.T) {
 		t.Errorf("a folder with go.mod is a project of %q, %v", name, err)
 	}
 	for name, folder := range map[string]string{
-		"go": "../../examples/wasm-counter", "assemblyscript": "../../sdk/assemblyscript/examples/counter",
+		"go": "../../examples/wasm-counter", "assemblyscript": "../../sdk/assemblyscript/examples/counter", "zig": "../../sdk/zig/examples/kv",
 	} {
 		if got, err := toolchain.Detect(folder); err != nil || got != name {
 			t.Errorf("%s is a project of %q, %v; want %s", folder, got, err, name)
