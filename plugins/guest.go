@@ -79,6 +79,9 @@ func (g *guest) bindGlobals(m *Module) error {
 	if g.host.meter.fuel, err = bind(instrument.FuelExport); err != nil {
 		return err
 	}
+	if g.host.meter.reserve, err = bind(instrument.ReserveExport); err != nil {
+		return err
+	}
 	g.host.meter.stack, err = bind(instrument.StackExport)
 	return err
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/tetratelabs/wazero/api"
+
+	"github.com/wraft/wraft/plugins/instrument"
 )
 
 // meter holds what one call into a guest may spend. The instrumented module
@@ -12,7 +14,7 @@ import (
 // fills them before a call and judges by them afterwards. They are no state:
 // nothing of one call's budget is left to the next.
 type meter struct {
-	fuel, stack api.MutableGlobal
+	fuel, stack, reserve api.MutableGlobal
 
 	budget int64 // fuel of this call
 	held   int64 // of which the call may not spend so much
@@ -22,7 +24,7 @@ type meter struct {
 // fill sets both budgets.
 func (m *meter) fill(fuel, stack int64) {
 	m.budget, m.held, m.frames = fuel, 0, stack
-	m.fuel.Set(uint64(fuel))
+	m.grant(fuel)
 	m.stack.Set(uint64(stack))
 }
 
@@ -30,21 +32,31 @@ func (m *meter) fill(fuel, stack int64) {
 // what one with all of it would.
 func (m *meter) hold(n int64) {
 	m.held = n
-	m.fuel.Set(uint64(m.budget - n))
+	m.grant(m.budget - n)
+}
+
+// grant gives the call so much to spend, the first slice of it at once.
+func (m *meter) grant(fuel int64) {
+	slice := min(fuel, instrument.SliceFuel)
+	m.fuel.Set(uint64(slice))
+	m.reserve.Set(uint64(fuel - slice))
 }
 
 // left is the fuel that is left, at least 0.
-func (m *meter) left() int64 { return max(0, int64(m.fuel.Get())+m.held) }
+func (m *meter) left() int64 { return max(0, m.rest()+m.held) }
+
+// rest is fuel and reserve together, below 0 when more was spent than there was.
+func (m *meter) rest() int64 { return int64(m.fuel.Get()) + int64(m.reserve.Get()) }
 
 // empty reports that more was spent than there was.
-func (m *meter) empty() bool { return int64(m.fuel.Get()) < 0 }
+func (m *meter) empty() bool { return m.rest() < 0 }
 
 // exhausted reports that more stack was claimed than there was. It is so only
 // after a trap: a function that returns gives its frame back.
 func (m *meter) exhausted() bool { return int64(m.stack.Get()) < 0 }
 
 // used is what was spent since fill. It may exceed the budget a little.
-func (m *meter) used() int64 { return m.budget - m.held - int64(m.fuel.Get()) }
+func (m *meter) used() int64 { return m.budget - m.held - m.rest() }
 
 // spend takes n from the fuel and reports whether that was there.
 func (m *meter) spend(n int64) bool {

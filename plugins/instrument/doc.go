@@ -13,6 +13,7 @@
 //
 //   - fuel.go charges fuel for what is about to run, and stops a call that has
 //     spent all of it (costs.go says what things cost);
+//   - yield.go hands fuel out in slices, and lets the host's scheduler in between;
 //   - stack.go counts frames, so that deep recursion ends at the same depth
 //     everywhere;
 //   - nan.go gives every NaN the same bits;

@@ -30,11 +30,13 @@ const (
 	opI32LeU       wasm.Opcode = 0x4d
 	opI64LtS       wasm.Opcode = 0x53
 	opI64LeU       wasm.Opcode = 0x58
+	opI64GeS       wasm.Opcode = 0x59
 	opF32Eq        wasm.Opcode = wasm.OpF32Eq
 	opF64Eq        wasm.Opcode = 0x61
 	opI32Add       wasm.Opcode = 0x6a
 	opI32Sub       wasm.Opcode = 0x6b
 	opI32ShrU      wasm.Opcode = 0x76
+	opI32DivU      wasm.Opcode = 0x6e
 	opI64Add       wasm.Opcode = 0x7c
 	opI64Sub       wasm.Opcode = 0x7d
 	opI64Or        wasm.Opcode = 0x84
@@ -64,12 +66,6 @@ func (f *function) constant(v uint32) {
 // number appends an i64.const.
 func (f *function) number(v int64) {
 	f.code = appendSigned(append(f.code, byte(wasm.OpI64Const)), v)
-}
-
-// trapIf appends a trap for when the i32 on the stack isn't zero. It is a block,
-// which costs the compiler, so it is inserted sparingly.
-func (f *function) trapIf() {
-	f.code = append(f.code, byte(wasm.OpIf), blockEmpty, byte(wasm.OpUnreachable), byte(wasm.OpEnd))
 }
 
 // copied appends an instruction as it was.

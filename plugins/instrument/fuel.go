@@ -44,7 +44,7 @@ func (f *function) startSegment(check bool) {
 	}
 	if check {
 		f.indexed(wasm.OpGlobalGet, f.pass.fuel)
-		f.trapIfNegative()
+		f.takeIfNegative(false)
 	}
 }
 
@@ -55,11 +55,14 @@ func (f *function) charge(c int64) {
 	f.indexed(wasm.OpGlobalSet, f.pass.fuel)
 }
 
-// trapIfNegative appends a trap for when the i64 on the stack is below zero.
-func (f *function) trapIfNegative() {
+// takeIfNegative appends what happens when the i64 on the stack is below zero:
+// yield.go has it.
+func (f *function) takeIfNegative(framed bool) {
 	f.number(0)
 	f.op(opI64LtS)
-	f.trapIf()
+	f.code = append(f.code, byte(wasm.OpIf), blockEmpty)
+	f.yield(framed)
+	f.op(wasm.OpEnd)
 }
 
 // chargeLength pays for a bulk operation by its length, which a local holds, and
@@ -73,5 +76,5 @@ func (f *function) chargeLength(length uint32) {
 	f.op(opI64Sub)
 	f.indexed(wasm.OpGlobalSet, f.pass.fuel)
 	f.indexed(wasm.OpGlobalGet, f.pass.fuel)
-	f.trapIfNegative()
+	f.takeIfNegative(false)
 }

@@ -11,7 +11,7 @@ import (
 
 // added are the mutable globals that the pass puts behind the module's own, in
 // the order of their indexes.
-var added = []Global{{FuelExport, abi.I64}, {StackExport, abi.I64}}
+var added = []Global{{FuelExport, abi.I64}, {StackExport, abi.I64}, {ReserveExport, abi.I64}}
 
 // globalName is the name under which the pass exports a global of the module.
 func globalName(index int) string { return abi.ReservedPrefix + "global." + strconv.Itoa(index) }

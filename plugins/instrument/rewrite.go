@@ -11,7 +11,7 @@ import (
 
 // Version counts changes of the pass. Replicas that run binaries of different
 // versions do not run the same machine.
-const Version = 3
+const Version = 4
 
 // Names under which the pass exports the globals that it adds.
 const (
@@ -22,6 +22,10 @@ const (
 	// host sets it before a call. A call that trapped and leaves it below zero
 	// has exhausted its stack.
 	StackExport = abi.ReservedPrefix + "stack"
+	// ReserveExport is an i64, never below zero: what a call may spend besides what
+	// FuelExport holds. Code moves a slice of it over when that is used up, and lets
+	// its host's scheduler in: see yield.go. The host sets it before a call.
+	ReserveExport = abi.ReservedPrefix + "reserve"
 )
 
 // ErrNoExports is returned for a binary without an export section. The caller
@@ -42,8 +46,8 @@ type Global struct {
 type Output struct {
 	Binary []byte
 	// Globals are all mutable globals of the module itself, in the order of
-	// their indexes. FuelExport and StackExport are not among them: the host sets
-	// those before each call, so they are no state.
+	// their indexes. FuelExport, StackExport and ReserveExport are not among them:
+	// the host sets those before each call, so they are no state.
 	Globals []Global
 }
 
@@ -74,8 +78,8 @@ type pass struct {
 	out        []byte
 	globals    []Global
 	hasGlobals bool
-	// fuel and stack are the indexes of the added globals.
-	fuel, stack uint32
+	// fuel, stack and reserve are the indexes of the added globals.
+	fuel, stack, reserve uint32
 	// results are the lists of results that need a type of their own as the
 	// type of a block: their types are added behind the module's.
 	results [][]abi.ValueType
@@ -87,7 +91,7 @@ const growthShare = 2
 func newPass(binary []byte, m *wasm.Module) *pass {
 	p := &pass{binary: binary, module: m, out: make([]byte, 0, len(binary)+len(binary)/growthShare)}
 	p.fuel = uint32(len(m.Globals))
-	p.stack = p.fuel + 1
+	p.stack, p.reserve = p.fuel+1, p.fuel+2
 	for _, s := range m.Sections {
 		p.hasGlobals = p.hasGlobals || s.ID == wasm.SectionGlobal
 	}
@@ -154,13 +158,13 @@ func (p *pass) types(s wasm.Section) []byte {
 
 const typeFunction = 0x60
 
-// addedGlobals are n encoded globals and the fuel and the stack behind them,
-// both of them zero: code that the host has not given a budget doesn't run.
+// addedGlobals are n encoded globals and those of the pass behind them, all of
+// them zero: code that the host has not given a budget doesn't run.
 func addedGlobals(items []byte, n int) []byte {
 	const mutable = 1
-	body := appendUnsigned(nil, uint64(n)+2)
+	body := appendUnsigned(nil, uint64(n+len(added)))
 	body = append(body, items...)
-	for range 2 {
+	for range added {
 		body = append(body, byte(abi.I64), mutable, byte(wasm.OpI64Const), 0, byte(wasm.OpEnd))
 	}
 	return body
@@ -169,12 +173,12 @@ func addedGlobals(items []byte, n int) []byte {
 // exports copies the items of the export section and adds the globals.
 func (p *pass) exports() []byte {
 	m := p.module
-	var added []byte
+	var more []byte
 	add := func(name string, index uint32) {
-		added = appendUnsigned(added, uint64(len(name)))
-		added = append(added, name...)
-		added = append(added, wasm.KindGlobal)
-		added = appendUnsigned(added, uint64(index))
+		more = appendUnsigned(more, uint64(len(name)))
+		more = append(more, name...)
+		more = append(more, wasm.KindGlobal)
+		more = appendUnsigned(more, uint64(index))
 	}
 	for i, g := range m.Globals {
 		if g.Mutable {
@@ -183,11 +187,12 @@ func (p *pass) exports() []byte {
 			p.globals = append(p.globals, Global{Name: name, Type: g.Type})
 		}
 	}
-	add(FuelExport, p.fuel)
-	add(StackExport, p.stack)
-	body := appendUnsigned(nil, uint64(len(m.Exports)+len(p.globals)+2))
+	for i, g := range added {
+		add(g.Name, p.fuel+uint32(i))
+	}
+	body := appendUnsigned(nil, uint64(len(m.Exports)+len(p.globals)+len(added)))
 	body = append(body, p.binary[m.ExportItems.Start:m.ExportItems.End]...)
-	return append(body, added...)
+	return append(body, more...)
 }
 
 // code rewrites every body.

@@ -27,7 +27,7 @@ func (f *function) enter(n int) {
 			f.indexed(wasm.OpGlobalGet, f.pass.stack)
 			f.op(opI64Or)
 		}
-		f.trapIfNegative()
+		f.takeIfNegative(f.framed)
 	}
 	if f.framed {
 		f.op(wasm.OpBlock)

@@ -36,13 +36,13 @@ const (
 )
 
 // What instrumentation adds to a function at most (package instrument, whose
-// tests hold it to this): the fuel and the stack budget, which an engine keeps
-// as it keeps locals; six locals of its own; a block around the body; a check
+// tests hold it to this): the fuel, its reserve and the stack budget, which an engine
+// keeps as it keeps locals; seven locals of its own; a block around the body; a check
 // at its entry, at each loop and before each bulk operation, which is an if.
 // Each bulk operation is followed by another, and each return becomes a branch.
 const (
-	instrumentedGlobals = 2
-	instrumentedLocals  = 6
+	instrumentedGlobals = 3
+	instrumentedLocals  = 7
 	instrumentedBlocks  = 1
 	instrumentedChecks  = 1
 

@@ -27,6 +27,10 @@ const (
 	markValues = 3
 	// segmentValues is what one charge of fuel makes.
 	segmentValues = 1
+	// checkValues is what a look at the fuel makes that takes the next slice: the
+	// call of the host, the slice, the division, and where both ways meet a value
+	// for each global of the pass and for what is known of the memory.
+	checkValues = 24
 )
 
 // valuesOf says how many values an instruction makes that may need a place:
@@ -65,7 +69,7 @@ func buildValues() (t [OpcodesMax]uint8) {
 
 // chargeFrame bounds a function's frame and refuses one that is too large.
 func (m *Module) chargeFrame(r *reader, sig abi.Signature, s shape) int64 {
-	values := s.values + int64(len(sig.Params)+2*len(sig.Results)+s.locals+(s.segments+s.loops+s.bulks+instrumentedBlocks)*segmentValues)
+	values := s.values + int64(len(sig.Params)+2*len(sig.Results)+s.locals+(s.loops+s.bulks+instrumentedChecks)*checkValues+(s.segments+s.loops+s.bulks+instrumentedBlocks)*segmentValues)
 	bytes := frameBytesBase + valueBytes*values
 	m.Stats.FrameBytesMax = max(m.Stats.FrameBytesMax, bytes)
 	if r.ok() && bytes > frameBytesMax && !r.rewritten {

@@ -37,7 +37,7 @@ func buildExits() (t [OpcodesMax]uint8) {
 	set(1, OpI64DivS, OpI64RemU)
 	set(2, OpI32TruncF32S, OpI32TruncF64U)
 	set(2, OpI64TruncF32S, OpI64TruncF64U)
-	t[OpUnreachable], t[OpLoop], t[OpTableGet], t[OpCallIndirect] = 1, 1, 1, 2
+	t[OpUnreachable], t[OpLoop], t[OpTableGet], t[OpCallIndirect] = 1, 3, 1, 2
 	t[OpMemoryInit], t[OpMemoryCopy], t[OpMemoryFill] = 6, 6, 6
 	return t
 }

@@ -1,0 +1,62 @@
+package instrument
+
+import (
+	"github.com/wraft/wraft/plugins/abi"
+	"github.com/wraft/wraft/plugins/wasm"
+)
+
+// Yield. Compiled code cannot be preempted: while it runs, the Go runtime can
+// neither give its processor to anybody else nor stop the world to collect garbage,
+// for which everybody then waits. A loop that runs until its fuel ends would hold up
+// the whole process for seconds.
+//
+// So fuel is handed out in slices. Where fuel is looked at and there is none, code
+// leaves for the host and comes back (memory.grow by nothing is a call of the
+// engine's own, during which the scheduler may do as it likes), takes the next slice out of the
+// reserve, and traps only when that was not enough. Fuel and reserve together are what they would
+// be without slices, so nothing that a machine computes depends on SliceFuel.
+
+// SliceFuel is how much fuel code may spend between two chances for the host's
+// scheduler: a millisecond or less.
+const SliceFuel = 1 << 19
+
+// yield appends the way out and back, the next slice, and a trap if fuel, or for a
+// framed function the stack, is below zero all the same. The trap is a division,
+// since another block would cost the compiler more.
+func (f *function) yield(framed bool) {
+	f.constant(0)
+	f.code = append(f.code, byte(wasm.OpMemoryGrow), 0)
+	f.op(wasm.OpDrop)
+	// slice = min(reserve, SliceFuel - fuel)
+	slice := f.local(abi.I64, 0)
+	f.number(SliceFuel)
+	f.indexed(wasm.OpGlobalGet, f.pass.fuel)
+	f.op(opI64Sub)
+	f.indexed(wasm.OpLocalTee, slice)
+	f.indexed(wasm.OpGlobalGet, f.pass.reserve)
+	f.indexed(wasm.OpLocalGet, slice)
+	f.indexed(wasm.OpGlobalGet, f.pass.reserve)
+	f.op(opI64LtS)
+	f.op(wasm.OpSelect)
+	f.indexed(wasm.OpLocalSet, slice)
+	f.move(f.pass.fuel, slice, opI64Add)
+	f.move(f.pass.reserve, slice, opI64Sub)
+	f.constant(1)
+	f.indexed(wasm.OpGlobalGet, f.pass.fuel)
+	if framed {
+		f.indexed(wasm.OpGlobalGet, f.pass.stack)
+		f.op(opI64Or)
+	}
+	f.number(0)
+	f.op(opI64GeS)
+	f.op(opI32DivU)
+	f.op(wasm.OpDrop)
+}
+
+// move adds a local to a global, or takes it from there.
+func (f *function) move(global, local uint32, op wasm.Opcode) {
+	f.indexed(wasm.OpGlobalGet, global)
+	f.indexed(wasm.OpLocalGet, local)
+	f.op(op)
+	f.indexed(wasm.OpGlobalSet, global)
+}
