@@ -78,6 +78,7 @@ type pass struct {
 	out        []byte
 	globals    []Global
 	hasGlobals bool
+	hasMemory  bool
 	// fuel, stack and reserve are the indexes of the added globals.
 	fuel, stack, reserve uint32
 	// results are the lists of results that need a type of their own as the
@@ -94,6 +95,10 @@ func newPass(binary []byte, m *wasm.Module) *pass {
 	p.stack, p.reserve = p.fuel+1, p.fuel+2
 	for _, s := range m.Sections {
 		p.hasGlobals = p.hasGlobals || s.ID == wasm.SectionGlobal
+		if s.ID == wasm.SectionMemory {
+			n, _ := p.items(s)
+			p.hasMemory = n > 0
+		}
 	}
 	for n, b := range m.Bodies {
 		if rs := m.OwnType(n).Results; b.Calls && len(rs) > 1 && p.resultsIndex(rs) < 0 {

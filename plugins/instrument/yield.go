@@ -24,9 +24,11 @@ const SliceFuel = 1 << 19
 // framed function the stack, is below zero all the same. The trap is a division,
 // since another block would cost the compiler more.
 func (f *function) yield(framed bool) {
-	f.constant(0)
-	f.code = append(f.code, byte(wasm.OpMemoryGrow), 0)
-	f.op(wasm.OpDrop)
+	if f.pass.hasMemory { // as every machine has
+		f.constant(0)
+		f.code = append(f.code, byte(wasm.OpMemoryGrow), 0)
+		f.op(wasm.OpDrop)
+	}
 	// slice = min(reserve, SliceFuel - fuel)
 	slice := f.local(abi.I64, 0)
 	f.number(SliceFuel)

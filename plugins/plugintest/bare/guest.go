@@ -9,6 +9,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/wraft/wraft/plugins/abi"
+	"github.com/wraft/wraft/plugins/instrument"
 )
 
 // ErrBudget says that a call of rewritten code ended for want of fuel, that a
@@ -18,10 +19,10 @@ var ErrBudget = errors.New("bare: the budgets are not as they should be")
 
 // Guest is a running module.
 type Guest struct {
-	world       *World
-	module      api.Module
-	fuel, stack api.MutableGlobal // nil as it was written
-	shift       uint32
+	world                *World
+	module               api.Module
+	fuel, reserve, stack api.MutableGlobal // nil as it was written
+	shift                uint32
 }
 
 // Shift is how many bytes the pass keeps before the guest's own memory.
@@ -55,9 +56,15 @@ func (w *World) refuel() {
 		return
 	}
 	for _, g := range w.guests {
-		g.fuel.Set(FuelPlenty)
-		g.stack.Set(StackBytes)
+		g.refuel()
 	}
+}
+
+// refuel fills the meter, fuel by its first slice as the host does.
+func (g *Guest) refuel() {
+	g.fuel.Set(instrument.SliceFuel)
+	g.reserve.Set(FuelPlenty - instrument.SliceFuel)
+	g.stack.Set(StackBytes)
 }
 
 // audit looks at the meters after a call.
@@ -69,10 +76,10 @@ func (w *World) audit(o *Outcome) error {
 		return fmt.Errorf("%w: the engine's stack ended before the budget", ErrBudget)
 	}
 	for _, g := range w.guests {
-		fuel, stack := int64(g.fuel.Get()), int64(g.stack.Get())
+		fuel, stack := int64(g.fuel.Get())+int64(g.reserve.Get()), int64(g.stack.Get())
 		o.Exhausted = o.Exhausted || stack < 0
 		o.Fuel += FuelPlenty - fuel
-		if fuel < 0 || o.Trap == "" && stack != StackBytes {
+		if fuel < 0 || int64(g.reserve.Get()) < 0 || o.Trap == "" && stack != StackBytes {
 			return fmt.Errorf("%w: fuel %d, stack %d", ErrBudget, fuel, stack)
 		}
 	}

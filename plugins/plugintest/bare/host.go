@@ -76,8 +76,7 @@ func (g *Guest) Function(name string) *Function {
 // afterwards. The guest's meter is filled before; traps are errors.
 func (f *Function) Call(ctx context.Context, stack []uint64) error {
 	if f.guest.fuel != nil {
-		f.guest.fuel.Set(FuelPlenty)
-		f.guest.stack.Set(StackBytes)
+		f.guest.refuel()
 	}
 	return f.f.CallWithStack(ctx, stack)
 }

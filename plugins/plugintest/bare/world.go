@@ -122,6 +122,7 @@ func (w *World) Start(ctx context.Context, binary []byte, name string) (*Guest, 
 	g := &Guest{world: w, module: m}
 	if w.config.Rewritten {
 		g.fuel, _ = m.ExportedGlobal(instrument.FuelExport).(api.MutableGlobal)
+		g.reserve, _ = m.ExportedGlobal(instrument.ReserveExport).(api.MutableGlobal)
 		g.stack, _ = m.ExportedGlobal(instrument.StackExport).(api.MutableGlobal)
 		if g.shift, err = memoryShift(binary, code); err != nil {
 			return nil, err
