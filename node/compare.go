@@ -103,7 +103,7 @@ func (c *Comparison) Forget() {
 // judge looks at one index.
 func (k *comparedCheck) judge(self raft.NodeID, voters []raft.NodeID) Agreement {
 	own, known := k.hashes[self]
-	if !known {
+	if !known || len(voters) == 0 {
 		return AgreementOpen
 	}
 	count, silent, most := map[[16]byte]int{}, 0, 0

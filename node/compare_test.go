@@ -26,6 +26,7 @@ func TestComparison(t *testing.T) {
 		want   node.Agreement
 		at     raft.Index
 	}{
+		"no voters are known":         {nil, []said{{1, 10, 'a'}, {2, 10, 'b'}}, node.AgreementOpen, 0},
 		"nobody":                      {voters: three, want: node.AgreementOpen},
 		"only I":                      {three, []said{{1, 10, 'a'}}, node.AgreementOpen, 0},
 		"only others":                 {three, []said{{2, 10, 'a'}, {3, 10, 'a'}}, node.AgreementOpen, 0},

@@ -83,8 +83,11 @@ func (l *applierLoop) retry() {
 }
 
 func (l *applierLoop) fork() (*plugins.Fork, error) {
-	if l.halted != nil {
+	switch {
+	case l.halted != nil:
 		return nil, &MachineHaltedError{Cause: l.halted}
+	case l.applier == nil: // it is being rebuilt
+		return nil, plugins.ErrForks
 	}
 	f, err := l.applier.Fork(l.node.ctx)
 	if err == nil && f == nil { // a module has taken over that makes none
