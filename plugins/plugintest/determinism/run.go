@@ -27,7 +27,7 @@ type Outcome struct {
 
 // Line is the outcome in one line, to be compared between processors.
 func (o Outcome) Line() string {
-	return fmt.Sprintf("outcome: language=%s run=%s state=%x fuel=%d history=%x mismatches=%d", o.Language, o.Run, o.State, o.Fuel, o.History, len(o.Mismatches))
+	return fmt.Sprintf("outcome: language=%s run=%s state=%v fuel=%d history=%x mismatches=%d", o.Language, o.Run, o.State, o.Fuel, o.History, len(o.Mismatches))
 }
 
 // Play lives all lives through the log with a machine. The error means that one
