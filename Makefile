@@ -51,7 +51,7 @@ demo: build modules ## three processes, 1,000 increments, the leader killed in t
 	go run ./conformance/demo -wraftd $(BIN)/wraftd -module $(BUILD)/counter.wasm
 
 test: lint guests ## everything that fits into ten minutes on two cores
-	WRAFT_E2E_ROUNDS=$(SMOKE_ROUNDS) go test -timeout 9m ./...
+	WRAFT_E2E_ROUNDS=$(SMOKE_ROUNDS) go test -timeout 14m ./...
 
 guests: ## the native tests of the guest libraries and the example machines
 	for dir in $(GUESTS); do echo "go test $$dir/..."; (cd $$dir && go vet ./... && go test ./...); done
