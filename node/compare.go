@@ -138,7 +138,7 @@ type DivergedError struct {
 // Error says at which entry it showed.
 func (e *DivergedError) Error() string {
 	if e.Alone {
-		return fmt.Sprintf("the state behind entry %d is not that of the other replicas", e.Index)
+		return fmt.Sprintf("the state behind entry %d is not that of the other replicas: test this node's memory and restart it", e.Index)
 	}
-	return fmt.Sprintf("no majority of the replicas has the same state behind entry %d", e.Index)
+	return fmt.Sprintf("no majority of the replicas has the same state behind entry %d: keep all data directories and report it", e.Index)
 }

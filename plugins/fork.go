@@ -19,8 +19,7 @@ var ErrForks = errors.New("plugins: no more forks of machines")
 const forksMax = 2
 
 // Fork is a copy of an instance's state on which one query or export runs while
-// the instance goes on. Go cannot interrupt guest code: a collection of garbage
-// that begins meanwhile waits for the call, and everything else for it. It is made for calls that take long: the copy costs memory,
+// the instance goes on. It is made for calls that take long: the copy costs memory,
 // and the first one copies all of it.
 //
 // A Fork goes through Instance.Fork, Refresh until that reports true, one Query or
@@ -45,8 +44,8 @@ type forkBudget struct {
 	out, outMax     int
 }
 
-// forksOutMax leaves a processor to everybody else: Go cannot take one away from
-// guest code before that returns to its host.
+// forksOutMax leaves a processor to everybody else: guest code gives its own up
+// only where a slice of its fuel ends.
 func forksOutMax() int { return max(1, runtime.GOMAXPROCS(0)-1) }
 
 // enter counts a fork that goes out; false: there are as many as may be.
