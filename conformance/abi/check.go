@@ -32,6 +32,7 @@ var checks = []Check{
 	{"undo", "a command that was undone leaves no trace in memory, globals, fuel or answers", true, (*kit).undo},
 	{"cut off", "a command that runs out of fuel in its middle, wherever that is, leaves no trace either", true, (*kit).cutOff},
 	{"replay", "every replica applies the log by itself and must end with the same memory, answers and fuel", true, (*kit).replay},
+	{"image", "a replica that starts again, or anew, goes on from an image of the machine and must not differ from those that never stopped", true, (*kit).image},
 	{"time and chance", "what a machine sees of time and chance is in the log; nothing else may reach it", true, (*kit).timeAndChance},
 	{"query", "queries run on one replica only, so what they change must not stay", true, (*kit).query},
 	{"export", "restore(snapshot(s)) is how a state gets into another version, a backup and out of it", true, (*kit).export},

@@ -29,9 +29,9 @@ func (p *Program) pluginTestCommand() *cobra.Command {
 		Short: "Play a plugin's scenarios and check that it keeps the guest ABI",
 		Long: "Builds the project in DIR (default: the working directory), or takes the module FILE as it is, and\n" +
 			"puts it through every check of the ABI kit: the scenarios (DIR/scenarios/*.scenario), replay of the\n" +
-			"same log on two machines, commands that fail among others, export and restore, an upgrade from an\n" +
-			"earlier module, fuel for each command, hostile input. A failed check says what to do; the exit code\n" +
-			"is then 9.",
+			"same log on two machines, a start from images, commands that fail among others, export and restore,\n" +
+			"an upgrade from an earlier module, fuel for each command, hostile input. A failed check says what\n" +
+			"to do; the exit code is then 9.",
 		Example: "  wraftd plugin test\n  wraftd plugin test --from v1.wasm\n  wraftd plugin test counter.wasm --scenario counting.scenario",
 	}
 	pluginArgs(cmd)
