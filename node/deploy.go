@@ -16,7 +16,7 @@ type DeployRequest struct {
 }
 
 // Deploy creates a machine from a stored module and returns once it runs on this
-// node and has a leader. This node makes the artefact that all replicas will run.
+// node and on its leader, so that a command finds it. This node makes the artefact that all replicas will run.
 // created is false when the same machine was there. Errors: ErrNoModule,
 // ErrNoQuorum, *LimitError, *MemoryError, *LevelRefusedError, *ConflictError,
 // *plugins.RefusedError mean that nothing was created.
@@ -32,7 +32,7 @@ func (n *Node) Deploy(ctx context.Context, r DeployRequest) (m MachineRecord, cr
 	}
 	// Why here too: what runs is not prepared again, which might make another artefact.
 	if have, ok := n.catalogue.Load().Machine(r.Machine); ok && have.Active.Run.same(MachineRun{Module: r.Module, Limits: limits}) && r.Snapshot.fits(have.Snapshot) {
-		m, err = n.awaitRunning(ctx, r.Machine)
+		m, err = n.awaitServing(ctx, r.Machine)
 		return m, false, err
 	}
 	run, err := n.prepareRun(ctx, r.Module, limits)
@@ -51,7 +51,7 @@ func (n *Node) Deploy(ctx context.Context, r DeployRequest) (m MachineRecord, cr
 	if err := deployError(r.Machine, reply.answer); err != nil {
 		return MachineRecord{}, false, err
 	}
-	m, err = n.awaitRunning(ctx, r.Machine)
+	m, err = n.awaitServing(ctx, r.Machine)
 	return m, reply.answer.Status == metaOK, err
 }
 

@@ -15,6 +15,8 @@ import (
 const (
 	// pullsMax bounds the modules that are being fetched for peers at a time.
 	pullsMax = 8
+	// readiesMax bounds the peers that are told when a machine answers commands here.
+	readiesMax = 64
 	// campaignTries and campaignPause say how long the node that created a group
 	// asks for its leadership before the ordinary election timeout takes over.
 	campaignTries = 10
@@ -28,6 +30,7 @@ type deployLoop struct {
 	deployer *Deployer
 	in       *mailbox[func(*Deployer)]
 	pulls    chan struct{} // a token per fetch for a peer
+	readies  chan struct{} // a token per peer that waits for a machine of this node
 	opening  chan struct{} // one token: compiling takes a core and much memory
 
 	published uint64                                       // Deployer.Changes of states
@@ -38,7 +41,7 @@ func newDeployLoop(n *Node) *deployLoop {
 	l := &deployLoop{
 		node: n, deployer: NewDeployer(n.cfg.Self, n.clock.Now(), n.cfg.MemoryBudget),
 		in:    newMailbox[func(*Deployer)](1 << 16),
-		pulls: make(chan struct{}, pullsMax), opening: make(chan struct{}, 1),
+		pulls: make(chan struct{}, pullsMax), readies: make(chan struct{}, readiesMax), opening: make(chan struct{}, 1),
 	}
 	l.states.Store(&map[raft.GroupID]DeployState{})
 	return l
@@ -212,35 +215,6 @@ func (n *Node) awaitCatalogue(ctx context.Context) error {
 			return fmt.Errorf("%w: the catalogue is not here yet", ErrTimeout)
 		case <-n.stop:
 			return ErrStopping
-		}
-	}
-}
-
-// awaitRunning waits until a machine that is in the log runs here under a leader.
-func (n *Node) awaitRunning(ctx context.Context, name string) (MachineRecord, error) {
-	for {
-		changed := n.changed.next()
-		m, ok := n.catalogue.Load().Machine(name)
-		var led <-chan struct{}
-		if ok {
-			phase, cause := n.phase(m.Group)
-			if phase == PhaseFailed {
-				return m, &MachineHaltedError{Cause: cause}
-			}
-			if g := n.group(m.Group); g != nil && phase == PhaseRunning {
-				led = g.changed.next()
-				if g.status.Load().Leader != 0 {
-					return m, nil
-				}
-			}
-		}
-		select {
-		case <-changed:
-		case <-led:
-		case <-ctx.Done():
-			return m, fmt.Errorf("%w: %q is deployed and does not run here yet", ErrTimeout, name)
-		case <-n.stop:
-			return m, ErrStopping
 		}
 	}
 }

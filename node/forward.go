@@ -16,6 +16,7 @@ const (
 	forwardCommand uint8 = 1 // body: forwardedCommand
 	forwardPull    uint8 = 2 // body: forwardedPull; the receiver fetches the module from the sender
 	forwardState   uint8 = 3 // body: forwardedState; not answered
+	forwardReady   uint8 = 4 // body: forwardedReady; answered when the receiver leads and runs the machine
 )
 
 // forwardedCommand is a command passed on to the leader.
@@ -32,7 +33,12 @@ type forwardedPull struct {
 	Artefact Digest
 }
 
-// forwardedReply answers both.
+// forwardedReady asks a leader to say when it answers commands.
+type forwardedReady struct {
+	_ struct{} `cbor:",toarray"`
+}
+
+// forwardedReply answers what is answered.
 type forwardedReply struct {
 	_        struct{} `cbor:",toarray"`
 	Code     forwardCode
@@ -156,6 +162,15 @@ func (n *Node) forward(ctx context.Context, to raft.NodeID, g raft.GroupID, op u
 	}
 }
 
+// ledBy is what forward asks: whether a leader that was asked may still answer.
+func (g *group) ledBy(leader raft.NodeID) func() (bool, <-chan struct{}) {
+	return func() (bool, <-chan struct{}) {
+		changed := g.changed.next()
+		now := g.status.Load().Leader
+		return now == leader || now == 0, changed
+	}
+}
+
 // tell sends a request that is not answered.
 func (n *Node) tell(to raft.NodeID, g raft.GroupID, op uint8, body any) error {
 	data, err := batchEncoding.Marshal(body)
@@ -194,6 +209,8 @@ func (n *Node) serveForward(from raft.NodeID, g raft.GroupID, f transport.Forwar
 		} else if gr := n.group(g); gr != nil {
 			gr.applier.hear(from, s.Check)
 		}
+	case forwardReady:
+		n.deploys.ready(g, w)
 	default:
 		w.resolve(reply{err: fmt.Errorf("node: unknown forwarded operation %d", f.Op)})
 	}

@@ -235,11 +235,7 @@ func (n *Node) replicateOnce(ctx context.Context, g *group, c Command, forward b
 	if forward && leader != 0 && leader != n.cfg.Self {
 		// Why give up when another leads: a dead leader never answers, and a client
 		// with a session wants to repeat the command at the new one at once.
-		r, err := n.forward(ctx, leader, g.id, forwardCommand, forwardedCommand{Command: c}, func() (bool, <-chan struct{}) {
-			changed := g.changed.next()
-			now := g.status.Load().Leader
-			return now == leader || now == 0, changed
-		})
+		r, err := n.forward(ctx, leader, g.id, forwardCommand, forwardedCommand{Command: c}, g.ledBy(leader))
 		return r, unknownAfter(err, 0, 0)
 	}
 	w := newCall()
