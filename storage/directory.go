@@ -14,12 +14,13 @@ import (
 
 // The names inside a data directory that this package owns.
 const (
-	lockName     = "LOCK"
-	formatName   = "FORMAT"
-	identityName = "identity"
-	pebbleName   = "store"
-	modulesName  = "modules"
-	tempSuffix   = ".tmp"
+	lockName      = "LOCK"
+	formatName    = "FORMAT"
+	identityName  = "identity"
+	pebbleName    = "store"
+	modulesName   = "modules"
+	snapshotsName = "snapshots"
+	tempSuffix    = ".tmp"
 )
 
 // formatText is the whole content of the FORMAT file.

@@ -40,6 +40,10 @@ var (
 	ErrModuleTooLarge = errors.New("storage: module too large")
 	// ErrModuleDigest: the bytes do not have the digest they were sent under; nothing was stored. Ask another sender.
 	ErrModuleDigest = errors.New("storage: module does not match its digest")
+	// ErrSnapshotMissing: no such snapshot file is stored, or one that it rests on. Use an older one or ask a peer.
+	ErrSnapshotMissing = errors.New("storage: snapshot missing")
+	// ErrSnapshotSpoiled: what was received does not make the file; all of it was dropped. Begin again.
+	ErrSnapshotSpoiled = errors.New("storage: received snapshot is not what was announced")
 )
 
 // DamagedError is ErrDamaged with the place.
@@ -104,3 +108,21 @@ func (e *ForeignError) Error() string {
 
 // Is makes errors.Is(err, ErrForeign) true.
 func (e *ForeignError) Is(target error) bool { return target == ErrForeign }
+
+// SnapshotDamagedError is ErrDamaged of a snapshot file. Put it away with Condemn and
+// use an older one, or one of a peer.
+type SnapshotDamagedError struct {
+	File SnapshotFile
+	Err  error // what is wrong
+}
+
+// Error names the file and what is wrong with it.
+func (e *SnapshotDamagedError) Error() string {
+	return fmt.Sprintf("storage: damaged: snapshot of group %d at %d, %v: %v", e.File.Group, e.File.Index, e.File.Digest, e.Err)
+}
+
+// Is makes errors.Is(err, ErrDamaged) true.
+func (e *SnapshotDamagedError) Is(target error) bool { return target == ErrDamaged }
+
+// Unwrap returns the cause.
+func (e *SnapshotDamagedError) Unwrap() error { return e.Err }

@@ -16,14 +16,15 @@ import (
 // Store holds the durable state of a node. See the package comment for who may
 // call what at the same time.
 type Store struct {
-	dir     directory
-	db      *pebble.DB
-	lock    io.Closer
-	modules *Modules
-	fatal   func(error)
-	clock   clock.Clock
-	meter   meter
-	boot    uint64
+	dir       directory
+	db        *pebble.DB
+	lock      io.Closer
+	modules   *Modules
+	snapshots *Snapshots
+	fatal     func(error)
+	clock     clock.Clock
+	meter     meter
+	boot      uint64
 
 	failure atomic.Pointer[error] // the first failed write; nil while all is well
 	broken  atomic.Bool           // Pebble panicked: its locks may be held for ever
@@ -66,6 +67,9 @@ func (s *Store) open(o Options) error {
 	if s.modules, err = openModules(s); err != nil {
 		return err
 	}
+	if s.snapshots, err = openSnapshots(s); err != nil {
+		return err
+	}
 	if err = s.loadIdentity(); err != nil {
 		return err
 	}
@@ -102,6 +106,9 @@ func (s *Store) Boot() uint64 { return s.boot }
 
 // Modules is where the node's modules are stored.
 func (s *Store) Modules() *Modules { return s.modules }
+
+// Snapshots is where the groups' snapshot files are stored.
+func (s *Store) Snapshots() *Snapshots { return s.snapshots }
 
 // Metrics returns the counters and the sizes of this moment.
 func (s *Store) Metrics() Metrics {

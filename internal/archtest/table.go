@@ -24,6 +24,7 @@ const (
 	modCBOR       = "github.com/fxamacker/cbor/v2"
 	modCobra      = "github.com/spf13/cobra"
 	modPflag      = "github.com/spf13/pflag"
+	modCompress   = "github.com/klauspost/compress"
 	modDatadriven = "github.com/cockroachdb/datadriven"
 	modEtcdRaft   = "go.etcd.io/raft/v3"
 	modHistogram  = "github.com/HdrHistogram/hdrhistogram-go"
@@ -68,7 +69,7 @@ var rooms = []Room{
 
 	// The rooms around it: each knows the core's types and nothing of the others.
 	{Path: "storage", Imports: with(leaves, "raft", "raft/quorum", "raft/confchange"),
-		Modules: []string{modPebble, modCBOR, modXXH3}, Why: "keeps raft's types; decides nothing"},
+		Modules: []string{modPebble, modCBOR, modXXH3, modCompress}, Why: "keeps raft's types; decides nothing"},
 	{Path: "transport", Imports: []string{"raft"}, Modules: []string{modCBOR}, Why: "carries raft's messages"},
 	{Path: "transport/wire", Imports: []string{"transport", "raft", "raft/quorum", "raft/confchange"},
 		Modules: []string{modCBOR}, Why: "frames of raft's messages"},

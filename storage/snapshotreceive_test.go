@@ -1,0 +1,145 @@
+package storage
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// sentSnapshot writes a snapshot on a store of its own and returns its bytes.
+func sentSnapshot(t *testing.T, content []byte) (SnapshotFile, []byte) {
+	t.Helper()
+	fs := vfs.NewMem()
+	s := mustOpen(t, fs)
+	f := mustSnapshot(t, s, snapshotAt(5, Digest{}), content)
+	return f, mustRead(t, fs, s.Snapshots().path(f))
+}
+
+// cutReader yields some bytes and then fails.
+type cutReader struct {
+	r    io.Reader
+	left int
+}
+
+var errCut = errors.New("the link was cut")
+
+func (c *cutReader) Read(p []byte) (int, error) {
+	if c.left == 0 {
+		return 0, errCut
+	}
+	n, err := c.r.Read(p[:min(len(p), c.left)])
+	c.left -= n
+	return n, err
+}
+
+// TestTransferGoesOnWhereItBrokeOff cuts a transfer again and again, restarts the
+// receiver at every other cut, and counts what had to be sent twice.
+func TestTransferGoesOnWhereItBrokeOff(t *testing.T) {
+	content := contentOf(3, 6<<20)
+	file, sent := sentSnapshot(t, content)
+	fs := vfs.NewMem()
+	s := mustOpen(t, fs)
+	rng := rand.New(rand.NewPCG(8, 8))
+	total, cuts := 0, 0
+	r, err := s.Snapshots().Receive(file)
+	for err == nil && !r.Complete() {
+		left := 1 + rng.IntN(1<<20)
+		c := &cutReader{bytes.NewReader(sent[r.Offset():]), left}
+		if _, err = r.ReadFrom(c); err != nil && !errors.Is(err, errCut) {
+			t.Fatal(err)
+		}
+		total += left - c.left
+		if cuts++; cuts%2 == 0 {
+			r.Close()
+			mustClose(t, s)
+			s = mustOpen(t, fs)
+		}
+		before := r.Offset()
+		if r, err = s.Snapshots().Receive(file); err == nil && r.Offset() != before {
+			t.Fatalf("%d bytes were here, %d are left", before, r.Offset())
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err := r.Finish(); err != nil || f != file {
+		t.Fatalf("finish: %+v, %v", f, err)
+	}
+	if got, err := readSnapshot(s, file); err != nil || !bytes.Equal(got, content) {
+		t.Fatalf("read %d bytes, %v", len(got), err)
+	}
+	// Why this bound: at each cut what has come of one chunk is lost.
+	if most := len(sent) + cuts*(snapshotChunkBytes+snapshotChunkHead+64); total > most || cuts < 5 {
+		t.Errorf("%d bytes were sent for %d, with %d cuts", total, len(sent), cuts)
+	}
+}
+
+func TestTransferOfWrongBytes(t *testing.T) {
+	file, sent := sentSnapshot(t, contentOf(3, 700<<10))
+	other, _ := sentSnapshot(t, contentOf(4, 700<<10))
+	for at := 0; at < len(sent); at += 1 + len(sent)/97 {
+		s := mustOpen(t, vfs.NewMem())
+		r, err := s.Snapshots().Receive(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong := bytes.Clone(sent)
+		wrong[at] ^= 4
+		var damaged *SnapshotDamagedError
+		if _, err := r.ReadFrom(bytes.NewReader(wrong)); !errors.As(err, &damaged) {
+			t.Fatalf("a flipped bit at %d: %v", at, err)
+		}
+		if _, err := r.Finish(); err == nil {
+			t.Fatal("half a file was finished")
+		}
+		mustClose(t, s)
+	}
+	// A file that is sound and not the one that was announced.
+	s := mustOpen(t, vfs.NewMem())
+	r, err := s.Snapshots().Receive(SnapshotFile{Group: 7, Index: 5, Digest: other.Digest, Size: file.Size})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.ReadFrom(bytes.NewReader(sent)); !errors.Is(err, ErrDamaged) {
+		t.Fatalf("another file: %v", err)
+	}
+	if _, err := r.ReadFrom(bytes.NewReader(sent)); !errors.Is(err, ErrSnapshotSpoiled) {
+		t.Fatalf("after that: %v", err)
+	}
+	r.Close()
+	if r, err = s.Snapshots().Receive(file); err != nil || r.Offset() != 0 {
+		t.Fatalf("begin again: %v", err)
+	}
+	r.Close()
+	if _, err := s.Snapshots().Receive(SnapshotFile{Group: 7, Index: 5, Size: 3}); !errors.Is(err, ErrInvalid) {
+		t.Fatalf("a file of three bytes: %v", err)
+	}
+}
+
+// TestOneTransferOfAGroup: what another transfer has brought is removed.
+func TestOneTransferOfAGroup(t *testing.T) {
+	file, sent := sentSnapshot(t, contentOf(3, 700<<10))
+	other, _ := sentSnapshot(t, contentOf(4, 700<<10))
+	s := mustOpen(t, vfs.NewMem())
+	for _, f := range []SnapshotFile{file, other} {
+		r, err := s.Snapshots().Receive(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = r.ReadFrom(&cutReader{bytes.NewReader(sent), 300 << 10})
+		r.Close()
+	}
+	if parts, err := s.Snapshots().list(7, partSuffix); err != nil || len(parts) != 1 || parts[0].Digest != other.Digest {
+		t.Fatalf("parts: %v, %v", parts, err)
+	}
+	if err := s.Snapshots().DropParts(7, Digest{}); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := s.dir.fs.List(s.Snapshots().folder(7)); err != nil || len(names) != 0 {
+		t.Fatalf("left: %v, %v", names, err)
+	}
+}

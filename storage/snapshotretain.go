@@ -1,0 +1,63 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/wraft/wraft/raft"
+)
+
+// Retain removes the files of a group that none of keep needs: those that are older
+// than the newest of keep, are not among keep and are not what one of them rests on;
+// and of what was received in part or put away whatever is older. It returns what it
+// removed. A crash may bring some back.
+//
+// A damaged chain keeps what can be read of it.
+func (s *Snapshots) Retain(g raft.GroupID, keep ...SnapshotFile) ([]SnapshotFile, error) {
+	if len(keep) == 0 {
+		return nil, nil
+	}
+	newest := slices.MaxFunc(keep, func(a, b SnapshotFile) int { return int(int64(a.Index) - int64(b.Index)) }).Index
+	needed := map[Digest]bool{}
+	for _, file := range keep {
+		needed[file.Digest] = true
+		chain, err := s.Chain(file)
+		if err != nil && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrSnapshotMissing) {
+			return nil, err
+		}
+		for _, f := range chain {
+			needed[f.Digest] = true
+		}
+	}
+	var removed []SnapshotFile
+	for _, suffix := range []string{snapshotSuffix, partSuffix, damagedSuffix} {
+		files, err := s.list(g, suffix)
+		if err != nil {
+			return removed, err
+		}
+		slices.Reverse(files) // Why: increments go before what they rest on, so that a crash leaves no broken chain
+		for _, f := range files {
+			if f.Index > newest || suffix != damagedSuffix && needed[f.Digest] || suffix == damagedSuffix && f.Index == newest {
+				continue
+			}
+			if err := s.remove(f, suffix); err != nil {
+				return removed, err
+			}
+			removed = append(removed, f)
+		}
+	}
+	return removed, nil
+}
+
+// Remove deletes a snapshot file; one that is not stored is already deleted.
+func (s *Snapshots) Remove(f SnapshotFile) error { return s.remove(f, snapshotSuffix) }
+
+func (s *Snapshots) remove(f SnapshotFile, suffix string) error {
+	err := s.store.dir.fs.Remove(s.pathAs(f, suffix))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("storage: remove snapshot of group %d at %d: %w", f.Group, f.Index, err)
+	}
+	return nil
+}
