@@ -43,6 +43,12 @@ func (s *Store) Commit(ws []GroupWrite) error {
 		return err
 	}
 	start := s.clock.Now()
+	if len(c.votes) > 0 {
+		if err := s.votes.add(c.votes); err != nil {
+			s.fail(err)
+			return err
+		}
+	}
 	bytes := c.batch.Len()
 	if err := s.apply(c.batch, sync); err != nil {
 		return err
@@ -89,6 +95,7 @@ type commit struct {
 	store                *Store
 	batch                *pebble.Batch
 	entries, truncations uint64
+	votes                []voteRecord // that the batch changes
 
 	// Scratch for a hard state, here so that it need not be allocated for each.
 	key   [groupKeyBytes]byte
@@ -136,11 +143,6 @@ func (c *commit) build(ws []GroupWrite) error {
 		if err := c.add(g, &ws[i].Write); err != nil {
 			return err
 		}
-	}
-	if c.batch.Empty() {
-		// Why: a sync of earlier writes may be all that is asked for, and Pebble skips
-		// the sync of an empty batch.
-		return c.batch.LogData(nil, nil)
 	}
 	return nil
 }
@@ -227,6 +229,9 @@ func (c *commit) setHardState(g *group, hs raft.HardState) error {
 	if err := c.batch.Set(appendGroupKey(c.key[:0], keyPrefixHardState, g.id),
 		appendHardState(c.value[:0], g.id, hs), nil); err != nil {
 		return fmt.Errorf("storage: hard state of group %d: %w", g.id, err)
+	}
+	if hs.Term != old.Term || hs.Vote != old.Vote {
+		c.votes = append(c.votes, voteRecord{g.id, vote{hs.Term, hs.Vote}})
 	}
 	g.hardState = hs
 	return nil

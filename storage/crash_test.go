@@ -250,7 +250,7 @@ func (p *crashPoint) check(t *testing.T, states []model) error {
 	}
 	var problems error
 	for _, state := range states[p.steps : p.performed+1] {
-		err := state.differs(s)
+		err := state.differs(s, states[p.performed])
 		if err == nil {
 			return nil
 		}

@@ -20,6 +20,8 @@ const (
 	pebbleName    = "store"
 	modulesName   = "modules"
 	snapshotsName = "snapshots"
+	markName      = "mark"
+	votesName     = "votes"
 	tempSuffix    = ".tmp"
 )
 
@@ -27,7 +29,7 @@ const (
 const (
 	formatPrefix  = "wraft-store "
 	formatText    = formatPrefix + "1"
-	fileBytesMax  = 4096 // of FORMAT and identity, which are far smaller
+	fileBytesMax  = 4096 // of FORMAT, identity and mark, which are far smaller
 	formatMissing = "none"
 )
 

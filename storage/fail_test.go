@@ -154,7 +154,7 @@ func TestAFailedFlushIsFinal(t *testing.T) {
 }
 
 func TestAnUnsyncedWriteNeedsNoDisk(t *testing.T) {
-	disk := newFaultyDisk(isSync)
+	disk := newFaultyDisk(inLog(isSync))
 	var fatal atomic.Int64
 	s, err := Open(testDir, Options{FS: disk, Fatal: func(error) { fatal.Add(1) }})
 	if err != nil {

@@ -89,6 +89,11 @@ func (s *Store) DeleteGroup(id raft.GroupID) error {
 	if s.groups[id] == nil {
 		return nil
 	}
+	// Why first: a group that this copy alone knows is one that Pebble lost.
+	if err := s.votes.add([]voteRecord{{group: id}}); err != nil {
+		s.fail(err)
+		return err
+	}
 	b := s.db.NewBatch()
 	defer b.Close()
 	err := errors.Join(

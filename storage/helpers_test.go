@@ -118,6 +118,8 @@ func flip(fs vfs.FS, name string, bit int64) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
+func newChance(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
+
 // crashClone is what a power loss leaves of a disk: all that was written, or only
 // what was synced. Mixtures of both are left out, since they let a later directory
 // entry survive an earlier one of the same directory, which no journaling file

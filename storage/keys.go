@@ -25,6 +25,7 @@ const (
 var (
 	keyIdentity = []byte{keyPrefixNode, 'i'}
 	keyBoot     = []byte{keyPrefixNode, 'b'}
+	keySequence = []byte{keyPrefixNode, 's'}
 )
 
 // putEntryKey writes an entry's key into b, which has entryKeyBytes bytes.

@@ -35,8 +35,11 @@ func (s *Store) Restore(id raft.GroupID) (raft.Restored, error) {
 	if err := w.finish(); err != nil {
 		return raft.Restored{}, err
 	}
+	if v := s.votes.of(id); v.ahead(hs) {
+		w.out.HardState.Term, w.out.HardState.Vote = v.term, v.node
+	}
 	if !g.ready.Load() {
-		g.load(w.tail, hs)
+		g.load(w.tail, w.out.HardState)
 	}
 	return w.out, nil
 }

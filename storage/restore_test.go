@@ -85,7 +85,7 @@ func TestEveryFlippedBitOfARecordIsFound(t *testing.T) {
 	for name, key := range map[string][]byte{
 		"hard state": groupKey(keyPrefixHardState, 1), "base": groupKey(keyPrefixGroup, 1),
 		"start":    groupKey(keyPrefixStart, 1),
-		"identity": keyIdentity, "boot": keyBoot,
+		"identity": keyIdentity, "boot": keyBoot, "batch number": keySequence,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := mustOpen(t, fs)
@@ -94,10 +94,13 @@ func TestEveryFlippedBitOfARecordIsFound(t *testing.T) {
 				rotten := bytes.Clone(value)
 				rotten[bit/8] ^= 1 << (bit % 8)
 				tamper(t, s, key, rotten)
-				fresh := &Store{dir: s.dir, db: s.db, clock: s.clock, groups: map[raft.GroupID]*group{}}
+				fresh := &Store{dir: s.dir, db: s.db, clock: s.clock, groups: map[raft.GroupID]*group{}, votes: s.votes}
 				err := errors.Join(fresh.loadIdentity(), fresh.loadGroups())
-				if err == nil && name == "boot" {
-					err = fresh.countBoot()
+				if err == nil {
+					_, _, err = fresh.number(keyBoot, "boot counter")
+				}
+				if err == nil {
+					_, _, err = fresh.number(keySequence, "batch number")
 				}
 				if err == nil {
 					_, err = fresh.Restore(1)

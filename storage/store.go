@@ -25,6 +25,13 @@ type Store struct {
 	clock     clock.Clock
 	meter     meter
 	boot      uint64
+	mark      *mark
+	votes     *votes
+
+	// order guards sequence, and is held while a batch is numbered and takes its place in
+	// Pebble's log: the numbers there ascend. It is not held across a sync.
+	order    sync.Mutex
+	sequence uint64 // of the newest synced batch
 
 	failure atomic.Pointer[error] // the first failed write; nil while all is well
 	broken  atomic.Bool           // Pebble panicked: its locks may be held for ever
@@ -60,7 +67,10 @@ func (s *Store) open(o Options) error {
 	if err := s.dir.checkFormat(); err != nil {
 		return err
 	}
-	var err error
+	copies, err := readCopies(s.dir)
+	if err != nil {
+		return err
+	}
 	if s.db, err = openPebble(s.dir, o, s.fail); err != nil {
 		return err
 	}
@@ -76,28 +86,50 @@ func (s *Store) open(o Options) error {
 	if err = s.loadGroups(); err != nil {
 		return err
 	}
-	return s.countBoot()
+	if err = s.compare(&copies, o.Logger); err != nil {
+		return err
+	}
+	return s.countBoot(copies)
 }
 
 // countBoot makes the next boot number durable before anyone can see it.
-func (s *Store) countBoot() error {
-	value, err := s.get(keyBoot)
+func (s *Store) countBoot(c copies) error {
+	boot, found, err := s.number(keyBoot, "boot counter")
 	if err != nil {
 		return err
 	}
-	if value != nil {
-		r, err := openRecord(value)
-		if err == nil {
-			s.boot, err = r.uvarint(), r.end()
-		}
-		if err != nil {
-			return &DamagedError{Why: "boot counter", Err: err}
-		}
-	} else if s.identity != nil {
+	if !found && s.identity != nil {
 		return &DamagedError{Why: "the boot counter is missing from a store that was in use"}
 	}
-	s.boot++
-	return s.set(keyBoot, sealRecord(binary.AppendUvarint(newRecord(nil), s.boot)))
+	s.boot = max(boot, c.mark.boot, uint64(c.votes[0].term)) + 1
+	c.votes[0] = vote{term: raft.Term(s.boot)}
+	if s.votes, err = openVotes(s.dir, c.votes); err != nil {
+		return err
+	}
+	if s.mark, err = openMark(s.dir, markSlot{boot: s.boot, sequence: s.sequence}, s.fail); err != nil {
+		return err
+	}
+	return s.set(keyBoot, numberRecord(s.boot))
+}
+
+// number reads a record of one number.
+func (s *Store) number(key []byte, what string) (n uint64, found bool, err error) {
+	value, err := s.get(key)
+	if err != nil || value == nil {
+		return 0, false, err
+	}
+	r, err := openRecord(value)
+	if err == nil {
+		n, err = r.uvarint(), r.end()
+	}
+	if err != nil {
+		return 0, false, &DamagedError{Why: what, Err: err}
+	}
+	return n, true, nil
+}
+
+func numberRecord(n uint64) []byte {
+	return sealRecord(binary.AppendUvarint(newRecord(nil), n))
 }
 
 // Boot is the number of this Open among all of the directory's; the first is 1.
@@ -138,6 +170,12 @@ func (s *Store) Close() error {
 	if s.db != nil && !s.broken.Load() {
 		err = errors.Join(err, guarded(s.db.Close))
 	}
+	if s.mark != nil {
+		err = errors.Join(err, s.mark.close(err == nil && s.failure.Load() == nil))
+	}
+	if s.votes != nil {
+		err = errors.Join(err, s.votes.close())
+	}
 	if err = errors.Join(err, s.lock.Close()); err != nil {
 		return fmt.Errorf("storage: close: %w", err)
 	}
@@ -167,14 +205,46 @@ func (s *Store) fail(err error) {
 // Why the look at failure afterwards: Pebble reports a failed sync to its logger
 // and then returns as if nothing had happened, trusting that the process ended.
 func (s *Store) apply(b *pebble.Batch, sync bool) error {
-	options := pebble.NoSync
-	if sync {
-		options = pebble.Sync
+	if !sync {
+		if err := s.guard(func() error { return s.db.Apply(b, pebble.NoSync) }); err != nil {
+			s.fail(fmt.Errorf("storage: write: %w", err))
+		}
+		return s.usable()
 	}
-	if err := s.guard(func() error { return s.db.Apply(b, options) }); err != nil {
+	var sequence uint64
+	err := s.guard(func() error {
+		var err error
+		if sequence, err = s.enqueue(b); err != nil {
+			return err
+		}
+		return b.SyncWait()
+	})
+	if err != nil {
 		s.fail(fmt.Errorf("storage: write: %w", err))
 	}
+	if err := s.usable(); err != nil {
+		return err
+	}
+	if err := s.mark.advance(sequence); err != nil {
+		s.fail(err)
+	}
 	return s.usable()
+}
+
+// enqueue gives a batch its number and its place in Pebble's log, whose sync has
+// begun when it returns.
+func (s *Store) enqueue(b *pebble.Batch) (uint64, error) {
+	s.order.Lock()
+	defer s.order.Unlock()
+	sequence := s.sequence + 1
+	if err := b.Set(keySequence, numberRecord(sequence), nil); err != nil {
+		return 0, err
+	}
+	if err := s.db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
+		return 0, err
+	}
+	s.sequence = sequence
+	return sequence, nil
 }
 
 // guard is guarded that remembers when Pebble panicked.
