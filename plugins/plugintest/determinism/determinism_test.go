@@ -2,6 +2,7 @@ package determinism_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -27,9 +28,10 @@ func TestLivesAreTheSame(t *testing.T) {
 		commands, trapped = 1000, 30
 		built = smallest(built)
 	}
+	lives := determinism.Lives(trapped)
 	for _, g := range built {
 		t.Run(g.Language, func(t *testing.T) {
-			o, err := determinism.Play(ctx, determinism.Log{Seed: 1, Commands: commands}, g, determinism.Lives(trapped))
+			o, err := determinism.Play(ctx, determinism.Log{Seed: 1, Commands: commands}, g, lives)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -39,6 +41,13 @@ func TestLivesAreTheSame(t *testing.T) {
 					break
 				}
 				t.Error(m)
+			}
+			for _, guilty := range []int{0, 1, 2, 64} {
+				t.Run(fmt.Sprintf("entries of 64 with %d guilty commands are the model's", guilty), func(t *testing.T) {
+					if n := o.Full[guilty]; n.Entries < len(lives) || n.Wrong > 0 {
+						t.Errorf("%d of %d entries are not", n.Wrong, n.Entries)
+					}
+				})
 			}
 			t.Log(o.Line())
 		})

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/plugins/plugintest/guests"
@@ -25,6 +24,10 @@ type Life struct {
 	// machines import it and go on. What that costs differs from going on without,
 	// so the two are compared with each other, to the bit.
 	transfers bool
+	// images are the places, in eighths of the log, at which an image is captured:
+	// the first is full, each other one says what has changed since. At the last
+	// place all is thrown away, and a machine in the state of the images goes on.
+	images []int
 }
 
 // Trapped is how many guilty commands the trapped life has by default.
@@ -38,6 +41,8 @@ func Lives(trapped int) []Life {
 		{Name: "asked", asked: true},
 		{Name: "trapped", trapped: trapped, asked: true},
 		{Name: "restarted", restarts: true},
+		{Name: "restored from an image", images: []int{4}},
+		{Name: "restored from a chain of images", images: []int{2, 3, 4}, asked: true},
 		{Name: "transferred", transfers: true},
 	}
 }
@@ -48,31 +53,32 @@ type mark struct {
 	state plugins.StateHash // only where the whole state is looked at
 }
 
-// stateMarks is how often in a log the whole state is looked at.
-const stateMarks = 40
-
 // player lives one life.
 type player struct {
 	life    Life
 	log     Log
 	machine *machine
-	marks   []mark
-	crimes  int      // of the trapped ones so far
-	wrong   []string // answers that are not the model's
-	fuel    int64    // of all entries
+	writer  *writer // of the log, as far as it has been lived
+	marks   []mark  // by entry
+	crimes  int     // of the trapped ones so far
+	wrong   []string
+	full    map[int]Tally // see Outcome
 }
 
-// play lives from one place of the log to another, counted in commands.
-func (p *player) play(ctx context.Context, from, until int) error {
-	next, step := 0, max(1, p.log.Commands/stateMarks)
-	p.marks, p.fuel = p.marks[:0], 0
-	for e := range p.log.entries() {
-		if e.before < from {
-			continue
-		}
-		if e.before >= until {
-			return nil
-		}
+// rewind goes to a place of the log, in commands, at which an entry begins; those
+// before it are not applied. Marks of those behind it are forgotten.
+func (p *player) rewind(place int) {
+	p.writer = p.log.begin()
+	for p.writer.commands < place {
+		p.writer.entry()
+	}
+	p.marks = p.marks[:min(len(p.marks), int(p.writer.index))]
+}
+
+// play lives until a place of the log, in commands.
+func (p *player) play(ctx context.Context, until int) error {
+	for p.writer.commands < until {
+		e := p.writer.entry()
 		if err := p.trap(ctx, e); err != nil {
 			return err
 		}
@@ -80,8 +86,7 @@ func (p *player) play(ctx context.Context, from, until int) error {
 		if err != nil {
 			return err
 		}
-		if after := e.before + len(e.commands); after >= next || after >= p.log.Commands {
-			next = after + step
+		if p.log.marked(e.before, p.writer.commands) {
 			if m.state, err = p.machine.instance.StateHash(); err != nil {
 				return err
 			}
@@ -98,9 +103,8 @@ func (p *player) apply(ctx context.Context, e entry) (mark, error) {
 	if err != nil {
 		return mark{}, fmt.Errorf("determinism: entry %d: %w", e.at.Index, err)
 	}
-	p.compare(e, e.commands, got, e.want)
+	p.tally(e, p.compare(e, e.commands, got, e.want))
 	m := mark{fuel: i.FuelUsed()}
-	p.fuel += m.fuel
 	if !p.life.asked {
 		return m, nil
 	}
@@ -114,10 +118,12 @@ func (p *player) apply(ctx context.Context, e entry) (mark, error) {
 	return m, nil
 }
 
-func (p *player) compare(e entry, input [][]byte, got, want []plugins.Result) {
+// compare reports whether the machine answered as the model did.
+func (p *player) compare(e entry, input [][]byte, got, want []plugins.Result) bool {
+	before := len(p.wrong)
 	if len(got) != len(want) {
 		p.wrong = append(p.wrong, fmt.Sprintf("entry %d: %d results, want %d", e.at.Index, len(got), len(want)))
-		return
+		return false
 	}
 	for k := range got {
 		if got[k].Status != want[k].Status || !bytes.Equal(got[k].Data, want[k].Data) {
@@ -125,6 +131,20 @@ func (p *player) compare(e entry, input [][]byte, got, want []plugins.Result) {
 				got[k].Status, got[k].Data, want[k].Status, want[k].Data))
 		}
 	}
+	return len(p.wrong) == before
+}
+
+// tally counts a full entry.
+func (p *player) tally(e entry, right bool) {
+	if len(e.commands) != entryFull {
+		return
+	}
+	t := p.full[e.guilty]
+	t.Entries++
+	if !right {
+		t.Wrong++
+	}
+	p.full[e.guilty] = t
 }
 
 // trap applies the guilty commands that this life has before an entry: spread
@@ -159,50 +179,27 @@ func (p *player) live(ctx context.Context, artefact []byte, cache string) (err e
 	if p.machine, err = start(ctx, artefact, cache); err != nil {
 		return err
 	}
-	if p.life.transfers {
+	p.rewind(0)
+	switch {
+	case p.life.transfers:
 		return p.transfer(ctx, artefact, cache)
+	case p.life.restarts:
+		err = p.restart(ctx, artefact, cache)
+	case p.life.images != nil:
+		err = p.restore(ctx, artefact, cache)
 	}
-	if p.life.restarts {
-		if err := errors.Join(p.play(ctx, 0, p.log.Commands/2), p.machine.close(ctx)); err != nil {
-			return err
-		}
-		if p.machine, err = start(ctx, artefact, cache); err != nil {
-			return err
-		}
-	}
-	return errors.Join(p.play(ctx, 0, p.log.Commands), p.machine.close(ctx))
-}
-
-// transfer lives half the log, and the other half on two machines that got its
-// state. The marks that stay are those of the second one.
-func (p *player) transfer(ctx context.Context, artefact []byte, cache string) error {
-	half := p.log.Commands / 2
-	err := p.play(ctx, 0, half)
-	var state, again bytes.Buffer
-	err = errors.Join(err, p.machine.instance.Export(ctx, &state), p.machine.close(ctx))
 	if err != nil {
 		return err
 	}
-	var first *player
-	for range 2 {
-		if p.machine, err = start(ctx, artefact, cache); err != nil {
-			return err
-		}
-		again.Reset()
-		at := plugins.Moment{Index: 1, Time: nanoseconds}
-		err = errors.Join(p.machine.instance.Import(ctx, at, bytes.NewReader(state.Bytes()), 0), p.machine.instance.Export(ctx, &again))
-		if !bytes.Equal(state.Bytes(), again.Bytes()) {
-			p.wrong = append(p.wrong, fmt.Sprintf("%d bytes were imported, %d are exported, or others", state.Len(), again.Len()))
-		}
-		if err = errors.Join(err, p.play(ctx, half, p.log.Commands), p.machine.close(ctx)); err != nil {
-			return err
-		}
-		if first == nil {
-			first = &player{life: p.life, marks: slices.Clone(p.marks)}
-		}
+	return errors.Join(p.play(ctx, p.log.Commands), p.machine.close(ctx))
+}
+
+// restart lives half the log and begins anew.
+func (p *player) restart(ctx context.Context, artefact []byte, cache string) error {
+	err := errors.Join(p.play(ctx, p.log.Commands/2), p.machine.close(ctx))
+	if err == nil {
+		p.machine, err = start(ctx, artefact, cache)
 	}
-	var o Outcome
-	o.compare(first, p)
-	p.wrong = append(p.wrong, o.Mismatches...)
-	return nil
+	p.rewind(0)
+	return err
 }

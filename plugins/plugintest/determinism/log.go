@@ -2,7 +2,6 @@ package determinism
 
 import (
 	"fmt"
-	"iter"
 
 	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/plugins/plugintest/guests"
@@ -10,13 +9,30 @@ import (
 )
 
 // Limits are those of the machines that play a log. Little fuel makes endless
-// loops cheap; no honest command needs as much.
-var Limits = plugins.Limits{FuelCommandMax: 30_000_000, StackBytesMax: 8 << 20, MemoryBytesMax: 64 << 20}
+// loops cheap, and a small stack recursion; no honest command needs as much. (A
+// page of scan in Go comes to ten million when the garbage is collected.)
+var Limits = plugins.Limits{FuelCommandMax: 30_000_000, StackBytesMax: 1 << 20, MemoryBytesMax: 64 << 20}
 
 // Log is a list of entries; the same from the same seed and length.
 type Log struct {
 	Seed     uint64
 	Commands int // over all entries, at least
+	// Marks is how often the whole state is looked at, at most with every entry.
+	// Default 40; more of them narrow down where states part.
+	Marks int
+}
+
+const marksDefault = 40
+
+// marked says whether the whole state is looked at behind the commands before
+// after; there were before of them before the last entry.
+func (l Log) marked(before, after int) bool {
+	marks := l.Marks
+	if marks == 0 {
+		marks = marksDefault
+	}
+	step := max(1, l.Commands/marks)
+	return before/step != after/step || after >= l.Commands
 }
 
 // entry is one entry of the log and the queries that some lives ask after it.
@@ -36,19 +52,13 @@ const (
 	nanoseconds = 1_000_003 // between entries
 )
 
-// entries walks over the log.
-func (l Log) entries() iter.Seq[entry] {
-	return func(yield func(entry) bool) {
-		w := writer{corpus: kvmodel.NewCorpus(l.Seed), store: kvmodel.NewStore()}
-		for w.commands < l.Commands {
-			if !yield(w.entry()) {
-				return
-			}
-		}
-	}
+// begin returns who writes the log, from its first entry on; it has ended when there
+// are as many commands as it shall have.
+func (l Log) begin() *writer {
+	return &writer{corpus: kvmodel.NewCorpus(l.Seed), store: kvmodel.NewStore()}
 }
 
-// writer writes the log.
+// writer writes a log.
 type writer struct {
 	corpus   *kvmodel.Corpus
 	store    *kvmodel.Store
@@ -90,9 +100,14 @@ func (w *writer) command(e *entry, guilty bool) {
 	e.want = append(e.want, plugins.Result{Status: status, Data: answer})
 }
 
-// Every so many full entries have one, two, or only guilty commands; the others,
-// and the small ones, have none.
-const guiltEvery = 32
+// Of every so many full entries a few have one, two, or only guilty commands: these.
+// The others, and the small ones, have none.
+const (
+	guiltEvery = 32
+	guiltOne   = 2
+	guiltTwo   = 4
+	guiltAll   = 6 // of every other time: it takes long
+)
 
 // guilt says which of n commands are guilty.
 func (w *writer) guilt(n int) map[int]bool {
@@ -102,12 +117,12 @@ func (w *writer) guilt(n int) map[int]bool {
 	}
 	w.full++
 	switch w.full % guiltEvery {
-	case guiltEvery / 4:
+	case guiltOne:
 		guilty[w.corpus.Below(n)] = true
-	case guiltEvery / 2:
+	case guiltTwo:
 		first := w.corpus.Below(n)
 		guilty[first], guilty[(first+1+w.corpus.Below(n-1))%n] = true, true
-	case guiltEvery - 1:
+	case guiltAll:
 		if w.full/guiltEvery%2 == 0 {
 			for k := range n {
 				guilty[k] = true
@@ -117,8 +132,9 @@ func (w *writer) guilt(n int) map[int]bool {
 	return guilty
 }
 
-// loopEvery is how many crimes there are to an endless loop, which takes longest.
-const loopEvery = 40
+// loopEvery is how many crimes there are to an endless loop, which takes longest: as
+// much as 10,000 honest commands.
+const loopEvery = 100
 
 func (w *writer) crime() guests.Crime {
 	w.crimes++

@@ -23,6 +23,15 @@ type Outcome struct {
 	History [32]byte
 	// Mismatches says what was not the same, or not the model's.
 	Mismatches []string
+	// Full is about the full entries (of 64 commands), over all lives, by how many
+	// of their commands were guilty: 0, 1, 2 or 64.
+	Full map[int]Tally
+}
+
+// Tally counts entries.
+type Tally struct {
+	Entries int
+	Wrong   int // had an answer that was not the model's
 }
 
 // Line is the outcome in one line, to be compared between processors.
@@ -33,7 +42,7 @@ func (o Outcome) Line() string {
 // Play lives all lives through the log with a machine. The error means that one
 // of them could not be lived.
 func Play(ctx context.Context, log Log, g guests.Guest, lives []Life) (Outcome, error) {
-	o := Outcome{Language: g.Language}
+	o := Outcome{Language: g.Language, Full: map[int]Tally{}}
 	guilty, err := guests.Guilty(g.Binary)
 	if err != nil {
 		return o, err
@@ -50,7 +59,7 @@ func Play(ctx context.Context, log Log, g guests.Guest, lives []Life) (Outcome, 
 	o.Run = plugins.RunIDOf(artefact.Digest, artefact.Host, Limits)
 	var first *player
 	for _, life := range lives {
-		p := &player{life: life, log: log}
+		p := &player{life: life, log: log, full: o.Full}
 		if err := p.live(ctx, artefact.Binary, cache); err != nil {
 			return o, fmt.Errorf("%s, %s: %w", g.Language, life.Name, err)
 		}
@@ -73,11 +82,12 @@ func Play(ctx context.Context, log Log, g guests.Guest, lives []Life) (Outcome, 
 func (o *Outcome) sum(p *player) {
 	h := sha256.New()
 	for _, m := range p.marks {
+		o.Fuel += m.fuel
 		h.Write(binary.LittleEndian.AppendUint64(nil, uint64(m.fuel)))
 		h.Write(m.state[:])
 	}
 	h.Sum(o.History[:0])
-	o.State, o.Fuel = p.marks[len(p.marks)-1].state, p.fuel
+	o.State = p.marks[len(p.marks)-1].state
 }
 
 // compare holds a life against the first one.

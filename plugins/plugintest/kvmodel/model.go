@@ -35,7 +35,7 @@ func (r Request) Encode() []byte { return Command(r.Operation, r.Key, r.Value, r
 // Store is the state of the model. The zero value is not usable: NewStore.
 type Store struct {
 	pairs map[string][]byte
-	keys  []string // all of them in order; nil after one came or went
+	keys  []string // all of them in order
 }
 
 // NewStore returns an empty store.
@@ -105,7 +105,8 @@ func NotCommand() (int32, []byte) {
 // put never keeps nil: null means that there is no such key.
 func (s *Store) put(key string, value []byte) {
 	if _, ok := s.pairs[key]; !ok {
-		s.keys = nil
+		at, _ := slices.BinarySearch(s.keys, key)
+		s.keys = slices.Insert(s.keys, at, key)
 	}
 	s.pairs[key] = append([]byte{}, value...)
 }
@@ -136,28 +137,17 @@ func (s *Store) remove(key string) bool {
 	_, ok := s.pairs[key]
 	if ok {
 		delete(s.pairs, key)
-		s.keys = nil
+		at, _ := slices.BinarySearch(s.keys, key)
+		s.keys = slices.Delete(s.keys, at, at+1)
 	}
 	return ok
-}
-
-// order returns all keys ascending.
-func (s *Store) order() []string {
-	if s.keys == nil {
-		s.keys = make([]string, 0, len(s.pairs))
-		for k := range s.pairs {
-			s.keys = append(s.keys, k)
-		}
-		slices.Sort(s.keys)
-	}
-	return s.keys
 }
 
 // scan lists keys that start with r.Key and come after r.Value, one page of them.
 func (s *Store) scan(r Request) []byte {
 	var pairs []byte
 	n, size, more := 0, 0, false
-	for _, k := range s.order() {
+	for _, k := range s.keys {
 		if !strings.HasPrefix(k, string(r.Key)) || r.Value != nil && k <= string(r.Value) {
 			continue
 		}
@@ -177,7 +167,7 @@ func (s *Store) scan(r Request) []byte {
 // Export is what the machine's snapshot must write.
 func (s *Store) Export() []byte {
 	b := binary.LittleEndian.AppendUint64([]byte("wraft-kv 1\n"), uint64(len(s.pairs)))
-	for _, k := range s.order() {
+	for _, k := range s.keys {
 		for _, part := range []string{k, string(s.pairs[k])} {
 			b = binary.LittleEndian.AppendUint32(b, uint32(len(part)))
 			b = append(b, part...)

@@ -39,7 +39,8 @@ func (o options) elsewhere(ctx context.Context, built []guests.Guest) (int, erro
 			return 0, err
 		}
 	}
-	log := determinism.Log{Seed: o.log.Seed, Commands: o.other}
+	log := o.log
+	log.Commands = o.other
 	there, err := emulated(ctx, dir, log)
 	if err != nil {
 		return 0, err
@@ -69,7 +70,7 @@ func emulated(ctx context.Context, dir string, log determinism.Log) ([]string, e
 	}
 	var out bytes.Buffer
 	run := exec.CommandContext(ctx, emulator, binary, "-modules", dir, "-lives", "1",
-		"-n", fmt.Sprint(log.Commands), "-seed", fmt.Sprint(log.Seed))
+		"-n", fmt.Sprint(log.Commands), "-seed", fmt.Sprint(log.Seed), "-marks", fmt.Sprint(log.Marks))
 	run.Stdout, run.Stderr = &out, os.Stderr
 	if err := run.Run(); err != nil {
 		return nil, fmt.Errorf("on arm64: %w\n%s", err, out.Bytes())

@@ -27,6 +27,7 @@ func main() {
 	var o options
 	flag.IntVar(&o.log.Commands, "n", 100_000, "commands per language")
 	flag.Uint64Var(&o.log.Seed, "seed", 1, "seed of the log")
+	flag.IntVar(&o.log.Marks, "marks", 0, "how often the whole state is compared; default 40, more narrow down where states part")
 	flag.IntVar(&o.lives, "lives", len(determinism.Lives(0)), "how many of the lives to live")
 	flag.IntVar(&o.trapped, "trapped", determinism.Trapped, "commands that trap in between, in one of the lives")
 	flag.StringVar(&o.modules, "modules", "", "folder with <language>.wasm; default: build them")
