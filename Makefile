@@ -36,7 +36,7 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules abi demo test guests race sim badmodules mutants mutants-table spec determinism fuzz lint conformance cover bench plugin-bench plugin-bench-update core-bench ci clean
+.PHONY: build modules abi demo test guests race sim badmodules mutants mutants-table spec determinism fuzz lint conformance killstorm cover bench plugin-bench plugin-bench-update core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
@@ -97,6 +97,10 @@ lint: ## formatting, vet, the rules of the house
 conformance: ## the black-box suites, long: ROUNDS rounds of kill -9, NEMESIS of trouble
 	WRAFT_E2E_ROUNDS=$(ROUNDS) WRAFT_E2E_STATE_MIB=100 WRAFT_NEMESIS=$(NEMESIS) go test -count=1 -timeout 20m ./conformance/...
 
+STORM_SEED ?=
+killstorm: ## ROUNDS rounds of kill -9 of one process, two or all, under load; every answer is judged
+	go run ./conformance/killstorm/cmd/killstorm -rounds $(ROUNDS) $(if $(STORM_SEED),-seed $(STORM_SEED))
+
 cover: ## statement coverage of the core, its packages and the tools of its tests
 	mkdir -p $(BUILD)
 	go test -count=1 -coverprofile=$(BUILD)/cover.out -coverpkg=$(COVERED) ./raft/...
@@ -122,7 +126,7 @@ ci: SEEDS = 500
 ci: NODE_SEEDS = 200
 ci: BUDGET = 5m
 ci: DERIVE = $(shell git rev-parse HEAD 2>/dev/null)
-ci: race sim badmodules mutants fuzz spec determinism abi conformance demo ## the long suites; .ci/run calls test first
+ci: race sim badmodules mutants fuzz spec determinism abi conformance killstorm demo ## the long suites; .ci/run calls test first
 
 clean: ## what the other targets wrote
 	rm -rf $(BIN) $(BUILD)

@@ -9,96 +9,81 @@ import (
 	"time"
 
 	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/conformance/replicas"
 )
 
 // Holding is what one node holds of the counter, by its own replica.
 type Holding struct {
-	// Endpoint is the node that was asked, and asked alone.
-	Endpoint string
-	// Applied is the index at which Count and Digest, that of the exported state,
-	// were taken.
-	Applied uint64
-	Count   uint64
-	Digest  client.Digest
+	replicas.Replica
+	// Count is that of the same index.
+	Count uint64
 }
 
 // pollInterval is the pause between two looks at the nodes.
 const pollInterval = 50 * time.Millisecond
+
+// errMoved: a node applied something between two requests.
+var errMoved = errors.New("counter: a node applied something meanwhile")
 
 // Compare asks each endpoint for its own replica of the machine until all have
 // applied equally far, and returns what each holds. The error names those that
 // then differ; ctx bounds the wait.
 func Compare(ctx context.Context, endpoints []string, conf *tls.Config, machine string) ([]Holding, error) {
 	for {
-		held, err := holdings(ctx, endpoints, conf, machine)
-		if err == nil && level(held) {
-			return held, agree(held)
+		held, err := compareOnce(ctx, endpoints, conf, machine)
+		if !errors.Is(err, errMoved) {
+			return held, errors.Join(err, agree(held))
 		}
 		select {
 		case <-time.After(pollInterval):
 		case <-ctx.Done():
-			return held, fmt.Errorf("counter: the nodes don't come level: %+v: %w", held, errors.Join(ctx.Err(), err))
+			return held, errors.Join(err, ctx.Err())
 		}
 	}
 }
 
-func holdings(ctx context.Context, endpoints []string, conf *tls.Config, machine string) ([]Holding, error) {
-	var out []Holding
-	for _, endpoint := range endpoints {
-		h, err := ask(ctx, endpoint, conf, machine)
+func compareOnce(ctx context.Context, endpoints []string, conf *tls.Config, machine string) (out []Holding, err error) {
+	held, err := replicas.Compare(ctx, endpoints, conf, machine)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range held {
+		count, applied, err := read(ctx, r.Endpoint, conf, machine)
 		if err != nil {
-			return out, fmt.Errorf("%s: %w", endpoint, err)
+			return out, fmt.Errorf("%s: %w", r.Endpoint, err)
 		}
-		out = append(out, h)
+		if applied != r.Applied {
+			return out, fmt.Errorf("%w: %s went from index %d to %d", errMoved, r.Endpoint, r.Applied, applied)
+		}
+		out = append(out, Holding{Replica: r, Count: count})
 	}
 	return out, nil
 }
 
-// ask takes count and digest with two requests. It fails when the node applied
-// something between them.
-func ask(ctx context.Context, endpoint string, conf *tls.Config, machine string) (Holding, error) {
+// read asks one node for its own count, and for the index up to which that goes.
+func read(ctx context.Context, endpoint string, conf *tls.Config, machine string) (count, applied uint64, err error) {
 	c, err := client.New(client.Config{Endpoints: []string{endpoint}, TLS: conf})
 	if err != nil {
-		return Holding{}, err
+		return 0, 0, err
 	}
 	defer c.Close()
-	info, err := c.Machine(ctx, machine, true)
+	r, err := c.Query(ctx, machine, client.Query{Data: []byte("get"), Consistency: client.Stale})
 	if err != nil {
-		return Holding{}, err
+		return 0, 0, err
 	}
-	read, err := c.Query(ctx, machine, client.Query{Data: []byte("get"), Consistency: client.Stale})
-	if err != nil {
-		return Holding{}, err
+	var answer struct{ Value uint64 }
+	if err := json.Unmarshal(r.Data, &answer); err != nil {
+		return 0, 0, fmt.Errorf("answer %q: %w", r.Data, err)
 	}
-	var count struct{ Value uint64 }
-	if err := json.Unmarshal(read.Data, &count); err != nil {
-		return Holding{}, fmt.Errorf("answer %q: %w", read.Data, err)
-	}
-	if read.AppliedIndex != info.ExportIndex {
-		return Holding{}, fmt.Errorf("applied went from index %d to %d meanwhile", info.ExportIndex, read.AppliedIndex)
-	}
-	return Holding{Endpoint: endpoint, Applied: info.ExportIndex, Count: count.Value, Digest: info.ExportDigest}, nil
+	return answer.Value, r.AppliedIndex, nil
 }
 
-// level reports whether all nodes have applied the same index.
-func level(held []Holding) bool {
-	for _, h := range held {
-		if h.Applied != held[0].Applied {
-			return false
-		}
-	}
-	return true
-}
-
-// agree joins the differences between nodes that have applied equally far.
+// agree joins the differences between counts of the same index.
 func agree(held []Holding) error {
 	var problems []error
 	for _, h := range held {
 		if h.Count != held[0].Count {
 			problems = append(problems, fmt.Errorf("counter: %s counts %d, %s %d", h.Endpoint, h.Count, held[0].Endpoint, held[0].Count))
-		}
-		if h.Digest != held[0].Digest || h.Digest == "" {
-			problems = append(problems, fmt.Errorf("counter: %s exports %q, %s %q", h.Endpoint, h.Digest, held[0].Endpoint, held[0].Digest))
 		}
 	}
 	return errors.Join(problems...)

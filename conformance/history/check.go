@@ -1,0 +1,157 @@
+package history
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// Report is the verdict on a history.
+type Report struct {
+	// Ops is how many operations were judged, Answered how many had an answer.
+	Ops, Answered int
+	// Lost are acknowledged appends that the final value of their key does not
+	// hold; Doubled are appends that it holds more than once.
+	Lost, Doubled int
+	// Unknown are keys whose search took longer than it may.
+	Unknown int
+	// Problems say what is wrong, in words: one for each of the above, and for
+	// every key without an order and every index out of order.
+	Problems []string
+
+	broken []porcupine.LinearizationInfo
+}
+
+// OK reports whether nothing is wrong and nothing is open.
+func (r *Report) OK() bool { return len(r.Problems) == 0 }
+
+// problemsMax bounds what a report says of one kind.
+const problemsMax = 20
+
+func (r *Report) problem(format string, args ...any) {
+	if len(r.Problems) < problemsMax {
+		r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
+	}
+}
+
+// Check judges a history that began with an empty map. Each key's search ends after
+// patience. The values of appends must differ from each other and have the same
+// length; a key that is appended to is not also Put or CompareAndSet. A loss is
+// counted on keys whose last operations are an answered Get.
+func Check(ops []Op, patience time.Duration) *Report {
+	r := &Report{Ops: len(ops)}
+	byKey := map[string][]Op{}
+	for _, op := range ops {
+		byKey[op.Key] = append(byKey[op.Key], op)
+		if op.Answered {
+			r.Answered++
+		}
+	}
+	keys := make([]string, 0, len(byKey))
+	for key := range byKey {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		r.linearizable(key, byKey[key], patience)
+		r.appended(key, byKey[key])
+	}
+	r.ordered(ops)
+	return r
+}
+
+// linearizable searches an order of one key's operations.
+func (r *Report) linearizable(key string, ops []Op, patience time.Duration) {
+	verdict, info := porcupine.CheckOperationsVerbose(model, operations(ops), patience)
+	switch verdict {
+	case porcupine.Unknown:
+		r.Unknown++
+		r.problem("key %s: no verdict on %d operations within %v", key, len(ops), patience)
+	case porcupine.Illegal:
+		r.broken = append(r.broken, info)
+		r.problem("key %s: its %d operations have no order that explains every answer", key, len(ops))
+	}
+}
+
+// appended holds the final value of a key against the appends to it.
+func (r *Report) appended(key string, ops []Op) {
+	last, ok := final(ops)
+	if !ok {
+		return
+	}
+	for _, op := range ops {
+		if op.Kind != Append {
+			continue
+		}
+		switch n := count(last.Found.Value, op.Value); {
+		case n == 0 && op.Answered && op.Returned < last.Called:
+			r.Lost++
+			r.problem("key %s: %s was acknowledged and is lost", key, describe(op))
+		case n > 1:
+			r.Doubled++
+			r.problem("key %s: %s is there %d times", key, describe(op), n)
+		}
+	}
+}
+
+// final is the last answered read of a key.
+func final(ops []Op) (last Op, ok bool) {
+	for _, op := range ops {
+		if op.Kind == Get && op.Answered && (!ok || op.Called > last.Called) {
+			last, ok = op, true
+		}
+	}
+	return last, ok
+}
+
+// count is how many of the equally long pieces of a value are the piece.
+func count(value, piece string) (n int) {
+	for ; len(piece) > 0 && len(value) >= len(piece); value = value[len(piece):] {
+		if strings.HasPrefix(value, piece) {
+			n++
+		}
+	}
+	return n
+}
+
+// ordered: what was called after an answer has an index that is not below it, over
+// all keys.
+func (r *Report) ordered(ops []Op) {
+	var indexed []Op
+	for _, op := range ops {
+		if op.Answered && op.Index > 0 {
+			indexed = append(indexed, op)
+		}
+	}
+	byReturn := slices.Clone(indexed)
+	slices.SortFunc(byReturn, func(a, b Op) int { return cmp.Compare(a.Returned, b.Returned) })
+	slices.SortFunc(indexed, func(a, b Op) int { return cmp.Compare(a.Called, b.Called) })
+	i, newest := 0, Op{}
+	for _, op := range indexed {
+		for ; i < len(byReturn) && byReturn[i].Returned < op.Called; i++ {
+			if byReturn[i].Index > newest.Index {
+				newest = byReturn[i]
+			}
+		}
+		if op.Index < newest.Index {
+			r.problem("%s has index %d and was called after %s was answered with index %d", describe(op), op.Index, describe(newest), newest.Index)
+		}
+	}
+}
+
+// Draw writes a page that shows the first key without an order, as HTML. It reports
+// whether there was one.
+func (r *Report) Draw(w io.Writer) (bool, error) {
+	if len(r.broken) == 0 {
+		return false, nil
+	}
+	if err := porcupine.Visualize(model, r.broken[0], w); err != nil {
+		return false, fmt.Errorf("history: draw: %w", err)
+	}
+	return true, nil
+}

@@ -1,0 +1,14 @@
+// Package kvload keeps a key-value machine busy and remembers what its clients saw,
+// for conformance/history to judge.
+//
+// It is not a benchmark. It knows the commands of examples/wasm-kv and the public
+// client, and nothing else of wraft.
+//
+// Mental model: workers choose among a number of keys, which all make way for new
+// ones after a while, so that no key's history grows long. Most workers have a
+// session and repeat a command until it is answered, through whatever happens to
+// the cluster meanwhile; others send each command once and may never learn what
+// became of it. A Load that settles reads every key it has used once more.
+//
+// Concurrency: a Load is safe for concurrent use.
+package kvload

@@ -1,0 +1,157 @@
+package kvload
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/conformance/history"
+)
+
+// fakeKV is a key-value machine behind HTTP whose answers get lost now and then.
+// What it does wrong is what the judgement has to find.
+type fakeKV struct {
+	mu       sync.Mutex
+	values   map[string][]byte
+	answers  map[string][]byte // by session and sequence
+	requests int
+	applied  uint64
+	forgets  bool // executes repeats again
+	loses    bool // acknowledges every 50th append without keeping it
+}
+
+func (f *fakeKV) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	data, err := io.ReadAll(r.Body)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.requests++
+	if err != nil || strings.HasSuffix(r.URL.Path, "/sessions") {
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprintf(w, `{"session":"%d"}`, f.requests)
+		return
+	}
+	key := r.Header.Get(client.HeaderSession) + "/" + r.Header.Get(client.HeaderSequence)
+	answer, repeated := f.answers[key]
+	if !repeated || f.forgets || key == "/" {
+		answer = f.carryOut(data)
+		f.answers[key] = answer
+	}
+	if f.requests%7 == 0 {
+		panic(http.ErrAbortHandler) // applied, and the answer lost
+	}
+	for _, name := range []string{client.HeaderIndex, client.HeaderAppliedIndex} {
+		w.Header().Set(name, strconv.FormatUint(f.applied, 10))
+	}
+	_, _ = w.Write(answer) // the client notices
+}
+
+func (f *fakeKV) carryOut(data []byte) []byte {
+	var c command
+	if err := cbor.Unmarshal(data, &c); err != nil {
+		panic(err)
+	}
+	f.applied++
+	key, have, ok := string(c.Key), f.values[string(c.Key)], false
+	_, ok = f.values[key]
+	var answer any
+	switch c.Operation {
+	case "append":
+		next := append(have[:len(have):len(have)], c.Value...)
+		answer = len(next)
+		if !f.loses || f.applied%50 != 0 {
+			f.values[key] = next
+		}
+	case "put":
+		f.values[key] = c.Value
+	case "cas":
+		same := ok == (c.Expected != nil) && string(have) == string(c.Expected)
+		if same {
+			f.values[key] = c.Value
+		}
+		answer = same
+	case "get":
+		answer = have
+	}
+	out, err := cbor.Marshal(answer)
+	if err != nil {
+		panic(err)
+	}
+	return out
+}
+
+// judge has twelve workers do 600 operations with the fake.
+func judge(t *testing.T, f *fakeKV) *history.Report {
+	t.Helper()
+	f.values, f.answers = map[string][]byte{}, map[string][]byte{}
+	server := httptest.NewTLSServer(f)
+	t.Cleanup(server.Close)
+	pool := x509.NewCertPool()
+	pool.AddCert(server.Certificate())
+	c, err := client.New(client.Config{Endpoints: []string{server.URL}, BackoffMin: time.Millisecond, TLS: &tls.Config{RootCAs: pool}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	load := Start(ctx, Config{Clients: []*client.Client{c}, Keys: 10, KeyOps: 20, Pause: time.Microsecond})
+	if err := load.WaitFor(ctx, 600); err != nil {
+		t.Fatal(err)
+	}
+	ops, err := load.Stop(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return history.Check(ops, time.Minute)
+}
+
+func TestLoadOfACorrectMachinePasses(t *testing.T) {
+	r := judge(t, &fakeKV{})
+	if !r.OK() || r.Answered < 600 || r.Ops == r.Answered {
+		t.Fatalf("%+v", r)
+	}
+}
+
+func TestLoadSeesWhatIsDoubled(t *testing.T) {
+	if r := judge(t, &fakeKV{forgets: true}); r.OK() || r.Doubled == 0 {
+		t.Fatalf("commands carried out twice pass: %+v", r)
+	}
+}
+
+func TestLoadSeesWhatIsLost(t *testing.T) {
+	if r := judge(t, &fakeKV{loses: true}); r.OK() || r.Lost == 0 {
+		t.Fatalf("commands that are lost pass: %+v", r)
+	}
+}
+
+// TestLoadEndsWithoutAMachine: what no fault of a cluster excuses ends the load.
+func TestLoadEndsWithoutAMachine(t *testing.T) {
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(server.Close)
+	pool := x509.NewCertPool()
+	pool.AddCert(server.Certificate())
+	c, err := client.New(client.Config{Endpoints: []string{server.URL}, TLS: &tls.Config{RootCAs: pool}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	load := Start(t.Context(), Config{Clients: []*client.Client{c}})
+	if err := load.WaitFor(t.Context(), 1); err == nil {
+		t.Fatal("WaitFor does not see the failed workers")
+	}
+	if _, err := load.Stop(t.Context()); err == nil || !strings.Contains(err.Error(), "register") {
+		t.Fatalf("Stop = %v", err)
+	}
+}
