@@ -230,15 +230,21 @@ func (k *kit) upgrade() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	version, err := old.Version(k.ctx)
-	var guest *plugins.GuestError
-	if errors.As(err, &guest) {
-		return "", failed("let wraft_version return a constant from 1 upwards", "the earlier version does not tell its number: %v", guest)
-	}
+	version, err := old.number("earlier")
 	if err != nil {
 		return "", err
 	}
 	return k.crossed(state, version)
+}
+
+// number is the machine's version.
+func (m *machine) number(which string) (uint32, error) {
+	version, err := m.Version(m.kit.ctx)
+	var guest *plugins.GuestError
+	if errors.As(err, &guest) {
+		return 0, failed("let wraft_version return a constant from 1 upwards", "the %s version does not tell its number: %v", which, guest)
+	}
+	return version, err
 }
 
 // crossed checks the state that an earlier version exported.
@@ -261,6 +267,13 @@ func (k *kit) crossed(state []byte, version uint32) (string, error) {
 	if back, err := m.exported(); err != nil || !bytes.Equal(back, now) {
 		return "", orFailed(err, "let wraft_restore with version 0 take over what this version wrote",
 			"after the upgrade restore(snapshot(s)) is another state, %s", difference(now, back))
+	}
+	own, err := m.number("new")
+	if err != nil {
+		return "", err
+	}
+	if err := m.takes(now, own); err != nil {
+		return "", err
 	}
 	for _, q := range k.corpus.queries {
 		if err := m.ask(q); err != nil {

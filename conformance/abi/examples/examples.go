@@ -10,17 +10,27 @@ import (
 	"github.com/wraft/wraft/conformance/abi/scenario"
 )
 
-//go:embed counter.scenario kv.scenario
+//go:embed counter.scenario counter2.scenario kv.scenario
 var scenarios embed.FS
 
-// Names are the example machines.
-func Names() []string { return []string{"counter", "kv"} }
+// Names are the example machines. counter2 is version 2 of counter, which takes over
+// the state of version 1.
+func Names() []string { return []string{"counter", "counter2", "kv"} }
+
+// Before is the machine that one of a name takes the place of in an upgrade; its own
+// name where it has one version only.
+func Before(name string) string {
+	if name == "counter2" {
+		return "counter"
+	}
+	return name
+}
 
 // commandsMade is how many commands a Subject has besides those of its scenario.
 const commandsMade = 400
 
-// Subject makes a subject of a binary that should be the machine of that name. It
-// panics for a name that is not among Names.
+// Subject makes a subject of a binary that should be the machine of that name; Old is
+// the caller's to fill in. It panics for a name that is not among Names.
 func Subject(name, label string, binary []byte) abi.Subject {
 	file := name + ".scenario"
 	text, err := scenarios.ReadFile(file)

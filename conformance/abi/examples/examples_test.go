@@ -1,6 +1,7 @@
 package examples_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/wraft/wraft/conformance/abi"
@@ -31,6 +32,23 @@ func TestDigestsTellMachinesApart(t *testing.T) {
 	s.Binary = wasmtest.Faulty(t, "")
 	if other, err := examples.Digest(t.Context(), engine, s); err != nil || other == first {
 		t.Errorf("another machine has the same digest: %v", err)
+	}
+}
+
+// TestVersionsAreToldApart holds the machines in Go to what they are to do with their
+// versions, and finds one that does otherwise.
+func TestVersionsAreToldApart(t *testing.T) {
+	engine, err := plugins.NewEngine(plugins.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close(t.Context())
+	first, second := wasmtest.Counter(t), wasmtest.Counter2(t)
+	if err := examples.Versions(t.Context(), engine, first, second); err != nil {
+		t.Error(err)
+	}
+	if err := examples.Versions(t.Context(), engine, first, first); err == nil || !strings.Contains(err.Error(), "expected version 0 and") {
+		t.Errorf("a second version without a number: %v", err)
 	}
 }
 

@@ -9,7 +9,7 @@
 //
 //	abi: ok=go,rust,c untested=cpp,assemblyscript,zig
 //
-// A language is ok when both of its machines were built and passed here. The exit
+// A language is ok when all of its machines were built and passed here. The exit
 // code is 1 when a module failed, 2 for wrong usage.
 package main
 

@@ -1,6 +1,7 @@
 // Command counter2 is version 2 of examples/wasm-counter, for tests of upgrades:
 // it takes the state of version 1, remembers how often it was migrated, answers
-// with its version, and writes a state that version 1 reads.
+// with its version, and writes a state that version 1 reads. The folders beside this
+// file hold the same machine in other languages.
 package main
 
 import (
@@ -67,11 +68,11 @@ func (c *counter) Restore(r io.Reader, fromVersion uint32) error {
 		return err
 	}
 	value, err := strconv.ParseInt(string(bytes.TrimSpace(b)), 10, 64)
-	if err == nil && value == unlucky {
-		err = wraft.Fail(unlucky, "an unlucky number")
-	}
 	if err != nil {
-		return err
+		return errors.New("not a snapshot of a counter")
+	}
+	if value == unlucky {
+		return wraft.Fail(unlucky, "an unlucky number")
 	}
 	c.value, c.from = value, fromVersion
 	return nil
