@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
@@ -47,6 +48,7 @@ type Applier struct {
 	commands uint64    // executed by the machine, for metrics
 	upgrades upgrades
 	checks   []StateCheck // since TakeChecks
+	points   snapshotPoints
 	scratch  [][]byte
 }
 
@@ -86,7 +88,7 @@ func (a *Applier) Apply(ctx context.Context, w ApplyWork) ([]Applied, error) {
 				return out, err
 			}
 			a.applied = e.Index
-			if err := a.check(); err != nil {
+			if err := errors.Join(a.check(), a.point(e)); err != nil {
 				return out, err
 			}
 			for i, t := range w.Waiting[e.Index] {
@@ -133,7 +135,12 @@ func (a *Applier) Digest(ctx context.Context) ([32]byte, raft.Index, error) {
 func (a *Applier) Export(ctx context.Context, w io.Writer) error { return a.machine.Export(ctx, w) }
 
 // Close ends the machine.
-func (a *Applier) Close(ctx context.Context) error { return a.machine.Close(ctx) }
+func (a *Applier) Close(ctx context.Context) error {
+	if c := a.TakeCapture(); c != nil {
+		c.Close()
+	}
+	return a.machine.Close(ctx)
+}
 
 func (a *Applier) applyEntry(ctx context.Context, e raft.Entry) ([]Applied, error) {
 	if e.Type != raft.EntryCommand {

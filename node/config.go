@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"runtime"
 	"time"
@@ -91,6 +92,14 @@ type MachineOpener interface {
 	Verify(ctx context.Context, artefact, module []byte) error
 	// Open starts an instance of an artefact as it is.
 	Open(ctx context.Context, artefact []byte, o OpenConfig) (Machine, error)
+}
+
+// MachineRestorer is a MachineOpener whose machines can begin in the state of images.
+type MachineRestorer interface {
+	// Restore starts an instance in the state of a whole image and the increments on
+	// it, in order, instead of at its beginning. Errors: plugins.ErrImage; those of the
+	// readers; trouble of this node.
+	Restore(ctx context.Context, artefact []byte, o OpenConfig, images ...io.Reader) (Machine, error)
 }
 
 // Prepared is an artefact and the versions by which it was made.

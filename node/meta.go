@@ -121,6 +121,43 @@ func (m *MetaMachine) Export(_ context.Context, w io.Writer) error {
 	return batchEncoding.NewEncoder(w).Encode(m.catalogue)
 }
 
+// Record implements Recorder: a catalogue never changes once it is published.
+func (m *MetaMachine) Record() (Recorded, error) { return recordedCatalogue{m.catalogue}, nil }
+
+type recordedCatalogue struct{ catalogue *Catalogue }
+
+// WriteTo writes the catalogue in CBOR.
+func (c recordedCatalogue) WriteTo(w io.Writer) (int64, error) {
+	data, err := batchEncoding.Marshal(c.catalogue)
+	if err != nil {
+		return 0, fmt.Errorf("node: encode catalogue: %w", err)
+	}
+	n, err := w.Write(data)
+	return int64(n), err
+}
+
+// Close does nothing.
+func (recordedCatalogue) Close() {}
+
+// Load takes the state over that a record wrote, and publishes it. The error is
+// ErrSnapshotState or a *LevelError.
+func (m *MetaMachine) Load(r io.Reader) error {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	c := &Catalogue{}
+	if err := batchDecoding.Unmarshal(data, c); err != nil {
+		return fmt.Errorf("%w: %w", ErrSnapshotState, err)
+	}
+	if c.Level > m.serves {
+		return &LevelError{Cluster: c.Level, Serves: m.serves}
+	}
+	m.catalogue = c
+	m.publish(c)
+	return nil
+}
+
 // Close does nothing: the catalogue is memory.
 func (m *MetaMachine) Close(context.Context) error { return nil }
 

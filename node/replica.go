@@ -111,6 +111,7 @@ func (r *replica) translate(e *raft.Effects, out *ShardEffects) {
 		out.Fetches = append(out.Fetches, GroupFetch{Group: r.group, Fetch: f})
 	}
 	r.translateAnswers(e, out)
+	r.translateSnapshots(e, out)
 	for _, a := range e.Apply {
 		out.Applies = append(out.Applies, GroupApply{Group: r.group, Work: r.work(a)})
 	}

@@ -24,15 +24,17 @@ type Shard struct {
 // ShardEffects is what a shard wants done. Slices are the caller's until its next
 // Drain into the same value.
 type ShardEffects struct {
-	Writes   []storage.GroupWrite // in order; durable before the shard hears Persisted
-	Sends    []Outgoing
-	Applies  []GroupApply
-	Fetches  []GroupFetch
-	Reads    []ReadAnswer
-	Failures []Failure
-	Accepted []Acceptance
-	Statuses []ReplicaStatus // of replicas whose role, term, leader or configuration changed
-	Events   []GroupEvent
+	Writes []storage.GroupWrite // in order; durable before the shard hears Persisted
+	Sends  []Outgoing
+	// Snapshots come before Applies, in order.
+	Snapshots []GroupSnapshot
+	Applies   []GroupApply
+	Fetches   []GroupFetch
+	Reads     []ReadAnswer
+	Failures  []Failure
+	Accepted  []Acceptance
+	Statuses  []ReplicaStatus // of replicas whose role, term, leader or configuration changed
+	Events    []GroupEvent
 }
 
 // Outgoing is a frame and where it goes.
@@ -287,7 +289,7 @@ func (e *ShardEffects) reset() {
 	clear(e.Failures)
 	clear(e.Accepted)
 	*e = ShardEffects{
-		Writes: e.Writes[:0], Sends: e.Sends[:0], Applies: e.Applies[:0], Fetches: e.Fetches[:0], Reads: e.Reads[:0],
+		Writes: e.Writes[:0], Sends: e.Sends[:0], Snapshots: e.Snapshots[:0], Applies: e.Applies[:0], Fetches: e.Fetches[:0], Reads: e.Reads[:0],
 		Failures: e.Failures[:0], Accepted: e.Accepted[:0], Statuses: e.Statuses[:0], Events: e.Events[:0],
 	}
 }

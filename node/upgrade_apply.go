@@ -61,9 +61,12 @@ type upgrades struct {
 }
 
 // FollowUpgrades lets the applier obey the upgrade entries of its log. first is
-// what the log begins with, which the applier's machine runs now.
+// what the log begins with; an applier that was restored knows better what runs.
 func (a *Applier) FollowUpgrades(first MachineRun, o SuccessorOpener) {
-	a.upgrades = upgrades{opener: o, running: RunningModule{Run: first}}
+	a.upgrades.opener = o
+	if a.applied == 0 {
+		a.upgrades.running = RunningModule{Run: first}
+	}
 }
 
 // Running is the module that runs behind the applied index.

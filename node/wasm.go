@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/storage"
@@ -14,7 +15,10 @@ import (
 // concurrent use; the engine compiles one module at a time and each only once.
 type WASM struct{ engine *plugins.Engine }
 
-var _ MachineOpener = WASM{}
+var (
+	_ MachineOpener   = WASM{}
+	_ MachineRestorer = WASM{}
+)
 
 // NewWASM returns an opener on an engine, which stays the caller's.
 func NewWASM(engine *plugins.Engine) WASM { return WASM{engine: engine} }
@@ -49,21 +53,38 @@ func (w WASM) Verify(_ context.Context, artefact, module []byte) error {
 // Open compiles an artefact as it is, unless that was done before, and starts an
 // instance.
 func (w WASM) Open(ctx context.Context, artefact []byte, o OpenConfig) (Machine, error) {
-	m, err := w.engine.Load(ctx, artefact)
+	m, c, err := w.load(ctx, artefact, o)
 	if err != nil {
 		return nil, err
 	}
-	limits := o.Limits.plugin()
-	if err := fits(m, limits); err != nil {
-		return nil, err
-	}
-	i, err := w.engine.NewInstance(ctx, m, plugins.InstanceConfig{
-		Machine: o.Name, Seed: o.Seed, Limits: limits, Logger: o.Logger, Created: o.Created,
-	})
+	i, err := w.engine.NewInstance(ctx, m, c)
 	if err != nil {
 		return nil, fmt.Errorf("node: start instance of %q: %w", o.Name, err)
 	}
 	return i, nil
+}
+
+// Restore implements MachineRestorer.
+func (w WASM) Restore(ctx context.Context, artefact []byte, o OpenConfig, images ...io.Reader) (Machine, error) {
+	m, c, err := w.load(ctx, artefact, o)
+	if err != nil {
+		return nil, err
+	}
+	i, err := w.engine.Restore(ctx, m, c, images...)
+	if err != nil {
+		return nil, fmt.Errorf("node: restore instance of %q: %w", o.Name, err)
+	}
+	return i, nil
+}
+
+// load compiles an artefact for a machine with these limits.
+func (w WASM) load(ctx context.Context, artefact []byte, o OpenConfig) (*plugins.Module, plugins.InstanceConfig, error) {
+	c := plugins.InstanceConfig{Machine: o.Name, Seed: o.Seed, Limits: o.Limits.plugin(), Logger: o.Logger, Created: o.Created}
+	m, err := w.engine.Load(ctx, artefact)
+	if err != nil {
+		return nil, c, err
+	}
+	return m, c, fits(m, c.Limits)
 }
 
 // fits refuses a module for a machine whose limits it cannot live with.

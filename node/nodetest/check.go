@@ -26,6 +26,7 @@ type readRecord struct {
 
 // check holds what must be true after every event on a node.
 func (s *Sim) check(n *simNode) {
+	s.checkOrderOfIndexes(n)
 	for _, r := range n.out.Statuses {
 		st := r.Status
 		s.result.Terms = max(s.result.Terms, st.Term)
@@ -38,6 +39,17 @@ func (s *Sim) check(n *simNode) {
 		}
 		s.leaders[k] = n.id
 		s.mark(uint64(st.Term)<<16 ^ uint64(n.id))
+	}
+}
+
+// checkOrderOfIndexes: purged <= snapshot <= applied <= commit <= last, in every group.
+func (s *Sim) checkOrderOfIndexes(n *simNode) {
+	for _, g := range []raft.GroupID{node.MetaGroup, s.group} {
+		st := n.shard.Status(g)
+		if st.PurgedIndex > st.SnapshotIndex || st.SnapshotIndex > st.Commit || st.Applied > st.Commit || st.Commit > st.LastIndex ||
+			st.Installing == 0 && st.SnapshotIndex > st.Applied {
+			s.violate("%v, group %d: purged %d, snapshot %d, applied %d, commit %d, last %d", n.id, g, st.PurgedIndex, st.SnapshotIndex, st.Applied, st.Commit, st.LastIndex)
+		}
 	}
 }
 

@@ -28,6 +28,11 @@ type Config struct {
 	CacheBytesMax, ApplyBytesMax uint64        // of the cores; default their own
 	Upgrades                     int           // asked for at random times; every third one is refused
 	LoseModules                  bool          // a crash may take modules that others have
+
+	SnapshotBytes uint64 // of the log between two snapshots; 0: none are taken
+	TailEntries   int    // of the log kept behind a snapshot; default the cores' own
+	PinnedBytes   uint64 // of the log kept for followers; default the cores' own
+	Damage        bool   // a crash may damage a snapshot
 }
 
 // Result is what a run came to.
@@ -41,7 +46,14 @@ type Result struct {
 	Refused      int       // upgrades that did not
 	Orders       int       // upgrade orders proposed, repeats included
 	Waits        int       // times a replica came to an upgrade without its module
-	Hash         uint64    // of the whole run: equal seeds, equal hashes
+	Snapshots    int       // that replicas took
+	Installs     int       // that took the place of a log
+	Restores     int       // machines that began in the state of a snapshot
+	Damaged      int       // snapshots that were found damaged
+	Asked        int       // snapshots that came from a peer because nothing here would do
+	// TransferBytes is what was received of snapshots.
+	TransferBytes int
+	Hash          uint64 // of the whole run: equal seeds, equal hashes
 }
 
 // Sim is one run.
@@ -55,6 +67,8 @@ type Sim struct {
 	lives  map[raft.NodeID]uint64
 	cuts   map[[2]raft.NodeID]int
 	draws  map[drawKey]uint64
+	disks  map[diskKey]*simDisk
+	states map[stateKey][]byte // what snapshots held behind an entry, whoever took them
 
 	clients      []*simClient
 	leaders      map[leaderKey]raft.NodeID
@@ -105,7 +119,7 @@ func newSim(cfg Config) *Sim {
 	s := &Sim{
 		cfg: cfg, chance: chance{cfg.Seed}, nodes: map[raft.NodeID]*simNode{}, stores: map[raft.NodeID]*MemStore{},
 		mods: map[raft.NodeID]map[node.Digest]bool{}, lives: map[raft.NodeID]uint64{}, cuts: map[[2]raft.NodeID]int{},
-		draws: map[drawKey]uint64{}, leaders: map[leaderKey]raft.NodeID{}, trace: fnv.New64a().Sum64(),
+		draws: map[drawKey]uint64{}, disks: map[diskKey]*simDisk{}, states: map[stateKey][]byte{}, leaders: map[leaderKey]raft.NodeID{}, trace: fnv.New64a().Sum64(),
 	}
 	for _, id := range s.ids() {
 		s.stores[id], s.mods[id] = NewMemStore(), map[node.Digest]bool{}
@@ -180,6 +194,9 @@ func (s *Sim) crash(id raft.NodeID) {
 	s.stores[id] = n.store.Crash(s.draw("keep", id).IntN(2) == 0)
 	if s.cfg.LoseModules {
 		s.lose(id)
+	}
+	if s.cfg.Damage {
+		s.damage(id)
 	}
 	for _, c := range s.clients {
 		c.nodeDown(id)

@@ -44,6 +44,11 @@ type simGroup struct {
 	busy    bool             // an apply event is scheduled
 	waiting bool             // for the module of an upgrade
 	reads   []node.ReadAnswer
+
+	record     node.MachineRecord // of the machine
+	reach      raft.Index         // the core hands out what comes behind it
+	generation uint64             // applies of an earlier one are void
+	transfer   *simTransfer
 }
 
 // start opens the node on its store, as a process would.
@@ -65,14 +70,25 @@ func (n *simNode) start() error {
 			return err
 		}
 	}
-	meta := node.NewMetaMachine(func(c *node.Catalogue) {
+	n.openFrom(node.MetaGroup)
+	n.pump()
+	return nil
+}
+
+func (n *simNode) metaMachine() *node.MetaMachine {
+	return node.NewMetaMachine(func(c *node.Catalogue) {
 		n.catalogue = c
 		n.deployer.Observe(c)
 		n.upgrader.Observe(c)
 	})
-	n.open(node.NewApplier(node.MetaGroup, meta, n.store), node.MetaGroup)
-	n.pump()
-	return nil
+}
+
+// fresh is an applier at the beginning of a group's log.
+func (n *simNode) fresh(id raft.GroupID) *node.Applier {
+	if id == node.MetaGroup {
+		return node.NewApplier(id, n.metaMachine(), n.store)
+	}
+	return node.NewApplier(id, &ledger{module: n.groups[id].record.Run.Module}, n.store)
 }
 
 func (n *simNode) addGroup(g raft.GroupID) error {
@@ -87,18 +103,29 @@ func (n *simNode) addGroup(g raft.GroupID) error {
 		ID: n.id, Group: g, Seed: n.sim.chance.at("core", uint64(n.id), n.life, uint64(g)).Uint64(),
 		HeartbeatInterval: n.sim.cfg.Heartbeat, ElectionTimeoutMin: n.sim.cfg.ElectionTimeout, ElectionTimeoutMax: 2 * n.sim.cfg.ElectionTimeout,
 		CacheBytesMax: n.sim.cfg.CacheBytesMax, ApplyBytesMax: n.sim.cfg.ApplyBytesMax,
+		RetainedEntriesMax: n.sim.cfg.TailEntries, PinnedBytesMax: n.sim.cfg.PinnedBytes,
 	}, restored, n.sim.now())
 	if err != nil {
 		return err
 	}
-	n.groups[g] = &simGroup{}
+	n.groups[g] = &simGroup{reach: restored.Snapshot.Index}
 	n.shard.Add(g, core)
 	return nil
 }
 
-func (n *simNode) open(a *node.Applier, g raft.GroupID) {
-	n.groups[g].applier = a
-	n.applyNext(g)
+func (n *simNode) open(a *node.Applier, id raft.GroupID) {
+	g := n.groups[id]
+	if id != node.MetaGroup {
+		a.FollowUpgrades(g.record.Run, n)
+	}
+	a.TakeSnapshots(node.SnapshotPolicy{LogBytes: n.sim.cfg.SnapshotBytes})
+	g.applier = a
+	if a.Applied() < g.reach { // the core thinks that this much is applied
+		w := node.ApplyWork{Range: raft.ApplyRange{First: a.Applied() + 1, Last: g.reach}}
+		g.work = append([]node.ApplyWork{w}, g.work...)
+	}
+	n.applyNext(id)
+	n.serveReads(g)
 }
 
 // later schedules an event that is void once this life is over.
@@ -120,8 +147,14 @@ func (n *simNode) pump() {
 	n.pumping = true
 	n.shard.Tick(n.sim.now())
 	n.shard.Drain(&n.out)
+	for _, w := range n.out.Writes {
+		if w.Write.Reset {
+			n.void(w.Group)
+		}
+	}
 	n.writer.Add(n.out.Writes...)
 	n.write()
+	n.snapshots()
 	for _, s := range n.out.Sends {
 		n.sim.send(n.id, s)
 	}
@@ -172,6 +205,11 @@ func (n *simNode) write() {
 	}
 	n.later(between(r, n.sim.cfg.DiskMin, n.sim.cfg.DiskMax), func() {
 		n.store.Sync()
+		for _, w := range batch {
+			if w.Write.Snapshot != nil {
+				n.sim.disk(n.id, w.Group).retain(w.Write.Snapshot.Index)
+			}
+		}
 		for _, d := range n.writer.Done() {
 			n.shard.Persisted(d.Group, d.Write)
 		}
@@ -185,10 +223,23 @@ func (n *simNode) applyNext(id raft.GroupID) {
 		return
 	}
 	g.busy = true
+	generation := g.generation
 	n.later(between(n.sim.draw("apply", n.id), time.Microsecond, n.sim.cfg.ApplyMax), func() {
+		if g.generation != generation {
+			return
+		}
 		w := g.work[0]
 		g.work, g.busy = g.work[1:], false
-		answers, err := g.applier.Apply(context.Background(), w)
+		last := w.Range.Last
+		if at := g.applier.Applied(); at >= w.Range.First { // it is in the snapshot
+			g.abandon(w)
+			w = w.After(min(at, last))
+		}
+		var answers []node.Applied
+		var err error
+		if w.Range.First <= last {
+			answers, err = g.applier.Apply(context.Background(), w)
+		}
 		var await *node.AwaitModuleError
 		if errors.As(err, &await) {
 			g.waiting, g.work = true, append([]node.ApplyWork{w.After(g.applier.Applied())}, g.work...)
@@ -197,9 +248,10 @@ func (n *simNode) applyNext(id raft.GroupID) {
 			n.sim.violate("apply on %v: %v", n.id, err)
 			return
 		}
-		if at := g.applier.Applied(); at > 0 {
+		if at := min(g.applier.Applied(), last); at > 0 {
 			n.shard.Applied(id, at)
 		}
+		n.capture(id)
 		for _, a := range answers {
 			a.Ticket.(simTicket).answered(a)
 		}
@@ -259,9 +311,8 @@ func (n *simNode) deploy() {
 		case a.OpenMachine != nil:
 			m := *a.OpenMachine
 			n.later(time.Millisecond, func() {
-				a := node.NewApplier(m.Group, &ledger{module: m.Run.Module}, n.store)
-				a.FollowUpgrades(m.Run, n)
-				n.open(a, m.Group)
+				n.groups[m.Group].record = m
+				n.openFrom(m.Group)
 				n.deployer.MachineOpened(m.Group, nil)
 			})
 		}

@@ -1,0 +1,186 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/bits"
+	"time"
+
+	"github.com/wraft/wraft/plugins"
+	"github.com/wraft/wraft/raft"
+)
+
+// Recorded is a machine's state at one moment, being written down while the machine
+// goes on.
+type Recorded interface {
+	// WriteTo writes the state. It may run on any goroutine, once.
+	WriteTo(w io.Writer) (int64, error)
+	// Close ends it, whether it was written or not; on any goroutine.
+	Close()
+}
+
+// Recorder is a Machine whose whole state can be recorded.
+type Recorder interface {
+	Machine
+	Record() (Recorded, error)
+}
+
+// imager is a Machine that makes images, and increments on earlier ones.
+type imager interface {
+	Capture(base plugins.StateHash) (*plugins.Capture, error)
+}
+
+var _ imager = (*plugins.Instance)(nil)
+
+// SnapshotPolicy says when a replica takes a snapshot by itself. Points follow from the
+// log alone, so replicas with the same policy take theirs behind the same entries.
+type SnapshotPolicy struct {
+	// LogBytes is how much of the log lies between two snapshots; 0: as much as there may be.
+	LogBytes uint64
+	// Interval is how much log time lies between two snapshots; 0: as much as there may be.
+	Interval time.Duration
+}
+
+// snapshotPoints finds where snapshots are taken. bytes and at are replicated state.
+type snapshotPoints struct {
+	policy SnapshotPolicy
+	bytes  uint64 // of the log since the last point
+	at     int64  // log time of the last point
+
+	held  bool              // one is being written; the next point is let go by
+	base  plugins.StateHash // of the state to take an increment on; zero: none
+	ready *SnapshotCapture  // taken, and nobody has asked for it yet
+}
+
+// TakeSnapshots lets the applier take snapshots at the points of a policy. In a new
+// group the first point comes early, at a place that differs from group to group, so
+// that not all machines write at the same time.
+func (a *Applier) TakeSnapshots(p SnapshotPolicy) {
+	a.points.policy = p
+	if a.applied == 0 {
+		share, _ := bits.Mul64(p.LogBytes/2, uint64(a.group)*0x9e3779b97f4a7c15)
+		a.points.bytes = share
+		late, _ := bits.Mul64(uint64(p.Interval)/2, uint64(a.group)*0x9e3779b97f4a7c15)
+		a.points.at = -int64(late)
+	}
+}
+
+// point looks whether a snapshot is due behind the entry that was applied last.
+func (a *Applier) point(e raft.Entry) error {
+	p := &a.points
+	p.bytes += e.Size()
+	long := p.policy.Interval > 0 && a.logTime-p.at >= int64(p.policy.Interval)
+	if (p.policy.LogBytes == 0 || p.bytes < p.policy.LogBytes) && !long {
+		return nil
+	}
+	p.bytes, p.at = 0, a.logTime
+	if p.held {
+		return nil
+	}
+	c, err := a.Capture()
+	if err != nil && !errors.Is(err, errNoRecord) {
+		return err
+	}
+	if p.ready != nil {
+		p.ready.Close()
+	}
+	p.ready = c
+	return nil
+}
+
+// TakeCapture returns the newest snapshot that is due and was not taken yet, or nil.
+// The caller writes and closes it.
+func (a *Applier) TakeCapture() *SnapshotCapture {
+	c := a.points.ready
+	a.points.ready = nil
+	return c
+}
+
+// HoldSnapshots says whether one is being written: then no further one is taken.
+func (a *Applier) HoldSnapshots(held bool) { a.points.held = held }
+
+// SnapshotsRestOn says on which state increments are to be taken: that of a capture
+// which is on disk. The zero hash asks for whole snapshots.
+func (a *Applier) SnapshotsRestOn(base plugins.StateHash) { a.points.base = base }
+
+// errNoRecord: the machine cannot be recorded.
+var errNoRecord = errors.New("node: the machine makes no snapshots")
+
+// Capture begins a snapshot of everything up to the applied index. The caller writes
+// and closes it. An error is trouble of this replica.
+func (a *Applier) Capture() (*SnapshotCapture, error) {
+	c := &SnapshotCapture{Index: a.applied}
+	switch m := a.machine.(type) {
+	case imager:
+		image, err := m.Capture(a.points.base)
+		c.Increment = err == nil && a.points.base != plugins.StateHash{}
+		if errors.Is(err, plugins.ErrBase) {
+			image, err = m.Capture(plugins.StateHash{})
+		}
+		if err != nil {
+			return nil, fmt.Errorf("node: snapshot of group %d at %d: %w", a.group, a.applied, err)
+		}
+		c.machine, c.State = image, image.Hash()
+	case Recorder:
+		recorded, err := m.Record()
+		if err != nil {
+			return nil, fmt.Errorf("node: snapshot of group %d at %d: %w", a.group, a.applied, err)
+		}
+		c.machine = recorded
+	default:
+		return nil, errNoRecord
+	}
+	c.sessions = a.sessions.snapshot()
+	c.state = snapshotState{
+		Version: snapshotStateVersion, Group: a.group, Applied: a.applied,
+		Term: a.term, TermBase: a.termBase, LogTime: a.logTime, Commands: a.commands,
+		Run: a.upgrades.running.Run, Since: a.upgrades.running.Since,
+		Decided: a.upgrades.decided, Answer: answerStateOf(0, a.upgrades.answer),
+		PointBytes: a.points.bytes, PointTime: a.points.at,
+		NextSession: a.sessions.next, SessionUses: a.sessions.uses, Sessions: uint64(len(c.sessions)),
+	}
+	return c, nil
+}
+
+// OpenSnapshot makes a machine of its part of a snapshot: what it ran, and what its
+// Recorded or Capture wrote, a whole one first and then the increments on it.
+type OpenSnapshot func(run MachineRun, parts []io.Reader) (Machine, error)
+
+// RestoreApplier returns an applier in the state of a snapshot: the contents of a
+// whole one and of the increments on it. Each is read to its end. Errors:
+// ErrSnapshotState, those of the readers and those of open.
+func RestoreApplier(ctx context.Context, g raft.GroupID, contents []io.Reader, open OpenSnapshot, entries EntryReader) (*Applier, error) {
+	var state snapshotState
+	var sessions []sessionState
+	for _, r := range contents {
+		var err error
+		if state, sessions, err = readSnapshotState(r, g); err != nil {
+			return nil, fmt.Errorf("node: restore group %d: %w", g, err)
+		}
+	}
+	table, err := restoreSessions(state.NextSession, state.SessionUses, sessions)
+	if err != nil {
+		return nil, fmt.Errorf("node: restore group %d: %w", g, err)
+	}
+	machine, err := open(state.Run, contents)
+	if err != nil {
+		return nil, fmt.Errorf("node: restore group %d: %w", g, err)
+	}
+	for _, r := range contents {
+		// Why: only its end says that all of a file was sound.
+		if n, err := io.Copy(io.Discard, r); err != nil || n > 0 {
+			return nil, errors.Join(fmt.Errorf("%w: group %d: %d bytes are left over", ErrSnapshotState, g, n), err, machine.Close(ctx))
+		}
+	}
+	a := NewApplier(g, machine, entries)
+	a.sessions, a.applied, a.commands = table, state.Applied, state.Commands
+	a.term, a.termBase, a.logTime = state.Term, state.TermBase, state.LogTime
+	a.points.bytes, a.points.at = state.PointBytes, state.PointTime
+	a.upgrades = upgrades{
+		running: RunningModule{Run: state.Run, Since: state.Since},
+		decided: state.Decided, answer: state.Answer.answer(),
+	}
+	return a, nil
+}

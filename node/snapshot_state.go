@@ -1,0 +1,202 @@
+package node
+
+import (
+	"bytes"
+	"container/list"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/wraft/wraft/plugins"
+	"github.com/wraft/wraft/raft"
+)
+
+// ErrSnapshotState: the content of a snapshot is not that of this version. Use
+// another snapshot.
+var ErrSnapshotState = errors.New("node: malformed snapshot")
+
+// snapshotState is what a group's log has led to besides the machine's own state.
+type snapshotState struct {
+	_       struct{} `cbor:",toarray"`
+	Version uint8
+	Group   raft.GroupID
+	Applied raft.Index
+
+	// Log time, see Applier.advance.
+	Term     raft.Term
+	TermBase int64
+	LogTime  int64
+	Commands uint64
+
+	Run     MachineRun // what runs
+	Since   raft.Index
+	Decided UpgradeOutcome
+	Answer  answerState
+
+	// How far it is to the next point at which a snapshot is taken.
+	PointBytes uint64
+	PointTime  int64
+
+	NextSession SessionID
+	SessionUses uint64
+	Sessions    uint64 // how many sessionStates follow
+}
+
+const snapshotStateVersion = 1
+
+// sessionState is a session, as the table keeps it.
+type sessionState struct {
+	_        struct{} `cbor:",toarray"`
+	ID       SessionID
+	AckBelow uint64
+	Used     uint64
+	Answers  []answerState // ascending by sequence
+}
+
+// answerState is an Answer with the sequence it belongs to.
+type answerState struct {
+	_        struct{} `cbor:",toarray"`
+	Sequence uint64
+	Index    raft.Index
+	Term     raft.Term
+	Status   int32
+	Data     []byte
+}
+
+func answerStateOf(sequence uint64, a Answer) answerState {
+	return answerState{Sequence: sequence, Index: a.Index, Term: a.Term, Status: a.Status, Data: a.Data}
+}
+
+func (a answerState) answer() Answer {
+	return Answer{Index: a.Index, Term: a.Term, Status: a.Status, Data: a.Data}
+}
+
+// snapshot copies the table, least recently used sessions first. The data of answers
+// is shared: nobody changes it. The answers of a session are in no order yet.
+func (t *Sessions) snapshot() []sessionState {
+	out := make([]sessionState, 0, t.use.Len())
+	for e := t.use.Front(); e != nil; e = e.Next() {
+		s := e.Value.(*session)
+		state := sessionState{ID: s.id, AckBelow: s.ackBelow, Used: s.used, Answers: make([]answerState, 0, len(s.answers))}
+		for sequence, a := range s.answers {
+			state.Answers = append(state.Answers, answerStateOf(sequence, a))
+		}
+		out = append(out, state)
+	}
+	return out
+}
+
+// restoreSessions makes a table of what snapshot copied.
+func restoreSessions(next SessionID, uses uint64, states []sessionState) (*Sessions, error) {
+	t := &Sessions{next: next, byID: map[SessionID]*session{}, use: list.New()}
+	for _, state := range states {
+		if t.byID[state.ID] != nil || state.ID == 0 || state.ID >= next || state.Used <= t.uses || state.Used > uses {
+			return nil, fmt.Errorf("%w: session %d, used at %d of %d", ErrSnapshotState, state.ID, state.Used, uses)
+		}
+		s := &session{id: state.ID, ackBelow: state.AckBelow, answers: map[uint64]Answer{}}
+		t.byID[s.id], s.place = s, t.use.PushBack(s)
+		t.uses = state.Used - 1
+		t.touch(s)
+		for _, a := range state.Answers {
+			t.restoreAnswer(s, a)
+		}
+	}
+	t.uses = uses
+	return t, nil
+}
+
+func (t *Sessions) restoreAnswer(s *session, a answerState) {
+	s.answers[a.Sequence] = a.answer()
+	s.bytes += len(a.Data)
+	t.bytes += len(a.Data)
+	t.sum.Add(answerPart(s.id, a.Sequence, a.answer()))
+}
+
+// writeFrame writes a value in front of what follows.
+func writeFrame(w io.Writer, v any) (int64, error) {
+	data, err := batchEncoding.Marshal(v)
+	if err != nil {
+		return 0, fmt.Errorf("node: encode snapshot: %w", err)
+	}
+	n, err := w.Write(append(binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(data)), uint32(len(data))), data...))
+	return int64(n), err
+}
+
+// readFrame reads what writeFrame wrote. Memory is taken as bytes arrive.
+func readFrame(r io.Reader, v any) error {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return frameError(err)
+	}
+	var b bytes.Buffer
+	if _, err := io.CopyN(&b, r, int64(binary.BigEndian.Uint32(head[:]))); err != nil {
+		return frameError(err)
+	}
+	if err := batchDecoding.Unmarshal(b.Bytes(), v); err != nil {
+		return fmt.Errorf("%w: %w", ErrSnapshotState, err)
+	}
+	return nil
+}
+
+// frameError tells a content that ends from one that cannot be read.
+func frameError(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%w: it ends too soon", ErrSnapshotState)
+	}
+	return err
+}
+
+// readSnapshotState reads everything in front of the machine's state.
+func readSnapshotState(r io.Reader, g raft.GroupID) (snapshotState, []sessionState, error) {
+	var s snapshotState
+	if err := readFrame(r, &s); err != nil {
+		return s, nil, err
+	}
+	if s.Version != snapshotStateVersion || s.Group != g || s.Sessions > SessionsMax {
+		return s, nil, fmt.Errorf("%w: version %d, group %d, %d sessions", ErrSnapshotState, s.Version, s.Group, s.Sessions)
+	}
+	sessions := make([]sessionState, s.Sessions)
+	for i := range sessions {
+		if err := readFrame(r, &sessions[i]); err != nil {
+			return s, nil, err
+		}
+	}
+	return s, sessions, nil
+}
+
+// SnapshotCapture is a replica's state behind one entry, on its way to a file while
+// the machine goes on.
+type SnapshotCapture struct {
+	Index raft.Index
+	// State is the hash of the machine's state, on which an increment can be taken
+	// later; zero when there are none.
+	State plugins.StateHash
+	// Increment says that the machine's part rests on the state that was asked for.
+	Increment bool
+
+	state    snapshotState
+	sessions []sessionState
+	machine  Recorded
+}
+
+// WriteTo writes the content of the snapshot: equal states behind equal logs make
+// equal bytes. It may run on any goroutine, once.
+func (c *SnapshotCapture) WriteTo(w io.Writer) (int64, error) {
+	written, err := writeFrame(w, c.state)
+	for i := 0; i < len(c.sessions) && err == nil; i++ {
+		slices.SortFunc(c.sessions[i].Answers, func(a, b answerState) int { return int(int64(a.Sequence) - int64(b.Sequence)) })
+		var n int64
+		n, err = writeFrame(w, c.sessions[i])
+		written += n
+	}
+	if err != nil {
+		return written, err
+	}
+	n, err := c.machine.WriteTo(w)
+	return written + n, err
+}
+
+// Close gives the capture up, whether it was written or not.
+func (c *SnapshotCapture) Close() { c.machine.Close() }
