@@ -28,8 +28,8 @@ func Example(tb testing.TB, language, machine string) []byte {
 }
 
 // Quirks is a machine that tries out what a language's guest library gives it, and
-// how calls end: guests/quirks holds c, cpp, rust and nostd, which is Rust without
-// its standard library.
+// how calls end: guests/quirks holds c, cpp, rust, assemblyscript, zig, and nostd,
+// which is Rust without its standard library.
 func Quirks(tb testing.TB, variant string) []byte {
 	tb.Helper()
 	language := variant

@@ -2,6 +2,7 @@
 #include "wraft.h"
 
 static uint32_t version_before;
+static uint64_t count; /* of the commands that stand */
 static void *volatile kept; /* or the optimiser leaves out what nobody looks at */
 
 static bool is(wraft_bytes c, const char *text) { return c.size == strlen(text) && memcmp(c.data, text, c.size) == 0; }
@@ -41,7 +42,7 @@ static int32_t arithmetic(wraft_output *out)
 	return 0;
 }
 
-int32_t machine_apply(wraft_bytes c, wraft_output *out)
+static int32_t run(wraft_bytes c, wraft_output *out)
 {
 	if (is(c, "panic"))
 		wraft_trap("last words");
@@ -64,10 +65,18 @@ int32_t machine_apply(wraft_bytes c, wraft_output *out)
 		return arithmetic(out);
 	if (is(c, "before"))
 		return wraft_put_unsigned(out, version_before), 0;
+	if (is(c, "count"))
+		return wraft_put_unsigned(out, count), 0;
 	return -7;
 }
 
-int32_t machine_query(wraft_bytes q, wraft_output *out) { return machine_apply(q, out); }
+int32_t machine_apply(wraft_bytes c, wraft_output *out)
+{
+	count++;
+	return run(c, out);
+}
+
+int32_t machine_query(wraft_bytes q, wraft_output *out) { return run(q, out); }
 int32_t machine_snapshot(wraft_writer *w, wraft_output *why) { return (void)why, !wraft_write_u32(w, version_before); }
 int32_t machine_restore(wraft_reader *r, uint32_t from_version, wraft_output *why)
 {

@@ -28,7 +28,13 @@ class Machine {
 public:
 	Machine() { wraft::random(seed_, sizeof seed_); } // constructors run, and may ask the host
 
-	int32_t apply(Bytes c, Output &out) const
+	int32_t apply(Bytes c, Output &out)
+	{
+		count_++;
+		return query(c, out);
+	}
+
+	int32_t query(Bytes c, Output &out) const
 	{
 		if (c == "panic")
 			wraft_trap("last words");
@@ -64,10 +70,11 @@ public:
 		}
 		if (c == "before")
 			return out << version_before_, 0;
+		if (c == "count")
+			return out << count_, 0;
 		return -7;
 	}
 
-	int32_t query(Bytes q, Output &out) const { return apply(q, out); }
 	int32_t snapshot(wraft::Writer &w, Output &) const { return !w.u32(version_before_); }
 	int32_t restore(wraft::Reader &r, uint32_t from_version, Output &why)
 	{
@@ -79,6 +86,7 @@ public:
 private:
 	uint8_t seed_[4];
 	uint32_t version_before_ = 0;
+	uint32_t count_ = 0; // of the commands that stand
 };
 
 } // namespace

@@ -3,6 +3,7 @@ use wraft::{quoted, Context, Error, Level, Machine, Output, Reader, Writer};
 
 #[derive(Default)]
 struct Quirks {
+    count: u32,
     version_before: u32,
 }
 
@@ -46,6 +47,7 @@ impl Quirks {
                 out.put(format!("{} {} {} {}", ctx.now().as_nanos(), ctx.index(), fuel, quoted(&drawn)).as_bytes());
             }
             b"arithmetic" => out.put(if i64::MAX.checked_mul(opaque(2)).is_none() { b"over" } else { b"fits" }),
+            b"count" => out.put_unsigned(self.count.into()),
             b"before" => out.put_unsigned(self.version_before.into()),
             _ => return Err(Error::new(-7, "")),
         }
@@ -57,6 +59,7 @@ impl Machine for Quirks {
     const VERSION: u32 = 3;
 
     fn apply(&mut self, ctx: &Context, command: &[u8], out: &mut Output) -> Result<(), Error> {
+        self.count += 1;
         self.run(ctx, command, out)
     }
 
