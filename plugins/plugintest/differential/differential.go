@@ -115,7 +115,10 @@ func sameState(x, y *bare.Guest, eq equal) error {
 			return fmt.Errorf("global %s: %#x and %#x", name, a, b)
 		}
 	}
-	a, b := x.Memory(memory), y.Memory(memory)
+	return sameMemory(x.Memory(memory), y.Memory(memory))
+}
+
+func sameMemory(a, b []byte) error {
 	if bytes.Equal(a, b) {
 		return nil
 	}

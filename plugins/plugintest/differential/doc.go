@@ -8,6 +8,9 @@
 // interpreted, and wants every bit and the fuel of every call to be the same, and
 // no NaN but the canonical one.
 //
+// Machine does the same with whole machines, as compilers make them, and a host that
+// answers both alike.
+//
 // It is not a runtime's test: nothing is rolled back.
 //
 // Concurrency: functions are safe for concurrent use.
