@@ -91,25 +91,43 @@ func endError(id raft.GroupID, lo raft.Index, it *pebble.Iterator) error {
 	return fmt.Errorf("%w: group %d has no entry %d", ErrOutOfRange, id, lo)
 }
 
+// errEnough ends a walk over entries before the end of the log.
+var errEnough = errors.New("storage: enough entries")
+
 // readEntries copies out what follows on prev, from the iterator's place on.
 func readEntries(id raft.GroupID, prev tail, it *pebble.Iterator, bytesMax uint64) ([]raft.Entry, error) {
 	var out []raft.Entry
 	var size uint64
-	for ok := true; ok; ok = it.Next() {
-		stored, err := nextEntry(id, prev, it)
-		if err != nil {
-			return nil, err
-		}
+	err := eachEntry(id, prev, it, func(stored *storedEntry) error {
 		e := stored.entry
 		if size += e.Size(); size > bytesMax && len(out) > 0 {
-			return out, nil
+			return errEnough
 		}
 		e.Data = bytes.Clone(e.Data)
 		out = append(out, e)
-		prev = tail{last: e.Index, term: e.Term, chain: stored.chain}
-	}
-	if err := it.Error(); err != nil {
-		return nil, readError(id, prev.last+1, err)
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, err
 	}
 	return out, nil
+}
+
+// eachEntry hands what follows on prev to take, from the iterator's place on, each
+// entry checked. What take gets lies in the iterator's memory.
+func eachEntry(id raft.GroupID, prev tail, it *pebble.Iterator, take func(*storedEntry) error) error {
+	for ok := it.Valid(); ok; ok = it.Next() {
+		stored, err := nextEntry(id, prev, it)
+		if err != nil {
+			return err
+		}
+		if err := take(&stored); err != nil {
+			return err
+		}
+		prev = tail{last: stored.entry.Index, term: stored.entry.Term, chain: stored.chain}
+	}
+	if err := it.Error(); err != nil {
+		return readError(id, prev.last+1, err)
+	}
+	return nil
 }

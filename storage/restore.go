@@ -72,19 +72,8 @@ func (s *Store) walk(w *walk) error {
 		return readError(w.g.id, w.tail.last+1, err)
 	}
 	defer it.Close()
-	for ok := it.First(); ok; ok = it.Next() {
-		stored, err := nextEntry(w.g.id, w.tail, it)
-		if err != nil {
-			return err
-		}
-		if err := w.take(&stored); err != nil {
-			return err
-		}
-	}
-	if err := it.Error(); err != nil {
-		return readError(w.g.id, w.tail.last+1, err)
-	}
-	return nil
+	it.First()
+	return eachEntry(w.g.id, w.tail, it, w.take)
 }
 
 // take adds an entry that was found sound.

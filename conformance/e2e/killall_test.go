@@ -1,13 +1,17 @@
 package e2e
 
 import (
+	"context"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/conformance/cluster"
 	"github.com/wraft/wraft/conformance/counter"
 )
 
@@ -58,5 +62,27 @@ func TestKillAllUnderLoad(t *testing.T) {
 	t.Logf("rounds=%d acknowledged=%d replayed=%d seconds=%.1f", n, report.Acknowledged, report.Replayed, time.Since(began).Seconds())
 	if err := c.Stop(within(t, 30*time.Second)); err != nil {
 		t.Fatal(err)
+	}
+	readLeftovers(t, ctx, c)
+}
+
+// readLeftovers reads the data directories of nodes that have stopped: all is sound,
+// and the increments are there.
+func readLeftovers(t *testing.T, ctx context.Context, c *cluster.Cluster) {
+	t.Helper()
+	for _, n := range c.Nodes {
+		for _, step := range []struct {
+			args []string
+			says string
+		}{
+			{[]string{"debug", "store"}, fmt.Sprintf("node %v, life 1, of cluster killall", n.ID)},
+			{[]string{"log", "stats", "--group", "2"}, " call, "},
+			{[]string{"log", "show", "--group", "2", "--entries", "20"}, "incr"},
+		} {
+			r := c.Wraftd(ctx, append(step.args, "--config", n.ConfigFile())...)
+			if r.Code != 0 || !strings.Contains(r.Stdout, step.says) {
+				t.Errorf("wraftd %v: exit code %d, want %q\n%s%s", step.args, r.Code, step.says, r.Stdout, r.Stderr)
+			}
+		}
 	}
 }
