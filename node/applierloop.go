@@ -96,6 +96,8 @@ func (l *applierLoop) run() {
 			l.finish()
 			return
 		case <-l.in.wake:
+		case <-l.errands.wake():
+			l.retried()
 		}
 		inputs = l.in.take(inputs)
 		for _, in := range inputs {

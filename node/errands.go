@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/wraft/wraft/internal/clock"
 	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/raft"
 )
@@ -33,8 +34,17 @@ type errands struct {
 	waiting []*errand
 	running int
 	done    chan *errand
-	// retrying: a timer will call dispatch.
+	// retry calls dispatch while retrying is true; nil until it was needed.
+	retry    clock.Timer
 	retrying bool
+}
+
+// wake is when the applier calls retried.
+func (e *errands) wake() <-chan time.Time {
+	if e.retry == nil {
+		return nil
+	}
+	return e.retry.C()
 }
 
 // send runs an errand as soon as there is a fork for it.
@@ -70,16 +80,22 @@ func (l *applierLoop) dispatch() {
 }
 
 func (l *applierLoop) retry() {
-	if l.errands.running > 0 || l.errands.retrying {
+	e := &l.errands
+	switch {
+	case e.running > 0 || e.retrying:
 		return
+	case e.retry == nil:
+		e.retry = l.node.clock.NewTimer(retryForkAfter)
+	default:
+		e.retry.Reset(retryForkAfter)
 	}
-	l.errands.retrying = true
-	time.AfterFunc(retryForkAfter, func() {
-		l.in.force(func(l *applierLoop) {
-			l.errands.retrying = false
-			l.dispatch()
-		})
-	})
+	e.retrying = true
+}
+
+// retried is called when the timer of retry fires.
+func (l *applierLoop) retried() {
+	l.errands.retrying = false
+	l.dispatch()
 }
 
 func (l *applierLoop) fork() (*plugins.Fork, error) {
@@ -146,6 +162,9 @@ func (l *applierLoop) release(e *errand, err error) {
 // finishErrands waits for those that run and refuses the others. The mailbox is
 // closed and empty.
 func (l *applierLoop) finishErrands() {
+	if l.errands.retry != nil {
+		l.errands.retry.Stop()
+	}
 	for _, e := range l.errands.waiting {
 		e.answer(0, ErrStopping)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wraft/wraft/internal/clock"
 	"github.com/wraft/wraft/internal/wasmtest"
 	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/raft"
@@ -21,9 +22,11 @@ type runningLoop struct {
 	end  chan struct{}
 }
 
-func runLoop(t *testing.T, m Machine) *runningLoop {
+func runLoop(t *testing.T, m Machine) *runningLoop { return runLoopBy(t, m, clock.System()) }
+
+func runLoopBy(t *testing.T, m Machine, c clock.Clock) *runningLoop {
 	quit := make(chan struct{})
-	n := &Node{ctx: context.Background(), stop: quit}
+	n := &Node{ctx: context.Background(), stop: quit, clock: c}
 	l := &runningLoop{newApplierLoop(n, 7, &shardLoop{in: newMailbox[shardInput](1 << 20)}), t, 1, quit, make(chan struct{})}
 	go func() {
 		l.run()
@@ -126,6 +129,63 @@ func TestLongQueriesHoldUpNobody(t *testing.T) {
 		if r := <-q.done; r.err != nil || r.answer.Status != 0 || r.applied < 1 || r.applied >= l.next {
 			t.Errorf("long query %d: %+v", k, r)
 		}
+	}
+	l.stop()
+}
+
+// handClock has one timer, which fires when the test says so.
+type handClock struct {
+	set  chan time.Duration
+	fire chan time.Time
+}
+
+func (c *handClock) Now() time.Duration { return 0 }
+func (c *handClock) NewTimer(d time.Duration) clock.Timer {
+	c.set <- d
+	return c
+}
+func (c *handClock) C() <-chan time.Time   { return c.fire }
+func (c *handClock) Reset(d time.Duration) { c.set <- d }
+func (c *handClock) Stop() bool            { return true }
+
+// TestForksAreAskedForByTheNodesClock: while others have all forks, a machine asks
+// again when the node's clock says so, and not by another.
+func TestForksAreAskedForByTheNodesClock(t *testing.T) {
+	i := slowMachine(t)
+	var taken []*plugins.Fork
+	for {
+		f, err := i.Fork(t.Context())
+		if errors.Is(err, plugins.ErrForks) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken = append(taken, f)
+	}
+	hand := &handClock{set: make(chan time.Duration, 4), fire: make(chan time.Time)}
+	l := runLoopBy(t, i, hand)
+	q := l.ask("spin 30000000")
+	for range 3 { // in vain
+		if d := <-hand.set; d != retryForkAfter {
+			t.Errorf("asks again after %v", d)
+		}
+		if len(q.done) > 0 {
+			t.Fatal("answered without a fork")
+		}
+		hand.fire <- time.Time{}
+	}
+	<-hand.set
+	l.in.force(func(*applierLoop) {
+		for _, f := range taken {
+			if err := f.Release(context.Background()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	hand.fire <- time.Time{}
+	if r := l.await(&q.call); r.err != nil || r.answer.Status != 0 {
+		t.Errorf("got %+v", r)
 	}
 	l.stop()
 }

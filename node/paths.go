@@ -55,15 +55,16 @@ func deliveryRate(before, now transport.LinkStats, took time.Duration) uint64 {
 
 // runPaths is the goroutine that tells the shards. A full inbox misses one round.
 func (n *Node) runPaths() {
-	ticker := time.NewTicker(pathsEvery)
-	defer ticker.Stop()
+	timer := n.clock.NewTimer(pathsEvery)
+	defer timer.Stop()
 	var m pathMeter
 	for {
 		select {
 		case <-n.stop:
 			return
-		case <-ticker.C:
+		case <-timer.C():
 		}
+		timer.Reset(pathsEvery)
 		paths := m.measure(n.network.Links(), n.clock.Now())
 		for _, s := range n.shards {
 			s.in.put(func(sh *Shard) { sh.PeerPaths(paths) })

@@ -3,7 +3,6 @@ package node
 import (
 	"errors"
 	"log/slog"
-	"time"
 
 	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/storage"
@@ -46,14 +45,14 @@ func newShardLoop(n *Node) *shardLoop {
 // run is the shard's goroutine. It ends when the node stops.
 func (l *shardLoop) run() {
 	var inputs []shardInput
-	timer := time.NewTimer(0)
+	timer := l.node.clock.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-l.node.stop:
 			return
 		case <-l.in.wake:
-		case <-timer.C:
+		case <-timer.C():
 		}
 		// Why in this order: leases and bounded reads rest on a clock that was read
 		// after what is taken in had arrived.

@@ -159,6 +159,14 @@ func TestSleepInTests(t *testing.T) {
 	expect(t, CheckTests, "node/x.go", "package node\n"+sleep)
 }
 
+func TestClocks(t *testing.T) {
+	timer := "import \"time\"\nvar d = time.Second\nvar t = time.AfterFunc(d, nil)\n"
+	expect(t, CheckClocks, "node/x.go", "package node\n"+timer, "x.go:4: clocks: time.AfterFunc")
+	expect(t, CheckClocks, "node/x.go", "package node\nimport alarm \"time\"\nvar t = alarm.NewTicker(1)\n", "x.go:3: clocks: time.NewTicker")
+	expect(t, CheckClocks, "node/x_test.go", "package node\n"+timer)
+	expect(t, CheckClocks, "internal/clock/x.go", "package clock\n"+timer)
+}
+
 func TestForeignTypes(t *testing.T) {
 	header := "package storage\nimport \"github.com/cockroachdb/pebble/v2\"\nimport \"github.com/cockroachdb/pebble/v2/vfs\"\n"
 	for src, words := range map[string][]string{
