@@ -8,13 +8,15 @@ import (
 	"time"
 
 	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/conformance/cluster"
 )
 
 // TestNodesCompileInProcessesOfTheirOwn: every node has a worker fill its cache, and
 // none compiles for itself.
 func TestNodesCompileInProcessesOfTheirOwn(t *testing.T) {
 	ctx := within(t, 5*time.Minute)
-	c := startCluster(t, ctx, "compile")
+	c := clusterFrom(t, ctx, cluster.Config{Name: "compile"}) // with nothing compiled
+	startAll(t, ctx, c)
 	deploy(t, ctx, c, module(t, counterFolder), "counter")
 	if r, err := newClient(t, c).Command(ctx, "counter", []byte("add 5")); err != nil {
 		t.Fatalf("%q, %v", r.Data, err)

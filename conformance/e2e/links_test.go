@@ -31,12 +31,7 @@ func TestBadLinks(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.WaitReady(ctx); err != nil {
-		t.Fatal(err)
-	}
+	startAll(t, ctx, c)
 	deploy(t, ctx, c, module(t, counterFolder), "counter")
 	load := counter.Start(ctx, counter.Config{Clients: []*client.Client{newClient(t, c), newClient(t, c)}, Workers: 8, Patience: 2 * time.Minute})
 	for _, phase := range []struct {

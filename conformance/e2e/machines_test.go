@@ -33,11 +33,7 @@ func TestMachinesWorkSideBySide(t *testing.T) {
 	ctx := within(t, 6*time.Minute)
 	c := startCluster(t, ctx, "machines")
 	deploy(t, ctx, c, module(t, slowFolder), "slow", "--memory", machinesMemory)
-	var names []string
-	for i := range machinesCount - 1 {
-		names = append(names, fmt.Sprintf("counter-%d", i+1))
-		deploy(t, ctx, c, module(t, counterFolder), names[i], "--memory", machinesMemory)
-	}
+	names := deployCounters(t, ctx, c, machinesCount-1)
 	cl := newClient(t, c)
 	machines, err := cl.Machines(ctx)
 	if err != nil || len(machines) != machinesCount {
@@ -60,6 +56,37 @@ func TestMachinesWorkSideBySide(t *testing.T) {
 		spins *= 2
 	}
 	t.Fatal("machines are held up by another one's apply")
+}
+
+// deployersCount is how many counters are deployed at once: most of a deploy is
+// waiting for the disks of three nodes.
+const deployersCount = 4
+
+// deployCounters deploys n counters and returns their names.
+func deployCounters(t *testing.T, ctx context.Context, c *cluster.Cluster, n int) []string {
+	t.Helper()
+	file := module(t, counterFolder)
+	names, queue := make([]string, n), make(chan string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("counter-%d", i+1)
+		queue <- names[i]
+	}
+	close(queue)
+	var deployers sync.WaitGroup
+	for range deployersCount {
+		deployers.Go(func() {
+			for name := range queue {
+				if r := c.Wraftd(ctx, "deploy", file, "--name", name, "--memory", machinesMemory); r.Code != 0 {
+					t.Errorf("deploy %s: exit code %d\n%s", name, r.Code, r.Stderr)
+				}
+			}
+		})
+	}
+	deployers.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+	return names
 }
 
 // everyoneAnswers increments each counter once.

@@ -45,12 +45,7 @@ func TestMistakes(t *testing.T) {
 	for _, n := range c.Nodes {
 		rewrite(t, n, `(?m)\A`, "limits: {node-memory: 600MiB}\n") // room for the counter, and not for another one
 	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.WaitReady(ctx); err != nil {
-		t.Fatal(err)
-	}
+	startAll(t, ctx, c)
 	deploy(t, ctx, c, module(t, counterFolder), "counter")
 	cl := newClient(t, c)
 	if r, err := cl.Command(ctx, "counter", []byte("add 5")); err != nil {

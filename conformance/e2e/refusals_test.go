@@ -189,12 +189,7 @@ func TestStopIsOrderly(t *testing.T) {
 	if err := c.Stop(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.WaitReady(ctx); err != nil {
-		t.Fatal(err)
-	}
+	startAll(t, ctx, c)
 	if r := c.Wraftd(ctx, "query", "counter", "get"); r.Code != 0 || strings.TrimSpace(r.Stdout) != `{"value":7}` {
 		t.Fatalf("query: %d %q\n%s", r.Code, r.Stdout, r.Stderr)
 	}

@@ -41,6 +41,9 @@ var wraftd = sync.OnceValues(func() (string, error) {
 	return cluster.Build(ctx, work)
 })
 
+// compiled is where the clusters of all tests leave what they have compiled.
+func compiled() string { return filepath.Join(work, "compiled") }
+
 // module builds a guest once and returns the path of the binary.
 func module(t *testing.T, folder string) string {
 	t.Helper()
@@ -87,11 +90,21 @@ func within(t *testing.T, d time.Duration) context.Context {
 func newCluster(t *testing.T, ctx context.Context, name string) *cluster.Cluster {
 	t.Helper()
 	skipShort(t)
+	// Why: most tests have other questions than whether a node can compile, and with
+	// the same few modules. TestNodesCompileInProcessesOfTheirOwn has that one.
+	return clusterFrom(t, ctx, cluster.Config{Name: name, Compiled: compiled()})
+}
+
+// clusterFrom is newCluster with a configuration that lacks program and folder.
+func clusterFrom(t *testing.T, ctx context.Context, cfg cluster.Config) *cluster.Cluster {
+	t.Helper()
+	skipShort(t)
 	program, err := wraftd()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := cluster.New(ctx, cluster.Config{Wraftd: program, Dir: filepath.Join(t.TempDir(), "cluster"), Name: name})
+	cfg.Wraftd, cfg.Dir = program, filepath.Join(t.TempDir(), "cluster")
+	c, err := cluster.New(ctx, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,10 +112,14 @@ func newCluster(t *testing.T, ctx context.Context, name string) *cluster.Cluster
 		if err := c.KillAll(); err != nil {
 			t.Error(err)
 		}
-		if t.Failed() {
-			for _, n := range c.Nodes {
-				t.Logf("the end of node %v's log:\n%s", n.ID, n.LogTail(4000))
+		if !t.Failed() {
+			if err := c.Collect(compiled()); err != nil {
+				t.Error(err)
 			}
+			return
+		}
+		for _, n := range c.Nodes {
+			t.Logf("the end of node %v's log:\n%s", n.ID, n.LogTail(4000))
 		}
 	})
 	return c
@@ -112,13 +129,19 @@ func newCluster(t *testing.T, ctx context.Context, name string) *cluster.Cluster
 func startCluster(t *testing.T, ctx context.Context, name string) *cluster.Cluster {
 	t.Helper()
 	c := newCluster(t, ctx, name)
+	startAll(t, ctx, c)
+	return c
+}
+
+// startAll starts the nodes that don't run and waits until all are ready.
+func startAll(t *testing.T, ctx context.Context, c *cluster.Cluster) {
+	t.Helper()
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.WaitReady(ctx); err != nil {
 		t.Fatal(err)
 	}
-	return c
 }
 
 // newClient is a client that does not give up before its context ends.

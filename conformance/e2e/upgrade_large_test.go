@@ -103,12 +103,7 @@ func TestUpgradeOfALargeState(t *testing.T) {
 	for _, n := range c.Nodes {
 		rewrite(t, n, `(?m)\A`, "limits: {machine-memory: "+largeMemory+"}\n")
 	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.WaitReady(ctx); err != nil {
-		t.Fatal(err)
-	}
+	startAll(t, ctx, c)
 	two := kv2(t, ctx)
 	wraftdMust(t, ctx, c, "deploy", module(t, kvFolder), "--name", "kv", "--memory", largeMemory)
 	values := size << 20 / largeValueBytes

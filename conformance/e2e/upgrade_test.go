@@ -123,12 +123,7 @@ func TestUpgradeUnderLoad(t *testing.T) {
 	if err := c.KillAll(); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.WaitReady(ctx); err != nil {
-		t.Fatal(err)
-	}
+	startAll(t, ctx, c)
 	if again := runningSince(t, ctx, c, "counter", digestOf(t, one)); again != back {
 		t.Errorf("after a restart the replicas run version 1 since %d, before it since %d", again, back)
 	}
