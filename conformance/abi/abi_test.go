@@ -3,6 +3,8 @@ package abi_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -12,22 +14,29 @@ import (
 	"github.com/wraft/wraft/plugins"
 )
 
-func newEngine(t *testing.T) *plugins.Engine {
-	t.Helper()
-	engine, err := plugins.NewEngine(plugins.Config{})
-	if err != nil {
-		t.Fatal(err)
+// shared is the engine of all tests, so that each module is compiled once.
+var shared *plugins.Engine
+
+func TestMain(m *testing.M) {
+	var err error
+	if shared, err = plugins.NewEngine(plugins.Config{}); err != nil {
+		fmt.Fprintln(os.Stderr, "abi:", err)
+		os.Exit(1)
 	}
-	t.Cleanup(func() { engine.Close(context.Background()) })
-	return engine
+	code := m.Run()
+	if err := shared.Close(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "abi:", err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 // quick is enough to find what is wrong at once.
 var quick = abi.Options{Commands: 64, Fuzz: 64}
 
-func report(t *testing.T, engine *plugins.Engine, s abi.Subject) *abi.Report {
+func report(t *testing.T, s abi.Subject) *abi.Report {
 	t.Helper()
-	r, err := abi.Run(t.Context(), engine, s, quick)
+	r, err := abi.Run(t.Context(), shared, s, quick)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +68,6 @@ func fails(t *testing.T, r *abi.Report, check, words string, besides ...string) 
 
 // TestEachFaultIsFound runs machines with one fault each. The first has none.
 func TestEachFaultIsFound(t *testing.T) {
-	engine := newEngine(t)
 	for _, c := range []struct {
 		fault, check, words string
 		besides             []string
@@ -79,7 +87,7 @@ func TestEachFaultIsFound(t *testing.T) {
 			if testing.Short() && c.fault > "exports" {
 				t.Skip("each fault is a module to compile")
 			}
-			r := report(t, engine, abi.Subject{Name: c.fault, Binary: wasmtest.Faulty(t, c.fault)})
+			r := report(t, abi.Subject{Name: c.fault, Binary: wasmtest.Faulty(t, c.fault)})
 			if c.check == "" {
 				if !r.OK() {
 					t.Errorf("a machine without a fault fails:\n%s", r)
@@ -93,13 +101,12 @@ func TestEachFaultIsFound(t *testing.T) {
 
 // TestModulesThatAreNoMachines checks the reports on what the host refuses.
 func TestModulesThatAreNoMachines(t *testing.T) {
-	engine := newEngine(t)
 	program := wasmtest.NewBuilder()
 	program.Memory(1, -1)
 	program.Export("memory", 2, 0)
 	program.Export("_start", 0, program.Function("", "", ""))
 	program.Export("wraft_apply", 0, 0)
-	r := report(t, engine, abi.Subject{Binary: program.Bytes()})
+	r := report(t, abi.Subject{Binary: program.Bytes()})
 	fails(t, r, "marker", "wraft_abi_v1", "exports", "admitted")
 	fails(t, r, "exports", "wraft_alloc (i32) -> i32 is not exported; wraft_apply has type () -> () instead of (i32, i32) -> i64", "marker", "admitted")
 	fails(t, r, "admitted", "_start", "marker", "exports")
@@ -108,47 +115,44 @@ func TestModulesThatAreNoMachines(t *testing.T) {
 	}
 	foreign := wasmtest.NewBuilder()
 	foreign.Import("env", "console_log", "ii", "")
-	fails(t, report(t, engine, abi.Subject{Binary: foreign.Bytes()}), "imports", "env.console_log is not offered", "marker", "exports", "admitted")
-	fails(t, report(t, engine, abi.Subject{Binary: []byte("package main")}), "marker", "text file", "exports", "imports", "admitted")
+	fails(t, report(t, abi.Subject{Binary: foreign.Bytes()}), "imports", "env.console_log is not offered", "marker", "exports", "admitted")
+	fails(t, report(t, abi.Subject{Binary: []byte("package main")}), "marker", "text file", "exports", "imports", "admitted")
 }
 
 // TestMachinesThatBreakFrames are made by hand: an SDK keeps one from these.
 func TestMachinesThatBreakFrames(t *testing.T) {
-	engine := newEngine(t)
 	short := wasmtest.NewMachine(wasmtest.Answer(wasmtest.OutputAt, 4))
-	r := report(t, engine, abi.Subject{Binary: short.Bytes()})
+	r := report(t, abi.Subject{Binary: short.Bytes()})
 	fails(t, r, "framing", "the answer holds 0 results", "alloc", "query", "hostile input", "bounded output", "guilty")
 	fails(t, r, "query", "one result", "alloc", "framing", "hostile input", "bounded output", "guilty")
 	fails(t, r, "hostile input", "malformed", "alloc", "query", "framing", "bounded output", "guilty")
 }
 
 func TestWrongScenarios(t *testing.T) {
-	engine := newEngine(t)
 	f, err := scenario.Parse("wrong.scenario", []byte("call abc\nwant nothing\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := report(t, engine, abi.Subject{Binary: wasmtest.Faulty(t, ""), Scenarios: []*scenario.File{f}})
+	r := report(t, abi.Subject{Binary: wasmtest.Faulty(t, ""), Scenarios: []*scenario.File{f}})
 	fails(t, r, "scenarios", "wrong.scenario:2: the answer is")
 }
 
 // TestUpgrades crosses from one machine to another.
 func TestUpgrades(t *testing.T) {
-	engine := newEngine(t)
 	same := abi.Subject{Binary: wasmtest.Faulty(t, ""), Old: wasmtest.Faulty(t, "chance")}
-	if r := report(t, engine, same); !r.OK() || !strings.Contains(r.String(), "ok   upgrade: from version 0, 8 bytes, to 8 bytes") {
+	if r := report(t, same); !r.OK() || !strings.Contains(r.String(), "ok   upgrade: from version 0, 8 bytes, to 8 bytes") {
 		t.Errorf("an upgrade between machines with the same state:\n%s", r)
 	}
 	foreign := abi.Subject{Binary: wasmtest.Counter(t), Old: wasmtest.Faulty(t, "")}
-	fails(t, report(t, engine, foreign), "upgrade", "not a snapshot of a counter")
+	fails(t, report(t, foreign), "upgrade", "not a snapshot of a counter")
 	refused := abi.Subject{Binary: wasmtest.Faulty(t, ""), Old: []byte("\x00asm\x01\x00\x00\x00")}
-	fails(t, report(t, engine, refused), "upgrade", "the earlier version is refused")
+	fails(t, report(t, refused), "upgrade", "the earlier version is refused")
 }
 
 func TestAContextEndsARun(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := abi.Run(ctx, newEngine(t), abi.Subject{Binary: wasmtest.Faulty(t, "")}, quick); !errors.Is(err, context.Canceled) {
+	if _, err := abi.Run(ctx, shared, abi.Subject{Binary: wasmtest.Faulty(t, "")}, quick); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

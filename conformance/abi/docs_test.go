@@ -37,7 +37,7 @@ func TestTheDocumentedMachineRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := report(t, newEngine(t), abi.Subject{Binary: binary, Scenarios: []*scenario.File{f}}); !r.OK() {
+	if r := report(t, abi.Subject{Binary: binary, Scenarios: []*scenario.File{f}}); !r.OK() {
 		t.Errorf("the machine of docs/ABI.md:\n%s", r)
 	}
 }

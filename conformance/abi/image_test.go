@@ -20,12 +20,11 @@ func TestStateOutsideOfImagesIsFound(t *testing.T) {
 		blank, wasmtest.Answer(wasmtest.OutputAt, 8)) // one result, of zeros
 	machine.Item(12, []byte{1}) // one segment,
 	machine.Item(11, []byte{1, 1, 'x'})
-	engine := newEngine(t)
-	honest, err := engine.Compile(t.Context(), machine.Bytes())
+	honest, err := shared.Compile(t.Context(), machine.Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := abi.RunLoaded(t.Context(), engine, honest, "image", quick)
+	got, err := abi.RunLoaded(t.Context(), shared, honest, "image", quick)
 	if err != nil || got.Failure != nil || !strings.Contains(got.Detail, "entries=") {
 		t.Errorf("a machine on an honest host: %+v %v", got, err)
 	}
@@ -33,11 +32,11 @@ func TestStateOutsideOfImagesIsFound(t *testing.T) {
 	if n := bytes.Count(artefact, blank); n != 1 {
 		t.Fatalf("%d places for the fault in the artefact", n)
 	}
-	faulty, err := engine.Load(t.Context(), sealed(bytes.Replace(artefact, blank, []byte{0xfc, 9, 0}, 1))) // data.drop 0
+	faulty, err := shared.Load(t.Context(), sealed(bytes.Replace(artefact, blank, []byte{0xfc, 9, 0}, 1))) // data.drop 0
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err = abi.RunLoaded(t.Context(), engine, faulty, "image", quick)
+	got, err = abi.RunLoaded(t.Context(), shared, faulty, "image", quick)
 	if err != nil || got.Failure == nil || !strings.Contains(got.Failure.Saw, "differs at entry 1 of ") {
 		t.Errorf("a machine whose state is not all in its images: %+v %v", got, err)
 	}

@@ -26,12 +26,11 @@ func TestInspect(t *testing.T) {
 	if total != len(binary) {
 		t.Errorf("the sections have %d bytes, the binary %d", total, len(binary))
 	}
-	engine := newEngine(t)
-	m, err := engine.Compile(t.Context(), binary)
+	m, err := shared.Compile(t.Context(), binary)
 	if err != nil {
 		t.Fatal(err)
 	}
-	instance, err := engine.NewInstance(t.Context(), m, plugins.InstanceConfig{})
+	instance, err := shared.NewInstance(t.Context(), m, plugins.InstanceConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +64,7 @@ func TestInspectNamesFeaturesAndRefusals(t *testing.T) {
 }
 
 func TestBench(t *testing.T) {
-	figures, err := abi.Bench(t.Context(), newEngine(t), abi.Subject{Binary: wasmtest.Faulty(t, ""), Commands: [][]byte{[]byte("abc"), []byte("d")}}, 50*time.Millisecond)
+	figures, err := abi.Bench(t.Context(), shared, abi.Subject{Binary: wasmtest.Faulty(t, ""), Commands: [][]byte{[]byte("abc"), []byte("d")}}, 50*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
