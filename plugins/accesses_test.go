@@ -1,11 +1,13 @@
 package plugins_test
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
 	"testing"
 
+	"github.com/tetratelabs/wazero"
 	"pgregory.net/rapid"
 
 	"github.com/wraft/wraft/internal/wasmtest"
@@ -55,8 +57,12 @@ func accessModule(pagesMax int) []byte {
 type pair struct{ written, instrumented *specimen }
 
 func newPair(tb testing.TB, pagesMax int) pair {
-	binary := accessModule(pagesMax)
-	return pair{raw(tb, binary), raw(tb, instrumented(tb, binary))}
+	return pairOf(tb, accessModule(pagesMax), nil)
+}
+
+// pairOf starts a module twice, with the code in cache if there is one.
+func pairOf(tb testing.TB, binary []byte, cache wazero.CompilationCache) pair {
+	return pair{rawFrom(tb, binary, cache), rawFrom(tb, instrumented(tb, binary), cache)}
 }
 
 // call calls a function of both and wants the same of both.
@@ -120,8 +126,14 @@ func (p pair) step(t *rapid.T) {
 func TestAccessesMeanTheSame(t *testing.T) {
 	for _, pagesMax := range []int{-1, 1, 4, 65536} {
 		t.Run(fmt.Sprint(pagesMax), func(t *testing.T) {
+			binary, cache := accessModule(pagesMax), wazero.NewCompilationCache()
+			t.Cleanup(func() { // after the runtimes
+				if err := cache.Close(context.Background()); err != nil {
+					t.Error(err)
+				}
+			})
 			rapid.Check(t, func(rt *rapid.T) {
-				p := newPair(t, pagesMax)
+				p := pairOf(t, binary, cache)
 				p.same(rt, "start")
 				for range rapid.IntRange(1, 40).Draw(rt, "steps") {
 					p.step(rt)

@@ -46,12 +46,23 @@ const pagesMax = 64
 // raw starts a module in the bare engine, as it was written or instrumented.
 func raw(tb testing.TB, binary []byte) *specimen {
 	tb.Helper()
+	return rawFrom(tb, binary, nil)
+}
+
+// rawFrom does so with the code in cache, if there is one. Why not always: a cache
+// keeps all code, and some tests go through thousands of modules.
+func rawFrom(tb testing.TB, binary []byte, cache wazero.CompilationCache) *specimen {
+	tb.Helper()
 	ctx := context.Background()
 	pages := uint32(pagesMax)
 	if bytes.Contains(binary, []byte(instrument.FuelExport)) {
 		pages += instrument.MapPages
 	}
-	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler().WithMemoryLimitPages(pages))
+	config := wazero.NewRuntimeConfigCompiler().WithMemoryLimitPages(pages)
+	if cache != nil {
+		config = config.WithCompilationCache(cache)
+	}
+	r := wazero.NewRuntimeWithConfig(ctx, config)
 	tb.Cleanup(func() {
 		if err := r.Close(ctx); err != nil {
 			tb.Error(err)

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -96,4 +97,31 @@ func copyFile(to, from string) error {
 		return errors.Join(err, os.Remove(next.Name()))
 	}
 	return nil
+}
+
+// Compile has a cluster of one node, which is gone afterwards, compile modules into
+// cfg.Compiled, so that other clusters with the same wraftd start with their code.
+// Modules are paths of files.
+func Compile(ctx context.Context, cfg Config, modules ...string) (err error) {
+	cfg.Nodes = 1
+	c, err := New(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.KillAll()) }()
+	if err := c.Start(); err != nil {
+		return err
+	}
+	if err := c.WaitReady(ctx); err != nil {
+		return err
+	}
+	for i, file := range modules {
+		if r := c.Wraftd(ctx, "deploy", file, "--name", fmt.Sprintf("compile-%d", i), "--memory", "32MiB", "--timeout", "10m"); r.Code != 0 {
+			return fmt.Errorf("cluster: compile %s: exit code %d: %s", file, r.Code, r.Stderr)
+		}
+	}
+	if err := c.KillAll(); err != nil {
+		return err
+	}
+	return c.Collect(cfg.Compiled)
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // timeout is how long the whole demo may take.
-const timeout = 2 * time.Minute
+const timeout = 5 * time.Minute
 
 func main() {
 	var s show

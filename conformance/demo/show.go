@@ -23,7 +23,7 @@ type show struct {
 }
 
 // stopTimeout bounds the orderly end of all nodes.
-const stopTimeout = 20 * time.Second
+const stopTimeout = time.Minute
 
 // run plays the whole piece in dir.
 func (s *show) run(ctx context.Context, dir string) (err error) {

@@ -14,11 +14,11 @@ import (
 // TestNodesCompileInProcessesOfTheirOwn: every node has a worker fill its cache, and
 // none compiles for itself.
 func TestNodesCompileInProcessesOfTheirOwn(t *testing.T) {
-	ctx := within(t, 5*time.Minute)
+	ctx := within(t, 8*time.Minute)
 	c := clusterFrom(t, ctx, cluster.Config{Name: "compile"}) // with nothing compiled
 	startAll(t, ctx, c)
 	deploy(t, ctx, c, module(t, counterFolder), "counter")
-	if r, err := newClient(t, c).Command(ctx, "counter", []byte("add 5")); err != nil {
+	if r, err := session(t, ctx, newClient(t, c), "counter").Command(ctx, []byte("add 5")); err != nil {
 		t.Fatalf("%q, %v", r.Data, err)
 	}
 	for _, n := range c.Nodes {
@@ -37,7 +37,7 @@ func TestNodesCompileInProcessesOfTheirOwn(t *testing.T) {
 	if err := os.WriteFile(bad, illTyped(t), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r := c.Wraftd(ctx, "deploy", bad, "--name", "bad"); r.Code == 0 || !strings.Contains(r.Stderr, string(client.CodeModuleRefused)) || !strings.Contains(r.Stderr, "type check") {
+	if r := c.Wraftd(ctx, patience("deploy", bad, "--name", "bad")...); r.Code == 0 || !strings.Contains(r.Stderr, string(client.CodeModuleRefused)) || !strings.Contains(r.Stderr, "type check") {
 		t.Errorf("exit code %d\n%s", r.Code, r.Stderr)
 	}
 }

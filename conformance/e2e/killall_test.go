@@ -34,7 +34,8 @@ func rounds(t *testing.T) int {
 // hold the same.
 func TestKillAllUnderLoad(t *testing.T) {
 	ctx := within(t, 8*time.Minute)
-	c := startCluster(t, ctx, "killall")
+	skipShort(t)
+	c := startCluster(t, ctx, "killall", module(t, counterFolder))
 	deploy(t, ctx, c, module(t, counterFolder), "counter")
 	clients := []*client.Client{newClient(t, c), newClient(t, c), newClient(t, c)}
 	load := counter.Start(ctx, counter.Config{Clients: clients, Workers: 12, Patience: 2 * time.Minute})
@@ -60,7 +61,7 @@ func TestKillAllUnderLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("rounds=%d acknowledged=%d replayed=%d seconds=%.1f", n, report.Acknowledged, report.Replayed, time.Since(began).Seconds())
-	if err := c.Stop(within(t, 30*time.Second)); err != nil {
+	if err := c.Stop(within(t, stopPatience)); err != nil {
 		t.Fatal(err)
 	}
 	readLeftovers(t, ctx, c)

@@ -20,8 +20,9 @@ var badLink = relay.Conditions{
 // the leader goes mute, then deaf, the third node sees only one of the others,
 // and all ports change: every acknowledged increment is there, and there once.
 func TestBadLinks(t *testing.T) {
-	ctx := within(t, 4*time.Minute)
-	c := newCluster(t, ctx, "links")
+	ctx := within(t, 8*time.Minute)
+	skipShort(t)
+	c := newCluster(t, ctx, "links", module(t, counterFolder))
 	links, err := c.Link(1)
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +67,7 @@ func TestBadLinks(t *testing.T) {
 	if was.Lost == 0 || was.Cut == 0 || was.Corrupted == 0 || was.Duplicated == 0 || was.Reordered == 0 {
 		t.Error("a fault did not strike")
 	}
-	if err := c.Stop(within(t, 30*time.Second)); err != nil {
+	if err := c.Stop(within(t, stopPatience)); err != nil {
 		t.Fatal(err)
 	}
 }

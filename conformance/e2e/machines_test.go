@@ -30,8 +30,9 @@ const (
 // TestMachinesWorkSideBySide deploys 32 machines. While one of them is inside an
 // apply of two seconds, all the others answer.
 func TestMachinesWorkSideBySide(t *testing.T) {
-	ctx := within(t, 6*time.Minute)
-	c := startCluster(t, ctx, "machines")
+	ctx := within(t, 10*time.Minute)
+	skipShort(t)
+	c := startCluster(t, ctx, "machines", module(t, slowFolder), module(t, counterFolder))
 	deploy(t, ctx, c, module(t, slowFolder), "slow", "--memory", machinesMemory)
 	names := deployCounters(t, ctx, c, machinesCount-1)
 	cl := newClient(t, c)
@@ -39,10 +40,11 @@ func TestMachinesWorkSideBySide(t *testing.T) {
 	if err != nil || len(machines) != machinesCount {
 		t.Fatalf("%d machines are listed: %v", len(machines), err)
 	}
-	everyoneAnswers(t, ctx, cl, names)
-	spins := calibrate(t, ctx, cl)
+	sessions := everyoneAnswers(t, ctx, cl, names)
+	slow := session(t, ctx, cl, "slow")
+	spins := calibrate(t, ctx, slow)
 	for try := range spinTries {
-		took, latencies := besideSlow(t, ctx, cl, names, spins)
+		took, latencies := besideSlow(t, ctx, slow, sessions, spins)
 		t.Logf("apply_s=%.2f answered_meanwhile=%d p50_ms=%.1f p99_ms=%.1f", took.Seconds(), len(latencies),
 			millis(quantile(latencies, 0.50)), millis(quantile(latencies, 0.99)))
 		if took >= spinTarget && len(latencies) >= len(names) {
@@ -76,7 +78,7 @@ func deployCounters(t *testing.T, ctx context.Context, c *cluster.Cluster, n int
 	for range deployersCount {
 		deployers.Go(func() {
 			for name := range queue {
-				if r := c.Wraftd(ctx, "deploy", file, "--name", name, "--memory", machinesMemory); r.Code != 0 {
+				if r := c.Wraftd(ctx, patience("deploy", file, "--name", name, "--memory", machinesMemory)...); r.Code != 0 {
 					t.Errorf("deploy %s: exit code %d\n%s", name, r.Code, r.Stderr)
 				}
 			}
@@ -89,30 +91,34 @@ func deployCounters(t *testing.T, ctx context.Context, c *cluster.Cluster, n int
 	return names
 }
 
-// everyoneAnswers increments each counter once.
-func everyoneAnswers(t *testing.T, ctx context.Context, cl *client.Client, names []string) {
+// everyoneAnswers increments each counter once, each in a session that it returns.
+func everyoneAnswers(t *testing.T, ctx context.Context, cl *client.Client, names []string) []*client.Session {
 	t.Helper()
+	var sessions []*client.Session
 	for _, name := range names {
-		if r, err := cl.Command(ctx, name, []byte("incr")); err != nil || string(r.Data) != `{"value":1}` {
+		s := session(t, ctx, cl, name)
+		if r, err := s.Command(ctx, []byte("incr")); err != nil || string(r.Data) != `{"value":1}` {
 			t.Fatalf("%s: %q, %v", name, r.Data, err)
 		}
+		sessions = append(sessions, s)
 	}
+	return sessions
 }
 
 // calibrate finds a number of rounds that keeps the machine busy for spinTarget.
-func calibrate(t *testing.T, ctx context.Context, cl *client.Client) uint64 {
+func calibrate(t *testing.T, ctx context.Context, slow *client.Session) uint64 {
 	t.Helper()
 	spins := uint64(spinFirst)
-	for spin(t, ctx, cl, spins) < spinTarget {
+	for spin(t, ctx, slow, spins) < spinTarget {
 		spins *= 2
 	}
 	return spins
 }
 
-func spin(t *testing.T, ctx context.Context, cl *client.Client, spins uint64) time.Duration {
+func spin(t *testing.T, ctx context.Context, slow *client.Session, spins uint64) time.Duration {
 	t.Helper()
 	began := time.Now()
-	if _, err := cl.Command(ctx, "slow", fmt.Appendf(nil, "spin %d", spins)); err != nil {
+	if _, err := slow.Command(ctx, fmt.Appendf(nil, "spin %d", spins)); err != nil {
 		t.Fatal(err)
 	}
 	return time.Since(began)
@@ -121,13 +127,13 @@ func spin(t *testing.T, ctx context.Context, cl *client.Client, spins uint64) ti
 // besideSlow lets the slow machine spin and asks all others, each once and a few
 // at a time, until it is done. It returns how long the spin took and the latency
 // of every answer that came before its end.
-func besideSlow(t *testing.T, ctx context.Context, cl *client.Client, names []string, spins uint64) (time.Duration, []time.Duration) {
+func besideSlow(t *testing.T, ctx context.Context, slow *client.Session, sessions []*client.Session, spins uint64) (time.Duration, []time.Duration) {
 	t.Helper()
 	var done atomic.Bool
 	spun := make(chan time.Duration, 1)
 	go func() {
 		began := time.Now()
-		_, err := cl.Command(ctx, "slow", fmt.Appendf(nil, "spin %d", spins))
+		_, err := slow.Command(ctx, fmt.Appendf(nil, "spin %d", spins))
 		done.Store(true)
 		if err != nil {
 			t.Error(err)
@@ -137,18 +143,18 @@ func besideSlow(t *testing.T, ctx context.Context, cl *client.Client, names []st
 	var mu sync.Mutex
 	var latencies []time.Duration
 	var workers sync.WaitGroup
-	queue := make(chan string, len(names))
-	for _, name := range names {
-		queue <- name
+	queue := make(chan *client.Session, len(sessions))
+	for _, s := range sessions {
+		queue <- s
 	}
 	close(queue)
 	for range 4 {
 		workers.Go(func() {
-			for name := range queue {
+			for s := range queue {
 				began := time.Now()
-				_, err := cl.Command(ctx, name, []byte("incr"))
+				_, err := s.Command(ctx, []byte("incr"))
 				if err != nil {
-					t.Errorf("%s: %v", name, err)
+					t.Error(err)
 				}
 				if meanwhile := !done.Load(); err == nil && meanwhile {
 					mu.Lock()

@@ -23,8 +23,9 @@ import (
 // node, from outside, as a fault of the hardware would: the node notices, makes its
 // machine anew, and nobody who writes sees anything of it.
 func TestFlippedByteIsMended(t *testing.T) {
-	ctx := within(t, 4*time.Minute)
-	c := startCluster(t, ctx, "memory")
+	ctx := within(t, 8*time.Minute)
+	skipShort(t)
+	c := startCluster(t, ctx, "memory", module(t, counterFolder))
 	deploy(t, ctx, c, module(t, counterFolder), "counter", "--memory", "64MiB")
 	clients := []*client.Client{newClient(t, c), newClient(t, c), newClient(t, c)}
 	load := counter.Start(ctx, counter.Config{Clients: clients, Workers: 8})
@@ -58,7 +59,7 @@ func TestFlippedByteIsMended(t *testing.T) {
 			t.Errorf("node %v rebuilt its machine %v times, want %v", n.ID, got, want)
 		}
 	}
-	if err := c.Stop(within(t, 30*time.Second)); err != nil {
+	if err := c.Stop(within(t, stopPatience)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -40,15 +41,16 @@ type mistake struct {
 // TestMistakes makes each mistake over curl, the Go client and the command line,
 // sees the same problem, and finds the cluster unchanged afterwards.
 func TestMistakes(t *testing.T) {
-	ctx := within(t, 5*time.Minute)
-	c := newCluster(t, ctx, "mistakes")
+	ctx := within(t, 8*time.Minute)
+	skipShort(t)
+	c := newCluster(t, ctx, "mistakes", module(t, counterFolder))
 	for _, n := range c.Nodes {
 		rewrite(t, n, `(?m)\A`, "limits: {node-memory: 600MiB}\n") // room for the counter, and not for another one
 	}
 	startAll(t, ctx, c)
 	deploy(t, ctx, c, module(t, counterFolder), "counter")
 	cl := newClient(t, c)
-	if r, err := cl.Command(ctx, "counter", []byte("add 5")); err != nil {
+	if r, err := session(t, ctx, cl, "counter").Command(ctx, []byte("add 5")); err != nil {
 		t.Fatalf("%q, %v", r.Data, err)
 	}
 	before := state(t, ctx, c, cl)
@@ -257,7 +259,7 @@ func cliProblem(t *testing.T, ctx context.Context, c *cluster.Cluster, m mistake
 		code = m.code
 	}
 	kind, _ := client.Lookup(code)
-	r := c.Wraftd(ctx, m.cli...)
+	r := c.Wraftd(ctx, patience(slices.Clone(m.cli)...)...)
 	if r.Code != int(kind.Exit) {
 		t.Errorf("wraftd ends with %d, want %d:\n%s", r.Code, kind.Exit, r.Stderr)
 	}

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/wraft/wraft/conformance/cluster"
 	"github.com/wraft/wraft/internal/project"
@@ -16,7 +15,7 @@ import (
 // every language whose compiler is here: plugin new, build, test, deploy, call.
 func TestPluginsOfEachLanguage(t *testing.T) {
 	skipShort(t)
-	c := startCluster(t, within(t, time.Minute), "plugins")
+	c := startCluster(t, within(t, buildTimeout), "plugins")
 	for _, language := range toolchain.Known() {
 		t.Run(language, func(t *testing.T) {
 			_, err := toolchain.Find(language)
@@ -45,12 +44,12 @@ func fromNothing(t *testing.T, c *cluster.Cluster, language string) {
 		{args: []string{"plugin", "build", dir}},
 		{args: []string{"plugin", "test", dir, "--commands", "64", "--fuzz", "8"}},
 		{args: []string{"plugin", "run", dir, "--call", "incr"}, want: "call incr\nwant {\"value\":1}\n"},
-		{args: []string{"deploy", filepath.Join(dir, "counter.wasm"), "--name", machine}},
-		{args: []string{"call", machine, "incr"}, want: `{"value":1}`},
-		{args: []string{"call", machine, "add 41"}, want: `{"value":42}`},
-		{args: []string{"query", machine, "get"}, want: `{"value":42}`},
+		{args: []string{"deploy", filepath.Join(dir, "counter.wasm"), "--name", machine, "--timeout", "5m"}},
+		{args: []string{"call", machine, "incr", "--timeout", "5m"}, want: `{"value":1}`},
+		{args: []string{"call", machine, "add 41", "--timeout", "5m"}, want: `{"value":42}`},
+		{args: []string{"query", machine, "get", "--timeout", "5m"}, want: `{"value":42}`},
 	} {
-		r := c.Wraftd(within(t, 2*time.Minute), step.args...)
+		r := c.Wraftd(within(t, buildTimeout), step.args...)
 		if r.Code != 0 || step.want != "" && r.Stdout != step.want {
 			t.Fatalf("wraftd %v: exit code %d, want 0 and %q\n%s%s", step.args, r.Code, step.want, r.Stdout, r.Stderr)
 		}

@@ -17,7 +17,7 @@ import (
 // TestProbes keeps the probes honest: alive and ready are 200, and what is not
 // there is 404. Every metric of a node stands in docs/OPERATIONS.md.
 func TestProbes(t *testing.T) {
-	ctx := within(t, 2*time.Minute)
+	ctx := within(t, 6*time.Minute)
 	c := startCluster(t, ctx, "probes")
 	hc := &http.Client{Transport: &http.Transport{TLSClientConfig: c.TLS(), ForceAttemptHTTP2: true}}
 	defer hc.CloseIdleConnections()

@@ -59,7 +59,7 @@ func dataDir(n *cluster.Node) string { return filepath.Join(n.Dir, "data") }
 // TestDataDirectoryOfAnotherCluster gives a node the data of a node that belongs
 // to another cluster, and that of another node of its own.
 func TestDataDirectoryOfAnotherCluster(t *testing.T) {
-	ctx := within(t, 3*time.Minute)
+	ctx := within(t, 6*time.Minute)
 	ours, theirs := startCluster(t, ctx, "ours"), startCluster(t, ctx, "theirs")
 	if err := ours.KillAll(); err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ func TestDataDirectoryOfAnotherCluster(t *testing.T) {
 // TestDataDirectoryInUse starts a second process on a running node's data, and on
 // its addresses.
 func TestDataDirectoryInUse(t *testing.T) {
-	ctx := within(t, 2*time.Minute)
+	ctx := within(t, 6*time.Minute)
 	c := startCluster(t, ctx, "inuse")
 	first := c.Nodes[0]
 	r := c.Wraftd(ctx, "run", "--config", first.ConfigFile())
@@ -106,7 +106,7 @@ func TestDataDirectoryInUse(t *testing.T) {
 
 // TestBadConfiguration wants every mistake in a configuration named.
 func TestBadConfiguration(t *testing.T) {
-	ctx := within(t, time.Minute)
+	ctx := within(t, 6*time.Minute)
 	c := newCluster(t, ctx, "badconfig")
 	n := c.Nodes[0]
 	rewrite(t, n, `(?m)^data-dir:`, "data-dri:")
@@ -122,7 +122,7 @@ func TestBadConfiguration(t *testing.T) {
 // TestInitTwice wants a second and a differing bootstrap refused, with the first
 // one's files untouched.
 func TestInitTwice(t *testing.T) {
-	ctx := within(t, time.Minute)
+	ctx := within(t, 6*time.Minute)
 	c := newCluster(t, ctx, "twice")
 	before, err := os.ReadFile(c.Nodes[0].ConfigFile())
 	if err != nil {
@@ -142,7 +142,7 @@ func TestInitTwice(t *testing.T) {
 // another cluster, refused in the handshake, and a server of another cluster
 // refused by the client.
 func TestWrongCertificates(t *testing.T) {
-	ctx := within(t, 2*time.Minute)
+	ctx := within(t, 6*time.Minute)
 	c := startCluster(t, ctx, "certs")
 	foreign := newCluster(t, ctx, "certs") // the same name, another authority
 	ours, theirs := filepath.Join(c.Dir, "client"), filepath.Join(foreign.Dir, "client")
@@ -180,17 +180,18 @@ func TestWrongCertificates(t *testing.T) {
 // TestStopIsOrderly wants SIGTERM to end a node with exit code 0 and the data to
 // be there afterwards.
 func TestStopIsOrderly(t *testing.T) {
-	ctx := within(t, 2*time.Minute)
-	c := startCluster(t, ctx, "stop")
+	ctx := within(t, 6*time.Minute)
+	skipShort(t)
+	c := startCluster(t, ctx, "stop", module(t, counterFolder))
 	deploy(t, ctx, c, module(t, counterFolder), "counter")
-	if r := c.Wraftd(ctx, "call", "counter", "add 7"); r.Code != 0 || strings.TrimSpace(r.Stdout) != `{"value":7}` {
+	if r := c.Wraftd(ctx, patience("call", "counter", "add 7")...); r.Code != 0 || strings.TrimSpace(r.Stdout) != `{"value":7}` {
 		t.Fatalf("call: %d %q\n%s", r.Code, r.Stdout, r.Stderr)
 	}
 	if err := c.Stop(ctx); err != nil {
 		t.Fatal(err)
 	}
 	startAll(t, ctx, c)
-	if r := c.Wraftd(ctx, "query", "counter", "get"); r.Code != 0 || strings.TrimSpace(r.Stdout) != `{"value":7}` {
+	if r := c.Wraftd(ctx, patience("query", "counter", "get")...); r.Code != 0 || strings.TrimSpace(r.Stdout) != `{"value":7}` {
 		t.Fatalf("query: %d %q\n%s", r.Code, r.Stdout, r.Stderr)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -41,8 +42,33 @@ var wraftd = sync.OnceValues(func() (string, error) {
 	return cluster.Build(ctx, work)
 })
 
-// compiled is where the clusters of all tests leave what they have compiled.
+// compiled is where the compiled code of modules lies for the clusters of all tests.
 func compiled() string { return filepath.Join(work, "compiled") }
+
+// compileOnce has the code of modules in compiled, from a node of its own. Files that
+// have been there before are known by their paths.
+func compileOnce(t *testing.T, files ...string) {
+	t.Helper()
+	program, err := wraftd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	modulesMu.Lock()
+	defer modulesMu.Unlock()
+	files = slices.DeleteFunc(slices.Clone(files), func(f string) bool { return compiledFiles[f] })
+	if len(files) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), buildTimeout)
+	defer cancel()
+	cfg := cluster.Config{Wraftd: program, Dir: filepath.Join(t.TempDir(), "compiler"), Name: "compiler", Compiled: compiled()}
+	if err := cluster.Compile(ctx, cfg, files...); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		compiledFiles[f] = true
+	}
+}
 
 // module builds a guest once and returns the path of the binary.
 func module(t *testing.T, folder string) string {
@@ -61,8 +87,12 @@ func module(t *testing.T, folder string) string {
 	return out
 }
 
-// modulesMu lets one build of a guest run at a time.
-var modulesMu sync.Mutex
+// modulesMu lets one build or compilation of a guest run at a time. It guards
+// compiledFiles, which compileOnce has seen to.
+var (
+	modulesMu     sync.Mutex
+	compiledFiles = map[string]bool{}
+)
 
 // The guests the tests deploy.
 const (
@@ -85,13 +115,15 @@ func within(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
-// newCluster writes the identities of three nodes and starts none. When the test
-// fails it shows the end of each node's log.
-func newCluster(t *testing.T, ctx context.Context, name string) *cluster.Cluster {
+// newCluster writes the identities of three nodes and starts none. The nodes find
+// code for the modules, paths of files, when they want to compile them. When the
+// test fails it shows the end of each node's log.
+func newCluster(t *testing.T, ctx context.Context, name string, modules ...string) *cluster.Cluster {
 	t.Helper()
 	skipShort(t)
 	// Why: most tests have other questions than whether a node can compile, and with
 	// the same few modules. TestNodesCompileInProcessesOfTheirOwn has that one.
+	compileOnce(t, modules...)
 	return clusterFrom(t, ctx, cluster.Config{Name: name, Compiled: compiled()})
 }
 
@@ -112,23 +144,19 @@ func clusterFrom(t *testing.T, ctx context.Context, cfg cluster.Config) *cluster
 		if err := c.KillAll(); err != nil {
 			t.Error(err)
 		}
-		if !t.Failed() {
-			if err := c.Collect(compiled()); err != nil {
-				t.Error(err)
+		if t.Failed() {
+			for _, n := range c.Nodes {
+				t.Logf("the end of node %v's log:\n%s", n.ID, n.LogTail(4000))
 			}
-			return
-		}
-		for _, n := range c.Nodes {
-			t.Logf("the end of node %v's log:\n%s", n.ID, n.LogTail(4000))
 		}
 	})
 	return c
 }
 
 // startCluster is a cluster of three nodes that are ready.
-func startCluster(t *testing.T, ctx context.Context, name string) *cluster.Cluster {
+func startCluster(t *testing.T, ctx context.Context, name string, modules ...string) *cluster.Cluster {
 	t.Helper()
-	c := newCluster(t, ctx, name)
+	c := newCluster(t, ctx, name, modules...)
 	startAll(t, ctx, c)
 	return c
 }
@@ -155,10 +183,29 @@ func newClient(t *testing.T, c *cluster.Cluster) *client.Client {
 	return cl
 }
 
+// session registers one. Why tests use sessions also for a single command: on a busy
+// machine a leader may change at any time, and what becomes of a command without a
+// session is then unknown.
+func session(t *testing.T, ctx context.Context, cl *client.Client, machine string) *client.Session {
+	t.Helper()
+	s, err := cl.Register(ctx, machine)
+	if err != nil {
+		t.Fatalf("%s: register: %v", machine, err)
+	}
+	return s
+}
+
+// patience makes a client command try for as long as a machine with much else to do
+// may take.
+func patience(args ...string) []string { return append(args, "--timeout", "5m") }
+
+// stopPatience bounds how long nodes take to end in good order.
+const stopPatience = 2 * time.Minute
+
 // deploy makes a machine through the command line.
 func deploy(t *testing.T, ctx context.Context, c *cluster.Cluster, file, name string, flags ...string) {
 	t.Helper()
-	if r := c.Wraftd(ctx, append([]string{"deploy", file, "--name", name}, flags...)...); r.Code != 0 {
+	if r := c.Wraftd(ctx, patience(append([]string{"deploy", file, "--name", name}, flags...)...)...); r.Code != 0 {
 		t.Fatalf("deploy %s: exit code %d\n%s", name, r.Code, r.Stderr)
 	}
 }

@@ -99,19 +99,20 @@ func largeValue(n int) []byte {
 func TestUpgradeOfALargeState(t *testing.T) {
 	size := stateMiB(t)
 	ctx := within(t, 15*time.Minute)
-	c := newCluster(t, ctx, "large")
+	skipShort(t)
+	one, two := module(t, kvFolder), kv2(t, ctx)
+	c := newCluster(t, ctx, "large", one, two)
 	for _, n := range c.Nodes {
 		rewrite(t, n, `(?m)\A`, "limits: {machine-memory: "+largeMemory+"}\n")
 	}
 	startAll(t, ctx, c)
-	two := kv2(t, ctx)
-	wraftdMust(t, ctx, c, "deploy", module(t, kvFolder), "--name", "kv", "--memory", largeMemory)
+	deploy(t, ctx, c, one, "kv", "--memory", largeMemory)
 	values := size << 20 / largeValueBytes
 	fill(t, ctx, c, values)
 	writers := startWriters(t, ctx, c)
 	writers.waitFor(t, ctx, 50)
 	began := time.Now()
-	wraftdMust(t, ctx, c, "deploy", two, "--name", "kv", "--upgrade", "--timeout", "5m")
+	deploy(t, ctx, c, two, "kv", "--upgrade")
 	took := time.Since(began)
 	writers.waitFor(t, ctx, writers.acknowledged.Load()+50)
 	written := writers.stop()
@@ -135,9 +136,9 @@ func TestUpgradeOfALargeState(t *testing.T) {
 // fill puts the large values there.
 func fill(t *testing.T, ctx context.Context, c *cluster.Cluster, values int) {
 	t.Helper()
-	cl := newClient(t, c)
+	s := session(t, ctx, newClient(t, c), "kv")
 	for n := range values {
-		if _, err := cl.Command(ctx, "kv", kvCall(t, "put", fmt.Appendf(nil, "large-%d", n), largeValue(n))); err != nil {
+		if _, err := s.Command(ctx, kvCall(t, "put", fmt.Appendf(nil, "large-%d", n), largeValue(n))); err != nil {
 			t.Fatalf("value %d: %v", n, err)
 		}
 	}

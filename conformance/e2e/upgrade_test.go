@@ -77,7 +77,7 @@ func digestOf(t *testing.T, file string) client.Digest {
 // wraftdMust runs a client command that has to end well.
 func wraftdMust(t *testing.T, ctx context.Context, c *cluster.Cluster, args ...string) cluster.Result {
 	t.Helper()
-	r := c.Wraftd(ctx, args...)
+	r := c.Wraftd(ctx, patience(args...)...)
 	if r.Code != 0 {
 		t.Fatalf("wraftd %s: exit code %d\n%s", strings.Join(args, " "), r.Code, r.Stderr)
 	}
@@ -89,9 +89,10 @@ func wraftdMust(t *testing.T, ctx context.Context, c *cluster.Cluster, args ...s
 // upgrade whose restore traps leaves version 1 serving and tells the deployer why;
 // a rollback goes back; and a restart of all nodes comes to the same module.
 func TestUpgradeUnderLoad(t *testing.T) {
-	ctx := within(t, 5*time.Minute)
-	c := startCluster(t, ctx, "upgrade")
+	ctx := within(t, 8*time.Minute)
+	skipShort(t)
 	one, two := module(t, counterFolder), module(t, counter2Folder)
+	c := startCluster(t, ctx, "upgrade", one, two, module(t, halfwayFolder))
 	deploy(t, ctx, c, one, "counter")
 	load := counter.Start(ctx, counter.Config{Clients: []*client.Client{newClient(t, c), newClient(t, c)}, Workers: 8, Patience: 2 * time.Minute})
 	more := func() {
@@ -106,7 +107,7 @@ func TestUpgradeUnderLoad(t *testing.T) {
 	if since := runningSince(t, ctx, c, "counter", digestOf(t, one)); since != 0 {
 		t.Fatalf("after a refused upgrade the replicas run version 1 since %d", since)
 	}
-	if r := c.Wraftd(ctx, "deploy", two, "--name", "counter"); r.Code != int(client.ExitConflict) || !strings.Contains(r.Stderr, "--upgrade") {
+	if r := c.Wraftd(ctx, patience("deploy", two, "--name", "counter")...); r.Code != int(client.ExitConflict) || !strings.Contains(r.Stderr, "--upgrade") {
 		t.Errorf("a deploy without leave to upgrade ends with %d:\n%s", r.Code, r.Stderr)
 	}
 	began := time.Now()
@@ -138,7 +139,7 @@ func TestUpgradeUnderLoad(t *testing.T) {
 // refusedHalfway upgrades to a module that traps in the middle of the state.
 func refusedHalfway(t *testing.T, ctx context.Context, c *cluster.Cluster) {
 	t.Helper()
-	r := c.Wraftd(ctx, "deploy", module(t, halfwayFolder), "--name", "counter", "--upgrade")
+	r := c.Wraftd(ctx, patience("deploy", module(t, halfwayFolder), "--name", "counter", "--upgrade")...)
 	if r.Code != int(client.ExitRefused) {
 		t.Fatalf("an upgrade whose restore traps ends with %d:\n%s", r.Code, r.Stderr)
 	}
@@ -179,8 +180,9 @@ func checkHistory(t *testing.T, ctx context.Context, c *cluster.Cluster) {
 // once, and at the same index everywhere.
 func TestUpgradeThroughKills(t *testing.T) {
 	ctx := within(t, 8*time.Minute)
-	c := startCluster(t, ctx, "kills")
+	skipShort(t)
 	files := []string{module(t, counter2Folder), module(t, counterFolder)}
+	c := startCluster(t, ctx, "kills", files...)
 	deploy(t, ctx, c, files[1], "counter")
 	wraftdMust(t, ctx, c, "deploy", files[0], "--name", "spare") // so that both modules are compiled
 	load := counter.Start(ctx, counter.Config{Clients: []*client.Client{newClient(t, c), newClient(t, c)}, Workers: 8, Patience: 2 * time.Minute})

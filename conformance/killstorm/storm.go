@@ -88,7 +88,12 @@ func SetUp(ctx context.Context, dir string) (*cluster.Cluster, error) {
 	if err := cluster.BuildModule(ctx, "examples/wasm-kv", module); err != nil {
 		return nil, err
 	}
-	c, err := cluster.New(ctx, cluster.Config{Wraftd: program, Dir: filepath.Join(dir, "cluster"), Name: "killstorm"})
+	// Compiled once and not by three nodes at once: that is not what is tested here.
+	compiled := filepath.Join(dir, "compiled")
+	if err := cluster.Compile(ctx, cluster.Config{Wraftd: program, Dir: filepath.Join(dir, "compiler"), Compiled: compiled}, module); err != nil {
+		return nil, err
+	}
+	c, err := cluster.New(ctx, cluster.Config{Wraftd: program, Dir: filepath.Join(dir, "cluster"), Name: "killstorm", Compiled: compiled})
 	if err != nil {
 		return nil, err
 	}

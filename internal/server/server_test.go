@@ -64,7 +64,7 @@ func start(t *testing.T, c Config) (*Server, error) {
 
 func stop(t *testing.T, s *Server) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := s.Close(ctx); err != nil {
 		t.Errorf("close: %v", err)
@@ -91,7 +91,7 @@ func TestStartStopStart(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := backend{node: s.node, cluster: "blue"}
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		if _, err := b.Machines(ctx); err != nil {
 			t.Errorf("list machines: %v", err)
 		}
