@@ -78,7 +78,7 @@ func (g *guest) compile() ([]byte, error) {
 		return nil, err
 	}
 	g.version = compiler.Version
-	if err := compiler.Build(context.Background(), filepath.Join(root, g.dir), file); err != nil {
+	if err := compiler.BuildKept(context.Background(), root, filepath.Join(root, g.dir), file); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(file)

@@ -69,7 +69,7 @@ func build(ctx context.Context, root, language, machine, out string) (Guest, err
 	if err != nil {
 		return Guest{}, err
 	}
-	if err := compiler.Build(ctx, dir, out); err != nil {
+	if err := compiler.BuildKept(ctx, root, dir, out); err != nil {
 		return Guest{}, err
 	}
 	binary, err := os.ReadFile(out)
