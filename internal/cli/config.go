@@ -49,6 +49,8 @@ var settings = []setting{
 	{key: "limits.module-bytes", help: "largest module (default 64MiB)"},
 	{key: "limits.machine-memory", help: "most memory of one machine (default 256MiB)"},
 	{key: "limits.node-memory", help: "what the machines of this node may count for, each with twice its memory (default half of the memory)"},
+	{key: "limits.compile-memory", help: "most memory of a process that compiles a module (default 1GiB)"},
+	{key: "limits.compile-time", help: "most processor time of one, which may last five times as long (default 1m)"},
 	{key: "log.level", help: "debug, info, warn or error (default info)"},
 	{key: "log.format", help: "auto, text or json (default auto: text on a terminal)"},
 }

@@ -73,14 +73,16 @@ func TestEverySettingReachesTheConfig(t *testing.T) {
 	values := map[string]string{
 		"cluster": "other", "node": "1", "data-dir": "/d", "listen-api": "h:1", "listen-peer": "h:2", "tls.ca": "/ca", "tls.cert": "/cert",
 		"tls.key": "/key", "tls.client-auth": "none", "raft.heartbeat": "20ms", "raft.election-timeout": "3s", "limits.command-bytes": "2KiB",
-		"limits.module-bytes": "3MiB", "limits.machine-memory": "4MiB", "limits.node-memory": "5MiB", "log.level": "debug", "log.format": "json",
+		"limits.module-bytes": "3MiB", "limits.machine-memory": "4MiB", "limits.node-memory": "5MiB",
+		"limits.compile-memory": "300MiB", "limits.compile-time": "15s", "log.level": "debug", "log.format": "json",
 	}
 	want := nodeconfig.Config{
 		Cluster: "other", Node: 1, DataDir: "/d", ListenAPI: "h:1", ListenPeer: "h:2",
-		TLS:    nodeconfig.TLSFiles{CA: "/ca", Cert: "/cert", Key: "/key", ClientAuth: "none"},
-		Raft:   nodeconfig.RaftTiming{Heartbeat: 20 * time.Millisecond, ElectionTimeout: 3 * time.Second},
-		Limits: nodeconfig.Limits{CommandBytes: 2 * nodeconfig.KiB, ModuleBytes: 3 * nodeconfig.MiB, MachineMemory: 4 * nodeconfig.MiB, NodeMemory: 5 * nodeconfig.MiB},
-		Log:    nodeconfig.LogSelection{Level: "debug", Format: "json"},
+		TLS:  nodeconfig.TLSFiles{CA: "/ca", Cert: "/cert", Key: "/key", ClientAuth: "none"},
+		Raft: nodeconfig.RaftTiming{Heartbeat: 20 * time.Millisecond, ElectionTimeout: 3 * time.Second},
+		Limits: nodeconfig.Limits{CommandBytes: 2 * nodeconfig.KiB, ModuleBytes: 3 * nodeconfig.MiB, MachineMemory: 4 * nodeconfig.MiB, NodeMemory: 5 * nodeconfig.MiB,
+			CompileMemory: 300 * nodeconfig.MiB, CompileTime: 15 * time.Second},
+		Log: nodeconfig.LogSelection{Level: "debug", Format: "json"},
 	}
 	var environ, args []string
 	for _, s := range settings {

@@ -93,6 +93,11 @@ type Limits struct {
 	// its memory limit; default: half of the memory that the process may use, as
 	// physical memory and control groups say. May differ from node to node.
 	NodeMemory Size `koanf:"node-memory"`
+	// CompileMemory is the resident memory of a process that compiles a module, and
+	// CompileTime its processor time, in whole seconds, rounded up; it may last five
+	// times as long. Defaults 1GiB and 1m. May differ from node to node.
+	CompileMemory Size          `koanf:"compile-memory"`
+	CompileTime   time.Duration `koanf:"compile-time"`
 }
 
 // LogSelection says what is logged and how.
@@ -120,6 +125,12 @@ const (
 	machineMemoryMax     = 4 * GiB
 	nodeMemoryMin        = 2 * MiB
 	nodeMemoryMax        = 1 << 20 * GiB
+	compileMemoryDefault = 1 * GiB
+	compileMemoryMin     = 256 * MiB // what any accepted module may take
+	compileMemoryMax     = 64 * GiB
+	compileTimeDefault   = time.Minute
+	compileTimeMin       = 10 * time.Second
+	compileTimeMax       = time.Hour
 
 	nodesMax = 32
 )
@@ -136,6 +147,8 @@ func (c Config) WithDefaults() Config {
 	setDefault(&c.Limits.CommandBytes, commandBytesDefault)
 	setDefault(&c.Limits.ModuleBytes, moduleBytesDefault)
 	setDefault(&c.Limits.MachineMemory, machineMemoryDefault)
+	setDefault(&c.Limits.CompileMemory, compileMemoryDefault)
+	setDefault(&c.Limits.CompileTime, compileTimeDefault)
 	setDefault(&c.Log.Level, "info")
 	setDefault(&c.Log.Format, "auto")
 	return c

@@ -56,6 +56,9 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"limits.module-bytes:":           func(c *Config) { c.Limits.ModuleBytes = 2 * GiB },
 		"limits.machine-memory:":         func(c *Config) { c.Limits.MachineMemory = KiB },
 		"limits.node-memory:":            func(c *Config) { c.Limits.NodeMemory = KiB },
+		"limits.compile-memory:":         func(c *Config) { c.Limits.CompileMemory = 100 * MiB },
+		"limits.compile-time: 9s":        func(c *Config) { c.Limits.CompileTime = 9 * time.Second },
+		"limits.compile-time: 2h":        func(c *Config) { c.Limits.CompileTime = 2 * time.Hour },
 		"log.level:":                     func(c *Config) { c.Log.Level = "loud" },
 		"log.format:":                    func(c *Config) { c.Log.Format = "xml" },
 	} {

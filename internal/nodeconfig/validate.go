@@ -104,6 +104,10 @@ func (l Limits) validate() []error {
 		sizeBetween("limits.command-bytes", l.CommandBytes, 1, commandBytesMax),
 		sizeBetween("limits.module-bytes", l.ModuleBytes, 1, moduleBytesMax),
 		sizeBetween("limits.machine-memory", l.MachineMemory, machineMemoryMin, machineMemoryMax),
+		sizeBetween("limits.compile-memory", l.CompileMemory, compileMemoryMin, compileMemoryMax),
+	}
+	if l.CompileTime < compileTimeMin || l.CompileTime > compileTimeMax {
+		problems = append(problems, fmt.Errorf("limits.compile-time: %v is out of range: use %v to %v", l.CompileTime, compileTimeMin, compileTimeMax))
 	}
 	if l.NodeMemory != 0 { // 0 is the default, which only the server knows
 		problems = append(problems, sizeBetween("limits.node-memory", l.NodeMemory, nodeMemoryMin, nodeMemoryMax))

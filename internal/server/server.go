@@ -130,6 +130,17 @@ func (s *Server) openStore(cfg Config) error {
 	return nil
 }
 
+// compileLasts is how many times its processor time a compiling process may last: it
+// gets what others leave.
+const compileLasts = 5
+
+// compiler starts a process for each module.
+func compiler(cfg Config) *compileworker.Runner {
+	time := cfg.Limits.CompileTime
+	limits := compileworker.Limits{CPU: time, Wall: compileLasts * time, MemoryBytes: int64(cfg.Limits.CompileMemory)}
+	return &compileworker.Runner{Command: cfg.CompileWorker, Name: cfg.CompileWorkerName, Limits: limits}
+}
+
 func (s *Server) openEngine(cfg Config) error {
 	cache := cfg.CacheDir
 	if cache == "" {
@@ -137,7 +148,7 @@ func (s *Server) openEngine(cfg Config) error {
 	}
 	c := plugins.Config{Limits: plugins.Limits{ModuleBytesMax: int(cfg.Limits.ModuleBytes)}, Logger: s.log}
 	if len(cfg.CompileWorker) > 0 {
-		c.Compiler = &compileworker.Runner{Command: cfg.CompileWorker, Name: cfg.CompileWorkerName}
+		c.Compiler = compiler(cfg)
 	}
 	engine, release, err := engines.acquire(cache, c)
 	if err != nil {

@@ -320,7 +320,7 @@ func TestHonestCodeIsFarFromTheLimits(t *testing.T) {
 			code = int64(s.Body.End - s.Body.Start)
 		}
 	}
-	const perByte, bodyMax, bytesMax = 400, 100_000_000, 192 << 20 // see cost.go and volume.go
+	const perByte, bodyMax, bytesMax = 400, 100_000_000, 128 << 20 // see cost.go and volume.go
 	s := m.Stats
 	if s.CompileCost*2 > perByte*code || s.CompileCostBody*8 > bodyMax || s.CompileBytesMax*4 > bytesMax {
 		t.Errorf("%d bytes of code: %+v", code, s)

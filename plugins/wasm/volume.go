@@ -7,8 +7,11 @@ package wasm
 // 0.6 GB). The memory is used again for the next function, so it is bounded for
 // one function, and the time for the module.
 const (
-	// compileBytesMax bounds the estimate of what one function takes to compile.
-	compileBytesMax = 192 << 20
+	// compileBytesMax bounds the estimate of what one function takes to compile, so
+	// that a compiler that is at its worst stays below 256 MiB with half of that to
+	// spare. The largest honest function met (go vet built for wasip1, 79 KB) is at
+	// 65 MiB.
+	compileBytesMax = 128 << 20
 
 	bytesPerExit        = 5500
 	bytesPerInstruction = 90
