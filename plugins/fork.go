@@ -176,11 +176,12 @@ func (f *Fork) Release(ctx context.Context) error {
 	i.logOutput(f.guest)
 	marks := f.guest.memory.marks()
 	for n, mark := range marks {
-		if mark != 0 { // and the end of the block before, see instrument.SlackBytes
-			f.outdate([]uint32{uint32(max(n-1, 0)), uint32(n)})
+		if mark != 0 { // and the start of the block behind, see instrument.SlackBytes
+			f.outdate([]uint32{uint32(n), uint32(min(n+1, len(marks)-1))})
 			marks[n] = 0
 		}
 	}
+	f.guest.memory.clearLast()
 	i.module.engine.forks.put(f)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -102,26 +103,40 @@ func (s *specimen) memory() []byte {
 // that has changed since the last time is covered by one.
 func (s *specimen) takeMarks(t rapid.TB, what string) {
 	t.Helper()
+	if err := s.unmarked(); err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// unmarked clears the marks and says what is wrong with them.
+func (s *specimen) unmarked() error {
 	marks, _ := s.module.Memory().Read(0, instrument.MapBytes)
 	now := s.memory()
-	covered := func(block int) bool { return marks[block] != 0 }
-	for at := range now {
-		block, was := at/instrument.BlockBytes, byte(0)
-		if at < len(s.before) {
-			was = s.before[at]
+	defer func() {
+		s.before = append(s.before[:0], now...)
+		clear(marks)
+	}()
+	before := append(slices.Clone(s.before), make([]byte, max(0, len(now)-len(s.before)))...)
+	for block := range len(now) / instrument.BlockBytes {
+		if bytes.Equal(blockOf(now, block), blockOf(before, block)) || marks[block] != 0 {
+			continue
 		}
-		next := (at + instrument.SlackBytes) / instrument.BlockBytes
-		if now[at] != was && !covered(block) && !covered(next) {
-			t.Fatalf("%s: the byte at %d changed, block %d is not marked", what, at, block)
+		slack := 0
+		if block > 0 && marks[block-1] != 0 {
+			slack = instrument.SlackBytes
+		}
+		if !bytes.Equal(blockOf(now, block)[slack:], blockOf(before, block)[slack:]) {
+			return fmt.Errorf("block %d changed and is not marked", block)
 		}
 	}
-	for block, mark := range marks {
-		if mark > 1 {
-			t.Fatalf("%s: the mark of block %d is %d", what, block, mark)
-		}
+	if odd := len(marks) - bytes.Count(marks, []byte{0}) - bytes.Count(marks, []byte{1}); odd != 0 {
+		return fmt.Errorf("%d marks are neither 0 nor 1", odd)
 	}
-	s.before = append(s.before[:0], now...)
-	clear(marks)
+	return nil
+}
+
+func blockOf(memory []byte, n int) []byte {
+	return memory[n*instrument.BlockBytes:][:instrument.BlockBytes]
 }
 
 // refuel gives plenty of everything.

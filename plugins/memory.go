@@ -67,6 +67,10 @@ func (m *linearMemory) all() []byte { return m.reserved[instrument.MapBytes:] }
 // marks is the dirty map for the memory there is, a byte for each block.
 func (m *linearMemory) marks() []byte { return m.reserved[:m.size()/instrument.BlockBytes] }
 
+// clearLast clears the mark behind those of the memory, which an empty bulk operation
+// at its very end sets.
+func (m *linearMemory) clearLast() { m.reserved[m.size()/instrument.BlockBytes] = 0 }
+
 // read returns a view of n bytes, which the caller must not change; ok is false
 // when they do not lie within the memory.
 func (m *linearMemory) read(ptr, n uint32) (view []byte, ok bool) {

@@ -52,24 +52,27 @@ func (s *shadow) block(n uint32) []byte { return blockOf(s.memory, n) }
 func blockOf(memory []byte, n uint32) []byte { return memory[int(n)*blockBytes:][:blockBytes] }
 
 // take lists the blocks in which a guest that equalled the shadow may differ from
-// it now, in order, and clears their marks. A write that straddles two blocks
-// marks the later one, so the end of the block before a marked one is compared.
+// it now, in order, and clears their marks. A write a little above the address that
+// was marked may lie in the next block, so the start of the block behind a marked
+// one is compared.
 func (s *shadow) take(m *linearMemory) []uint32 {
 	marks, live := m.marks(), m.all()
 	s.changed = s.changed[:0]
 	for at := 0; ; at++ {
 		next := bytes.IndexByte(marks[at:], 1)
 		if next < 0 {
+			m.clearLast()
 			return s.changed
 		}
-		if at += next; next > 0 && at > 0 {
-			slack := at*blockBytes - slackBytes
-			if !bytes.Equal(live[slack:][:slackBytes], s.memory[slack:][:slackBytes]) {
-				s.changed = append(s.changed, uint32(at-1))
-			}
-		}
+		at += next
 		s.changed = append(s.changed, uint32(at))
 		marks[at] = 0
+		if behind := at + 1; behind < len(marks) && marks[behind] == 0 {
+			slack := behind * blockBytes
+			if !bytes.Equal(live[slack:][:slackBytes], s.memory[slack:][:slackBytes]) {
+				s.changed = append(s.changed, uint32(behind))
+			}
+		}
 	}
 }
 
@@ -106,6 +109,7 @@ func (s *shadow) load(g *guest) bool {
 		}
 	}
 	clear(g.memory.marks())
+	g.memory.clearLast()
 	return s.reset(g)
 }
 

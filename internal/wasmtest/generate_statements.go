@@ -12,7 +12,7 @@ func (g *generator) statement(depth int) {
 		g.assign(depth)
 		return
 	}
-	switch g.draw(10) {
+	switch g.draw(11) {
 	case 0, 1:
 		g.assign(depth)
 	case 2:
@@ -34,6 +34,29 @@ func (g *generator) statement(depth int) {
 		g.bulk(depth)
 	case 9:
 		g.rare(depth)
+	case 10:
+		g.record(depth)
+	}
+}
+
+// record stores to what a local points at, several times, with other statements in
+// between: they may set the local, branch or trap.
+func (g *generator) record(depth int) {
+	local := Unsigned(uint64(g.variable('i')))
+	g.address(depth)
+	g.emit([]byte{0x21}, local)
+	for range 2 + g.draw(3) {
+		t := []byte{'i', 'I'}[g.draw(2)]
+		g.emit([]byte{0x20}, local)
+		if sum := g.draw(6); sum >= 4 {
+			g.emit(I32Const(int32(g.draw(600)-300)), []byte{0x6a + byte(sum-4)})
+		}
+		g.leaf(t)
+		code := stores[t][g.draw(len(stores[t]))]
+		g.emit(code[:2], Unsigned(uint64(g.draw(280))))
+		if g.draw(3) == 2 {
+			g.statement(depth - 1)
+		}
 	}
 }
 

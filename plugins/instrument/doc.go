@@ -16,9 +16,13 @@
 //   - yield.go hands fuel out in slices, and lets the host's scheduler in between;
 //   - stack.go counts frames, so that deep recursion ends at the same depth
 //     everywhere;
-//   - nan.go gives every NaN the same bits;
+//   - nan.go gives every NaN that is seen the same bits, and settle.go plans which are;
 //   - memory.go keeps a map of the blocks of memory that were written to, below
-//     the guest's own memory, where the guest cannot reach it.
+//     the guest's own memory, where the guest cannot reach it, and marks.go plans
+//     which stores share a mark.
+//
+// For the last two trace.go follows operands from where they are made to where they
+// are taken (arity.go).
 //
 // Every mutable global is exported under a reserved name, since an image of
 // memory alone is not the machine's state (C keeps its stack pointer in a

@@ -23,25 +23,32 @@ func appendSigned(b []byte, v int64) []byte {
 	}
 }
 
-// Instructions that the pass inserts and nobody else has to know by name.
+// Instructions that only this package has to know by name.
 const (
 	opI32Store8    wasm.Opcode = 0x3a
 	opI32Ne        wasm.Opcode = 0x47
+	opI64Eqz       wasm.Opcode = 0x50
 	opI32LeU       wasm.Opcode = 0x4d
 	opI64LtS       wasm.Opcode = 0x53
 	opI64LeU       wasm.Opcode = 0x58
 	opI64GeS       wasm.Opcode = 0x59
 	opF32Eq        wasm.Opcode = wasm.OpF32Eq
+	opF32Neg       wasm.Opcode = 0x8c
+	opF64Neg       wasm.Opcode = 0x9a
 	opF64Eq        wasm.Opcode = 0x61
+	opI32Popcnt    wasm.Opcode = 0x69
 	opI32Add       wasm.Opcode = 0x6a
 	opI32Sub       wasm.Opcode = 0x6b
 	opI32ShrU      wasm.Opcode = 0x76
 	opI32DivU      wasm.Opcode = 0x6e
+	opI64Clz       wasm.Opcode = 0x79
+	opI64Popcnt    wasm.Opcode = 0x7b
 	opI64Add       wasm.Opcode = 0x7c
 	opI64Sub       wasm.Opcode = 0x7d
 	opI64Or        wasm.Opcode = 0x84
 	opI64ShrU      wasm.Opcode = 0x88
 	opI64ExtendI32 wasm.Opcode = 0xad // unsigned
+	opF32Reinter   wasm.Opcode = 0xbe // behind the conversions from integers
 )
 
 // blockEmpty is the type of a block without results.

@@ -12,13 +12,14 @@ import "github.com/wraft/wraft/plugins/wasm"
 // A trap in the middle of a segment has paid for all of it. That is the same
 // everywhere, which is what counts.
 
-// plan walks over the body and adds up its segments.
+// plan walks over the body, adds up its segments and follows its operands.
 func (f *function) plan() {
 	f.segments = append(f.segments[:0], costEntry+int64(f.body.Locals)/localsPerUnit)
 	f.blocks = append(f.blocks[:0], false)
 	imports := uint32(len(f.pass.module.Imports))
 	total, loops := f.segments[0], false
 	for in := range f.body.Instructions(f.pass.binary) {
+		f.trace.step(in)
 		c := int64(costs[in.Op])
 		if in.Op == wasm.OpCall && in.Index < imports {
 			c = costImport
@@ -30,6 +31,7 @@ func (f *function) plan() {
 			f.segments = append(f.segments, 0)
 		}
 	}
+	f.trace.resolve()
 	f.framed = f.body.Calls
 	f.checked = f.framed || loops || total > costTiny
 }

@@ -6,27 +6,29 @@ import (
 )
 
 // function rewrites one body after the other. What the concerns of the pass
-// (fuel.go, stack.go, nan.go, memory.go) need of a body is planned in a first walk; the
-// second one copies the instructions and asks each of them what to insert.
+// (fuel.go, stack.go, nan.go, memory.go) need of a body is planned in a first walk
+// (trace.go, marks.go, settle.go); the second one copies the instructions and asks each of them what to insert.
 type function struct {
 	pass *pass
 	body wasm.Body
 	code []byte // of the new body, without its locals
 
 	segments []int64 // costs of the segments of the body, in order
-	next     int     // the segment that comes next
+	next     int     // the segment that the second walk comes to next
 	blocks   []bool  // open blocks of the body: is it a loop?
 	checked  bool    // fuel is checked at the entry
 	framed   bool    // the frame is counted
 
 	scratch []abi.ValueType // locals added, in the order of their indexes
-	unclear abi.ValueType   // type of a NaN on the stack that may have any bits
+	at      int32           // the number of the next instruction
+	trace   trace           // what the first walk found out about operands
 }
 
 // rewrite appends the instrumented body with the given number.
 func (f *function) rewrite(section []byte, n int) []byte {
 	f.body = f.pass.module.Bodies[n]
-	f.code, f.scratch, f.next, f.unclear = f.code[:0], f.scratch[:0], 0, 0
+	f.code, f.scratch, f.next, f.at = f.code[:0], f.scratch[:0], 0, 0
+	f.trace.begin(f.pass, n)
 	f.plan()
 	f.enter(n)
 	f.blocks = append(f.blocks[:0], false)
@@ -39,7 +41,6 @@ func (f *function) rewrite(section []byte, n int) []byte {
 
 // instruction copies one instruction with what belongs before and after it.
 func (f *function) instruction(in wasm.Instruction) {
-	f.settle(in.Op)
 	switch op := in.Op; {
 	case op == wasm.OpDataDrop: // dropped itself, see doc.go
 	case op == wasm.OpReturn:
@@ -57,7 +58,8 @@ func (f *function) instruction(in wasm.Instruction) {
 	default:
 		f.copied(in)
 	}
-	f.unclear = makesNaN[in.Op]
+	f.settleResult(in)
+	f.at++
 	if f.follow(in.Op) {
 		f.startSegment(in.Op == wasm.OpLoop)
 	}

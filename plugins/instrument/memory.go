@@ -17,9 +17,9 @@ import (
 // their addresses are shifted by code, which keeps one that would wrap at the
 // greatest number, where nothing is in bounds.
 //
-// A mark is set behind a write, with the address that was written: the write
-// has not trapped, so address plus length does not wrap and the block is one of
-// the guest's memory. Nothing can trap between a write and its mark.
+// A mark is set behind a write, with the address that was written or one a little
+// below: the write has not trapped, so the block is one of the guest's memory.
+// Nothing can trap between a write and its mark. Which stores share one, marks.go says.
 const (
 	// MapPages is what the map takes of the engine's memory, in pages of 64 KiB:
 	// enough for every address of 32 bits.
@@ -29,9 +29,9 @@ const (
 	MapBytes = MapPages * pageBytes
 	// BlockBytes is how much memory one byte of the map stands for.
 	BlockBytes = 1 << blockShift
-	// SlackBytes is how many bytes before a marked block may have changed too: a
-	// write that straddles two blocks marks the later one.
-	SlackBytes = 7
+	// SlackBytes is how many bytes behind a marked block may have changed too: a
+	// mark is for what is written up to SlackBytes above the marked address.
+	SlackBytes = 256
 	// GuestPagesMax is the greatest memory of a guest, in pages. The engine's is
 	// kept a page below 4 GiB, so that its size fits 32 bits.
 	GuestPagesMax = enginePagesMax - MapPages - 1
@@ -64,16 +64,34 @@ var stores = [...]storing{ // from OpI32Store on
 	{abi.I32, 1}, {abi.I32, 2}, {abi.I64, 1}, {abi.I64, 2}, {abi.I64, 4},
 }
 
-// store copies a store and marks the block of the last byte it writes.
+// store copies a store and marks what was planned.
 func (f *function) store(in wasm.Instruction) {
+	m := f.trace.marks[f.trace.marking.next]
+	f.trace.marking.next++
 	s := stores[in.Op-wasm.OpI32Store]
 	last := uint64(in.Offset) + s.bytes - 1
-	if last+MapBytes > addressMax {
-		f.access(in) // always traps
-		return
+	switch {
+	case last+MapBytes > addressMax, m.kind == markNone:
+		f.access(in) // in the first case it always traps
+	case m.kind == markOwn:
+		f.storeAlone(in, s.operand, last)
+	case m.kind == markLocal:
+		f.access(in)
+		f.indexed(wasm.OpLocalGet, m.local)
+		f.plus(m.distance)
+		f.toBlock()
+		f.markBlock()
+	default:
+		f.access(in)
+		f.constant(m.distance >> blockShift)
+		f.markBlock()
 	}
-	address, value := f.local(abi.I32, 0), f.local(s.operand, 0)
-	if s.operand == abi.I32 {
+}
+
+// storeAlone copies a store and marks its own address.
+func (f *function) storeAlone(in wasm.Instruction, operand abi.ValueType, last uint64) {
+	address, value := f.local(abi.I32, 0), f.local(operand, 0)
+	if operand == abi.I32 {
 		value = f.local(abi.I32, 1)
 	}
 	f.indexed(wasm.OpLocalSet, value)
@@ -81,11 +99,23 @@ func (f *function) store(in wasm.Instruction) {
 	f.indexed(wasm.OpLocalGet, value)
 	f.access(in)
 	f.indexed(wasm.OpLocalGet, address)
-	if last > 0 {
-		f.constant(uint32(last))
-		f.op(opI32Add)
+	if last > SlackBytes {
+		f.plus(in.Offset)
 	}
 	f.toBlock()
+	f.markBlock()
+}
+
+// plus adds a constant to the i32 on the stack.
+func (f *function) plus(n uint32) {
+	if n != 0 {
+		f.constant(n)
+		f.op(opI32Add)
+	}
+}
+
+// markBlock sets the mark whose address is on the stack.
+func (f *function) markBlock() {
 	f.constant(1)
 	f.code = append(f.code, byte(opI32Store8), 0, 0)
 }
@@ -129,17 +159,25 @@ func (f *function) shifted(address uint32) {
 	f.op(wasm.OpSelect)
 }
 
-// markRange marks the blocks from an address on. The operation has succeeded,
-// so the sums do not wrap; a length of 0 marks one block at most.
+// markRange marks the blocks from an address on: the first one by a store, since there
+// seldom are more, and those behind it by a fill. The operation has succeeded, so the
+// sums do not wrap. A length of 0 marks the block of the address, which may be the one
+// behind the memory.
 func (f *function) markRange(address, length uint32) {
 	f.indexed(wasm.OpLocalGet, address)
 	f.toBlock()
+	f.markBlock()
+	f.indexed(wasm.OpLocalGet, address)
+	f.toBlock()
+	f.plus(1)
 	f.constant(1)
 	f.indexed(wasm.OpLocalGet, address)
 	f.indexed(wasm.OpLocalGet, length)
 	f.op(opI32Add)
-	f.constant(BlockBytes - 1)
-	f.op(opI32Add)
+	f.indexed(wasm.OpLocalGet, length)
+	f.constant(0)
+	f.op(opI32Ne)
+	f.op(opI32Sub)
 	f.toBlock()
 	f.indexed(wasm.OpLocalGet, address)
 	f.toBlock()

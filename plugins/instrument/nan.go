@@ -8,11 +8,18 @@ import (
 )
 
 // NaN. Arithmetic that ends in a NaN may choose its sign and payload, and
-// processors choose differently. After such an operation every NaN is replaced
+// processors choose differently. Where anybody could see it, such a NaN is replaced
 // by the canonical one. Operations that only move or flip bits (neg, abs,
-// copysign, loads, reinterpretations) leave them as they are. When the next
-// instruction takes the value and its own result doesn't depend on the bits,
-// nobody can see them, and the replacement is left to that one.
+// copysign, loads, reinterpretations) leave them as they are.
+//
+// A NaN is seen by a store, a reinterpretation, a call, a branch: by everything but
+// arithmetic, comparison and conversion, to which all NaNs are alike. The plan
+// follows the result of each operation to those that take it (trace.go); one that
+// may be seen is made canonical, "settled", right behind the operation. A local that
+// arithmetic alone sets, round after round of a loop, may hold NaNs of any bits
+// instead, if that takes fewer instructions; then it is settled where it is read,
+// and only where the reader could tell. For that it must never hold a NaN that was
+// loaded or passed, whose bits are data.
 
 // Bits of the canonical NaNs.
 const (
@@ -34,8 +41,8 @@ func buildMakesNaN() (t [wasm.OpcodesMax]abi.ValueType) {
 	return t
 }
 
-// blindToNaN are the instructions that take a float from the top of the stack
-// and whose effect is the same for every NaN.
+// blindToNaN are the instructions that take floats and whose effect is the same
+// for every NaN.
 var blindToNaN = buildBlindToNaN()
 
 func buildBlindToNaN() (t [wasm.OpcodesMax]bool) {
@@ -58,15 +65,43 @@ func buildBlindToNaN() (t [wasm.OpcodesMax]bool) {
 	return t
 }
 
-// settle makes the value on top of the stack canonical, if it may be a NaN of
-// any bits and the next instruction could tell.
-func (f *function) settle(next wasm.Opcode) {
-	if f.unclear == 0 || blindToNaN[next] {
+// CanonicalNaN returns the bits of the NaN of a float type.
+func CanonicalNaN(t abi.ValueType) uint64 {
+	if t == abi.F32 {
+		return uint64(canonical32)
+	}
+	return canonical64
+}
+
+// movesNaN are the instructions that move a NaN and change its sign at most.
+var movesNaN = [wasm.OpcodesMax]bool{
+	wasm.OpF32Abs: true, opF32Neg: true, wasm.OpF32Copysign: true,
+	wasm.OpF64Abs: true, opF64Neg: true, wasm.OpF64Copysign: true,
+}
+
+// settleResult settles what the instruction that was just copied has left on the
+// stack, if that is planned.
+func (f *function) settleResult(in wasm.Instruction) {
+	s := &f.trace.settling
+	n := s.next
+	if n == len(s.makers) || s.makers[n].at != f.at {
 		return
 	}
-	x, equal := f.local(f.unclear, 0), opF64Eq
+	s.next++
+	switch {
+	case !s.settles(n):
+	case s.makers[n].local >= 0:
+		f.settle(f.trace.types[s.makers[n].local])
+	default:
+		f.settle(makesNaN[in.Op])
+	}
+}
+
+// settle makes a float on top of the stack canonical if it is a NaN.
+func (f *function) settle(t abi.ValueType) {
+	x, equal := f.local(t, 0), opF64Eq
 	f.indexed(wasm.OpLocalTee, x)
-	if f.unclear == abi.F32 {
+	if t == abi.F32 {
 		equal = opF32Eq
 		f.op(wasm.OpF32Const)
 		f.code = binary.LittleEndian.AppendUint32(f.code, canonical32)
@@ -78,12 +113,4 @@ func (f *function) settle(next wasm.Opcode) {
 	f.indexed(wasm.OpLocalGet, x)
 	f.op(equal)
 	f.op(wasm.OpSelect)
-}
-
-// CanonicalNaN returns the bits of the NaN of a float type.
-func CanonicalNaN(t abi.ValueType) uint64 {
-	if t == abi.F32 {
-		return uint64(canonical32)
-	}
-	return canonical64
 }

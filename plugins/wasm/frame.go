@@ -62,7 +62,7 @@ func buildValues() (t [OpcodesMax]uint8) {
 		t[op] = 2
 	}
 	for _, op := range []Opcode{OpMemoryInit, OpMemoryCopy, OpMemoryFill} {
-		t[op] = 24 // addresses, bounds, the charge, and the fill that marks
+		t[op] = 30 // addresses, bounds, the charge, and the store and the fill that mark
 	}
 	return t
 }
