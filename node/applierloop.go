@@ -8,6 +8,7 @@ import (
 
 	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/storage"
 )
 
 const (
@@ -35,6 +36,12 @@ type applierLoop struct {
 	queries []indexedQuery
 	errands errands
 	halted  error
+
+	parked    atomic.Bool // the log is about to be replaced; restore follows
+	reach     raft.Index  // the core hands out what comes behind it
+	handed    raft.Index  // the core has handed out this much
+	chain     snapshotChain
+	recording bool // a snapshot is being written
 
 	comparison *Comparison
 	rebuilds   int           // since a majority last agreed
@@ -107,7 +114,7 @@ func (l *applierLoop) run() {
 }
 
 func (l *applierLoop) start(a *Applier) {
-	l.applier = a
+	l.begin(a)
 	l.publish()
 	l.applyBacklog()
 	l.serveWaiting()
@@ -130,6 +137,10 @@ func (l *applierLoop) apply(w ApplyWork) {
 		l.backlog = append(l.backlog, w)
 		return
 	}
+	w, ok := l.rest(w)
+	if !ok {
+		return
+	}
 	answers, err := l.applier.Apply(l.node.ctx, w)
 	for _, a := range answers {
 		a.Ticket.(waiter).resolve(reply{answer: a.Answer, replayed: a.Replayed})
@@ -140,11 +151,16 @@ func (l *applierLoop) apply(w ApplyWork) {
 		l.wait(await, w.After(l.applier.Applied()))
 		return
 	}
+	if errors.Is(err, storage.ErrCompacted) {
+		l.compacted(w)
+		return
+	}
 	if err != nil {
 		l.stumble(err, w)
 		return
 	}
 	l.publish()
+	l.capture()
 	l.serveWaiting()
 	l.tellStates()
 }
@@ -159,8 +175,8 @@ func (l *applierLoop) publish() {
 	if was := l.running.Load(); was == nil || *was != running {
 		l.running.Store(&running)
 	}
-	if index > 0 {
-		l.shard.in.force(func(s *Shard) { s.Applied(l.group, index) })
+	if known := min(index, l.handed); known > 0 { // Why min: a snapshot of a peer's may be ahead of this log
+		l.shard.in.force(func(s *Shard) { s.Applied(l.group, known) })
 	}
 }
 

@@ -93,6 +93,9 @@ func (c *Comparison) Judge(voters []raft.NodeID) (Agreement, raft.Index) {
 	return verdict, index
 }
 
+// Agreed is the newest index at which a majority has what this replica has.
+func (c *Comparison) Agreed() raft.Index { return c.judged }
+
 // Forget drops this replica's own checks, because its state is made anew.
 func (c *Comparison) Forget() {
 	for _, k := range c.checks {

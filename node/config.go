@@ -40,6 +40,18 @@ type Config struct {
 	// MemoryBudget is how many bytes the machines of this node may count for, each
 	// with twice its limit. Default 0: without bound.
 	MemoryBudget uint64
+	// SnapshotLogBytes and SnapshotInterval say how much of a group's log, and how much
+	// time that the log has seen, lie between two snapshots: see SnapshotPolicy. Alike on
+	// all nodes, else replicas take theirs behind different entries. Default 64 MiB and
+	// 30 minutes; less than 0 is "never".
+	SnapshotLogBytes int64
+	SnapshotInterval time.Duration
+	// LogTailEntries and LogTailBytes bound what is kept of a log behind a snapshot, and
+	// LogPinnedBytes what a leader keeps besides for followers that need it. Default 10,000
+	// entries, 64 MiB and 1 GiB.
+	LogTailEntries int
+	LogTailBytes   uint64
+	LogPinnedBytes uint64
 	// Serves is the newest feature level of this node, default FeatureLevelMax. Only
 	// tests set it.
 	Serves FeatureLevel
@@ -123,7 +135,10 @@ type OpenConfig struct {
 type Parts struct {
 	Store   LogStore
 	Modules ModuleStore
-	Opener  MachineOpener
+	// Snapshots keeps the snapshots of the groups; nil: none are taken, and every replica
+	// begins with its log.
+	Snapshots *storage.Snapshots
+	Opener    MachineOpener
 	// Network opens the network that delivers to h.
 	Network func(h transport.Handler) (transport.Network, error)
 	Clock   clock.Clock
@@ -143,6 +158,8 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.CommandBytesMax, 1<<20)
 	setDefault(&c.ModuleBytesMax, 64<<20)
 	setDefault(&c.MachineMemoryMax, 256<<20)
+	setDefault(&c.SnapshotLogBytes, 64<<20)
+	setDefault(&c.SnapshotInterval, 30*time.Minute)
 	setDefault(&c.Serves, FeatureLevelMax)
 	return c
 }

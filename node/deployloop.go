@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"sync/atomic"
 	"time"
 
@@ -134,26 +135,20 @@ func (l *deployLoop) campaign(g *group) {
 
 func (l *deployLoop) openMachine(m MachineRecord) error {
 	n := l.node
-	select {
-	case l.opening <- struct{}{}:
-		defer func() { <-l.opening }()
-	case <-n.stop:
-		return ErrStopping
-	}
-	artefact, err := n.modules.Get(m.Run.Artefact)
+	applier, err := n.openReplica(n.group(m.Group), func() (*Applier, error) {
+		machine, err := l.openWASM(m, m.Run, nil)
+		if err != nil {
+			return nil, err
+		}
+		return NewApplier(m.Group, machine, n.store), nil
+	}, func(run MachineRun, images []io.Reader) (Machine, error) { return l.openWASM(m, run, images) })
 	if err != nil {
 		return fmt.Errorf("node: open machine %q: %w", m.Name, err)
 	}
-	machine, err := n.opener.Open(n.ctx, artefact, OpenConfig{
-		Name: m.Name, Limits: m.Run.Limits, Seed: machineSeed(n.cfg.Cluster, m.Group), Logger: n.log.With("machine", m.Name),
-	})
-	if err != nil {
-		return fmt.Errorf("node: open machine %q: %w", m.Name, err)
-	}
-	applier := NewApplier(m.Group, machine, n.store)
 	applier.FollowUpgrades(m.Run, successors{node: n, machine: m.Name, group: m.Group})
+	run := applier.Running().Run
 	n.group(m.Group).applier.open(applier)
-	n.log.Info("machine opened", "machine", m.Name, "group", m.Group, "module", m.Run.Module.String(), "run", m.Run.ID().String())
+	n.log.Info("machine opened", "machine", m.Name, "group", m.Group, "module", run.Module.String(), "run", run.ID().String())
 	return nil
 }
 

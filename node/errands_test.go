@@ -27,6 +27,7 @@ func runLoop(t *testing.T, m Machine) *runningLoop { return runLoopBy(t, m, cloc
 func runLoopBy(t *testing.T, m Machine, c clock.Clock) *runningLoop {
 	quit := make(chan struct{})
 	n := &Node{ctx: context.Background(), stop: quit, clock: c}
+	n.snapshots = newSnapshots(n, nil)
 	l := &runningLoop{newApplierLoop(n, 7, &shardLoop{in: newMailbox[shardInput](1 << 20)}), t, 1, quit, make(chan struct{})}
 	go func() {
 		l.run()

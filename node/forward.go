@@ -13,10 +13,11 @@ import (
 
 // Operations of transport.Forward.
 const (
-	forwardCommand uint8 = 1 // body: forwardedCommand
-	forwardPull    uint8 = 2 // body: forwardedPull; the receiver fetches the module from the sender
-	forwardState   uint8 = 3 // body: forwardedState; not answered
-	forwardReady   uint8 = 4 // body: forwardedReady; answered when the receiver leads and runs the machine
+	forwardCommand  uint8 = 1 // body: forwardedCommand
+	forwardPull     uint8 = 2 // body: forwardedPull; the receiver fetches the module from the sender
+	forwardState    uint8 = 3 // body: forwardedState; not answered
+	forwardProgress uint8 = 5 // body: forwardedProgress; not answered
+	forwardReady    uint8 = 4 // body: forwardedReady; answered when the receiver leads and runs the machine
 )
 
 // forwardedCommand is a command passed on to the leader.
@@ -208,6 +209,13 @@ func (n *Node) serveForward(from raft.NodeID, g raft.GroupID, f transport.Forwar
 			n.log.Warn("refused a message of a peer", "peer", uint64(from), "group", g, "err", err)
 		} else if gr := n.group(g); gr != nil {
 			gr.applier.hear(from, s.Check)
+		}
+	case forwardProgress:
+		var p forwardedProgress
+		if err := batchDecoding.Unmarshal(f.Body, &p); err != nil {
+			n.log.Warn("refused a message of a peer", "peer", uint64(from), "group", g, "err", err)
+		} else if gr := n.group(g); gr != nil {
+			n.snapshots.hear(from, gr, p)
 		}
 	case forwardReady:
 		n.deploys.ready(g, w)

@@ -54,8 +54,11 @@ func (h handler) PeerDown(peer raft.NodeID) {
 	}
 }
 
-// ServeFile opens a module for a peer.
+// ServeFile opens a module or a snapshot for a peer.
 func (h handler) ServeFile(name string) (io.ReadSeekCloser, int64, error) {
+	if strings.HasPrefix(name, snapshotPrefix) {
+		return h.n.serveSnapshot(name)
+	}
 	text, ok := strings.CutPrefix(name, "module/")
 	if !ok {
 		return nil, 0, transport.ErrNotFound

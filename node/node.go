@@ -33,6 +33,7 @@ type Node struct {
 	deploys   *deployLoop
 	upgrades  *upgradeLoop
 	forwards  *forwards
+	snapshots *snapshots
 	catalogue atomic.Pointer[Catalogue]
 	changed   *broadcast // the catalogue, or a machine's phase, changed
 	// metaCommitted is how much of the catalogue was known to be committed at the start.
@@ -53,6 +54,9 @@ type group struct {
 	applier *applierLoop
 	status  atomic.Pointer[raft.Status] // as of the last change of role, term or leader
 	changed *broadcast                  // status changed
+
+	receiving   chan struct{}      // a token: one snapshot is received at a time
+	stopReceive context.CancelFunc // of that which the core asked for; the shard's goroutine owns it
 }
 
 // Start restores every group of the store, or bootstraps the meta group of a new
@@ -71,6 +75,7 @@ func Start(cfg Config, parts Parts) (*Node, error) {
 	}
 	n.catalogue.Store(&Catalogue{})
 	n.forwards = newForwards()
+	n.snapshots = newSnapshots(n, parts.Snapshots)
 	for range cfg.Shards {
 		n.shards = append(n.shards, newShardLoop(n))
 	}
@@ -165,7 +170,8 @@ func (n *Node) addGroup(id raft.GroupID) error {
 		n.metaCommitted = restored.HardState.Commit
 	}
 	s := n.shards[uint64(id)%uint64(len(n.shards))]
-	g := &group{id: id, shard: s, applier: newApplierLoop(n, id, s), changed: newBroadcast()}
+	g := &group{id: id, shard: s, applier: newApplierLoop(n, id, s), changed: newBroadcast(), receiving: make(chan struct{}, 1)}
+	g.applier.reach = restored.Snapshot.Index
 	status := core.Status()
 	g.status.Store(&status)
 	n.groupsMu.Lock()
@@ -182,7 +188,8 @@ func (n *Node) coreConfig(id raft.GroupID) raft.Config {
 		HeartbeatInterval:  n.cfg.Heartbeat,
 		ElectionTimeoutMin: n.cfg.ElectionTimeout, ElectionTimeoutMax: 2 * n.cfg.ElectionTimeout,
 		DiskStallTimeout: n.cfg.DiskStallTimeout,
-		EntryBytesMax:    max(n.cfg.CommandBytesMax, BatchBytesMax) + entrySlackBytes,
+		RetainedBytesMax: n.cfg.LogTailBytes, RetainedEntriesMax: n.cfg.LogTailEntries, PinnedBytesMax: n.cfg.LogPinnedBytes,
+		EntryBytesMax: max(n.cfg.CommandBytesMax, BatchBytesMax) + entrySlackBytes,
 	}
 }
 

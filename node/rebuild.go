@@ -1,7 +1,6 @@
 package node
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -92,7 +91,7 @@ func (l *applierLoop) stumble(err error, w ApplyWork) {
 	l.rebuild(err, w.Range.Last)
 }
 
-// rebuild makes the machine anew from the log, up to an index. The cluster goes on
+// rebuild makes the machine anew from its newest snapshot and the log, up to an index. The cluster goes on
 // meanwhile: a leader hands over first.
 func (l *applierLoop) rebuild(cause error, upTo raft.Index) {
 	l.shard.in.force(func(s *Shard) { s.StepAside(l.group) })
@@ -101,12 +100,11 @@ func (l *applierLoop) rebuild(cause error, upTo raft.Index) {
 		return
 	}
 	l.rebuilt.Add(1)
-	l.node.log.Error("the state of a machine on this node is wrong; it is rebuilt from the log", "group", l.group,
+	l.node.log.Error("the state of a machine on this node is wrong; it is rebuilt from its snapshot and the log", "group", l.group,
 		"index", upTo, "attempt", l.rebuilds, "err", cause)
-	_ = l.applier.Close(context.Background()) // it holds nothing that is needed
-	l.applier, l.waiting = nil, false
-	l.backlog = append([]ApplyWork{{Range: raft.ApplyRange{First: 1, Last: upTo}}}, l.backlog...)
-	l.comparison.Forget()
+	l.node.snapshots.distrust(l.group, l.comparison.Agreed(), cause)
+	l.waiting, l.reach = false, max(l.reach, upTo)
+	l.drop()
 	l.node.reopen(l.group, cause)
 }
 
@@ -117,10 +115,4 @@ func (n *Node) reopen(g raft.GroupID, cause error) {
 		return
 	}
 	n.deploys.in.force(func(d *Deployer) { d.Reopen(g, cause) })
-}
-
-func (n *Node) openMeta() {
-	meta := NewMetaMachine(n.observeCatalogue)
-	meta.serves = n.cfg.Serves
-	n.group(MetaGroup).applier.open(NewApplier(MetaGroup, meta, n.store))
 }

@@ -72,11 +72,13 @@ func (l *shardLoop) run() {
 // dispatch carries out one drain. Writes start first: the disk is the slowest.
 func (l *shardLoop) dispatch() {
 	if len(l.out.Writes) > 0 {
+		l.park()
 		l.writer.add(l.out.Writes)
 	}
 	for _, s := range l.out.Sends {
 		l.send(s)
 	}
+	l.snapshots()
 	for _, a := range l.out.Applies {
 		if g := l.node.group(a.Group); g != nil {
 			g.applier.submit(a.Work)

@@ -198,5 +198,7 @@ func (c *SnapshotCapture) WriteTo(w io.Writer) (int64, error) {
 	return written + n, err
 }
 
+func (c *SnapshotCapture) machineMakesImages() bool { return c.State != plugins.StateHash{} }
+
 // Close gives the capture up, whether it was written or not.
 func (c *SnapshotCapture) Close() { c.machine.Close() }

@@ -3,7 +3,7 @@ package node
 import "fmt"
 
 // SnapshotMode says of what a machine's Raft snapshots are made. It is chosen when
-// the machine is created. Nodes keep it and do not take snapshots yet.
+// the machine is created. Nodes keep it and make images of every machine yet.
 type SnapshotMode uint8
 
 const (

@@ -60,6 +60,11 @@ func (w *writerLoop) commit() bool {
 		w.node.fail(err)
 		return false // Why: the writer stays busy for good; nothing behind a failed write may be reported
 	}
+	for _, gw := range batch {
+		if gw.Write.Snapshot != nil {
+			w.node.snapshots.published(gw.Group, gw.Write.Snapshot.Index)
+		}
+	}
 	w.mu.Lock()
 	done := w.writer.Done()
 	w.mu.Unlock()

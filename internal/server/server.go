@@ -173,7 +173,7 @@ func (s *Server) openNode(cfg Config, id *identity) error {
 		return err
 	}
 	n, err := node.Start(nodeConfig(cfg, seed), node.Parts{
-		Store: s.store, Modules: node.NewStoredModules(s.store.Modules()), Opener: node.NewWASM(s.engine),
+		Store: s.store, Snapshots: s.store.Snapshots(), Modules: node.NewStoredModules(s.store.Modules()), Opener: node.NewWASM(s.engine),
 		Clock: clock.System(), Logger: s.log,
 		Network: func(h transport.Handler) (transport.Network, error) {
 			return quic.New(quic.Config{

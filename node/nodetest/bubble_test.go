@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"testing"
 	"testing/synctest"
@@ -67,6 +68,32 @@ func (a *adder) Export(_ context.Context, w io.Writer) error {
 }
 func (a *adder) Close(context.Context) error { return nil }
 
+// Record implements node.Recorder.
+func (a *adder) Record() (node.Recorded, error) { return recordedSum(a.sum), nil }
+
+type recordedSum uint64
+
+// WriteTo writes the sum and so much besides that it takes several chunks.
+func (r recordedSum) WriteTo(w io.Writer) (int64, error) {
+	if err := binary.Write(w, binary.BigEndian, uint64(r)); err != nil {
+		return 0, err
+	}
+	n, err := w.Write(ballast(uint64(r)))
+	return int64(8 + n), err
+}
+
+// Close does nothing.
+func (recordedSum) Close() {}
+
+// ballast is what makes snapshots of adders large: it cannot be compressed.
+func ballast(seed uint64) []byte {
+	out := make([]byte, ballastBytes)
+	_, _ = rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}).Read(out) // it never fails
+	return out
+}
+
+const ballastBytes = 600 << 10
+
 // adders opens every module as an adder.
 type adders struct{}
 
@@ -77,6 +104,19 @@ func (adders) Prepare(_ context.Context, module []byte, _ node.MachineLimits) (n
 func (adders) Verify(context.Context, []byte, []byte) error { return nil }
 func (adders) Open(context.Context, []byte, node.OpenConfig) (node.Machine, error) {
 	return &adder{}, nil
+}
+
+// Restore implements node.MachineRestorer.
+func (adders) Restore(_ context.Context, _ []byte, _ node.OpenConfig, parts ...io.Reader) (node.Machine, error) {
+	a := &adder{}
+	if err := binary.Read(parts[0], binary.BigEndian, &a.sum); err != nil {
+		return nil, err
+	}
+	rest, err := io.ReadAll(parts[0])
+	if err == nil && !bytes.Equal(rest, ballast(a.sum)) {
+		err = node.ErrSnapshotState
+	}
+	return a, err
 }
 
 func newBubble(t *testing.T, opener node.MachineOpener) *bubble { return tunedBubble(t, opener, nil) }
@@ -129,7 +169,7 @@ func (b *bubble) tryBoot(id raft.NodeID, fs *vfs.MemFS) error {
 		b.tune(&cfg)
 	}
 	n, err := node.Start(cfg, node.Parts{
-		Store: store, Modules: node.NewStoredModules(store.Modules()), Opener: b.opener(id), Clock: clock.System(),
+		Store: store, Snapshots: store.Snapshots(), Modules: node.NewStoredModules(store.Modules()), Opener: b.opener(id), Clock: clock.System(),
 		Logger:  slog.New(slog.DiscardHandler),
 		Network: func(h transport.Handler) (transport.Network, error) { return b.network(id, store.Boot(), conn, h) },
 	})

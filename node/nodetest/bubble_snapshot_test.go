@@ -1,0 +1,131 @@
+package nodetest_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/wraft/wraft/node"
+	"github.com/wraft/wraft/raft"
+)
+
+// hasty takes a snapshot every few entries and keeps next to nothing of the log.
+func hasty(c *node.Config) {
+	c.SnapshotLogBytes, c.LogTailEntries, c.LogTailBytes, c.LogPinnedBytes = 1500, 2, 100, 1
+}
+
+// work has n commands done and checks their answers: the sum before was before.
+func (b *bubble) work(ctx context.Context, before, n int) {
+	b.t.Helper()
+	answers := make(chan uint64, n)
+	if err := b.client(ctx, n, answers); err != nil {
+		b.t.Fatal(err)
+	}
+	close(answers)
+	want := uint64(before)
+	for got := range answers {
+		if want++; got != want {
+			b.t.Fatalf("an answer is %d, want %d: a command was lost or doubled", got, want)
+		}
+	}
+}
+
+// eventually waits in virtual time.
+func (b *bubble) eventually(ctx context.Context, what string, holds func() bool) {
+	b.t.Helper()
+	for !holds() {
+		if ctx.Err() != nil {
+			b.t.Fatalf("never: %s", what)
+		}
+		time.Sleep(50 * time.Millisecond) // virtual
+	}
+}
+
+func (b *bubble) status(ctx context.Context, id raft.NodeID, g raft.GroupID) raft.Status {
+	b.t.Helper()
+	info, err := b.nodes[id].node.Group(ctx, g, "")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return info.Status
+}
+
+// follower is a node that does not lead a group.
+func (b *bubble) follower(g raft.GroupID) raft.NodeID { return b.leader(g)%3 + 1 }
+
+// spoil flips a bit in every snapshot of a group on a disk.
+func spoil(t *testing.T, fs *vfs.MemFS, folder string) (spoiled int) {
+	t.Helper()
+	names, err := fs.List(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if !strings.HasSuffix(name, ".snap") {
+			continue
+		}
+		f, err := fs.OpenReadWrite(fs.PathJoin(folder, name), "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := f.Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var bit [1]byte
+		_, err = f.ReadAt(bit[:], info.Size()/2)
+		bit[0] ^= 8
+		_, wrote := f.WriteAt(bit[:], info.Size()/2)
+		if err := errors.Join(err, wrote, f.Sync(), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		spoiled++
+	}
+	return spoiled
+}
+
+// TestBubbleSnapshots runs a production cluster whose logs are cut all the time. A
+// follower that was away gets a snapshot; nodes restart from theirs; one whose
+// snapshots have all rotted gets one from a peer. Nothing is lost or doubled.
+func TestBubbleSnapshots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := tunedBubble(t, adders{}, hasty)
+		defer b.close()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		b.deploy(ctx, 2, "adder", []byte("any bytes"))
+		b.work(ctx, 0, 60)
+
+		away := b.follower(2)
+		disk := b.crash(away)
+		time.Sleep(2 * time.Second) // virtual: from then on nobody keeps the log for it
+		b.work(ctx, 60, 60)
+		b.boot(away, disk)
+		b.expectSum(ctx, away, 120)
+		b.eventually(ctx, "it has installed a snapshot", func() bool { return b.nodes[away].node.SnapshotStats().Installed > 0 })
+		b.work(ctx, 120, 30)
+
+		for id := raft.NodeID(1); id <= 3; id++ {
+			b.eventually(ctx, "its log is cut", func() bool { return b.status(ctx, id, 2).PurgedIndex > 0 })
+			b.boot(id, b.crash(id))
+			b.expectSum(ctx, id, 150)
+		}
+
+		rotten := b.follower(2)
+		disk = b.crash(rotten)
+		if spoil(t, disk, "data/snapshots/2") == 0 {
+			t.Fatal("there was no snapshot to spoil")
+		}
+		b.boot(rotten, disk)
+		b.expectSum(ctx, rotten, 150)
+		if s := b.nodes[rotten].node.SnapshotStats(); s.Damaged == 0 || s.ReceivedBytes == 0 {
+			t.Errorf("%+v: damage was not found, or not mended by a peer", s)
+		}
+		b.work(ctx, 150, 30)
+	})
+}

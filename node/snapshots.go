@@ -1,0 +1,261 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/storage"
+)
+
+const (
+	// snapshotWritesMax bounds the snapshots that a node writes at a time.
+	snapshotWritesMax = 2
+	// snapshotsKept is how many snapshots of a group are kept: when the newest turns
+	// out to be damaged, and the log leads on from the one before, that one serves.
+	snapshotsKept = 2
+	// snapshotIncrementsMax bounds the increments on a whole snapshot.
+	snapshotIncrementsMax = 8
+)
+
+// Kinds of snapshots, as their files say.
+const (
+	snapshotKindImage = "image/1"
+	snapshotKindState = "state/1"
+)
+
+// snapshots keeps the snapshots of a node's groups: it writes what appliers record,
+// brings what cores ask for, and removes what nobody needs. Each slow thing runs on a
+// goroutine of its own.
+type snapshots struct {
+	node    *Node
+	files   *storage.Snapshots // nil: this node keeps none
+	writing chan struct{}      // a token per snapshot being written
+	meter   snapshotMeter
+
+	mu      sync.Mutex // guards sending
+	sending map[sendingTo]raft.Index
+}
+
+// sendingTo is a follower that is being sent a snapshot of a group.
+type sendingTo struct {
+	group raft.GroupID
+	peer  raft.NodeID
+}
+
+// snapshotMeter counts since the start of the process.
+type snapshotMeter struct {
+	taken, failed, installed, damaged atomic.Uint64
+	writtenBytes, receivedBytes       atomic.Uint64
+}
+
+// SnapshotStats are sums since the start of the process.
+type SnapshotStats struct {
+	Taken, Failed uint64 // of this node's own machines
+	Installed     uint64 // that took the place of a log
+	Damaged       uint64 // files that were put away
+	WrittenBytes  uint64
+	ReceivedBytes uint64
+}
+
+// SnapshotStats returns what this node has done with snapshots.
+func (n *Node) SnapshotStats() SnapshotStats {
+	m := &n.snapshots.meter
+	return SnapshotStats{
+		Taken: m.taken.Load(), Failed: m.failed.Load(), Installed: m.installed.Load(), Damaged: m.damaged.Load(),
+		WrittenBytes: m.writtenBytes.Load(), ReceivedBytes: m.receivedBytes.Load(),
+	}
+}
+
+func newSnapshots(n *Node, files *storage.Snapshots) *snapshots {
+	return &snapshots{node: n, files: files, writing: make(chan struct{}, snapshotWritesMax), sending: map[sendingTo]raft.Index{}}
+}
+
+// ErrNoSnapshots: this node keeps no snapshots, or the group is not here. Ask another.
+var ErrNoSnapshots = errors.New("node: no snapshots of this group here")
+
+// meta asks a group's shard what is to be stored with a snapshot at an index.
+func (s *snapshots) meta(g *group, index raft.Index) (raft.SnapshotMeta, error) {
+	type answer struct {
+		meta raft.SnapshotMeta
+		ok   bool
+	}
+	ch := make(chan answer, 1)
+	g.shard.in.force(func(sh *Shard) {
+		m, ok := sh.SnapshotAt(g.id, index)
+		ch <- answer{m, ok}
+	})
+	select {
+	case a := <-ch:
+		if !a.ok {
+			return a.meta, errOutrun
+		}
+		return a.meta, nil
+	case <-s.node.stop:
+		return raft.SnapshotMeta{}, ErrStopping
+	}
+}
+
+// errOutrun: by now there is a newer snapshot.
+var errOutrun = errors.New("node: a newer snapshot is there already")
+
+// write makes a capture durable and tells the core. base is the file that it is an
+// increment on, or the zero digest.
+func (s *snapshots) write(g *group, c *SnapshotCapture, base storage.Digest) (storage.SnapshotFile, error) {
+	select {
+	case s.writing <- struct{}{}:
+		defer func() { <-s.writing }()
+	case <-s.node.stop:
+		return storage.SnapshotFile{}, ErrStopping
+	}
+	meta, err := s.meta(g, c.Index)
+	if err != nil {
+		return storage.SnapshotFile{}, err
+	}
+	kind := snapshotKindState
+	if c.machineMakesImages() {
+		kind = snapshotKindImage
+	}
+	w, err := s.files.Create(storage.SnapshotHeader{Group: g.id, Meta: meta, Kind: kind, Base: base})
+	if err != nil {
+		return storage.SnapshotFile{}, err
+	}
+	defer w.Abort()
+	if _, err := c.WriteTo(w); err != nil {
+		return storage.SnapshotFile{}, fmt.Errorf("node: write snapshot of group %d: %w", g.id, err)
+	}
+	file, err := w.Finish()
+	if err == nil {
+		g.shard.in.force(func(sh *Shard) { sh.SnapshotTaken(g.id, meta) })
+	}
+	return file, err
+}
+
+// published removes what is not needed now that a snapshot is the newest. It is
+// called when the write that says so is durable.
+func (s *snapshots) published(g raft.GroupID, index raft.Index) {
+	if s.files == nil {
+		return
+	}
+	s.node.spawn(func() {
+		if err := s.retain(g, index); err != nil && s.node.ctx.Err() == nil {
+			s.node.log.Warn("old snapshots could not be removed; they take up space until the next try", "group", g, "err", err)
+		}
+	})
+}
+
+func (s *snapshots) retain(g raft.GroupID, published raft.Index) error {
+	files, err := s.files.List(g)
+	if err != nil {
+		return err
+	}
+	pinned := s.pinned(g)
+	var keep []storage.SnapshotFile
+	newest := 0
+	for i := len(files) - 1; i >= 0; i-- {
+		if files[i].Index > published {
+			continue
+		}
+		if newest++; newest <= snapshotsKept || pinned[files[i].Index] {
+			keep = append(keep, files[i])
+		}
+	}
+	_, err = s.files.Retain(g, keep...)
+	return err
+}
+
+// pinned are the indexes of the snapshots of a group that are being sent.
+func (s *snapshots) pinned(g raft.GroupID) map[raft.Index]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := map[raft.Index]bool{}
+	for to, index := range s.sending {
+		if to.group == g {
+			out[index] = true
+		}
+	}
+	return out
+}
+
+// send lets a peer have a snapshot, which it fetches by itself.
+func (s *snapshots) send(g *group, c raft.SnapshotCommand) {
+	s.mu.Lock()
+	s.sending[sendingTo{g.id, c.Peer}] = c.Snapshot.Index
+	s.mu.Unlock()
+	s.node.spawn(func() {
+		if _, err := s.at(g.id, c.Snapshot.Index); err != nil {
+			s.sent(g, c.Peer, c.Snapshot.Index, err)
+		}
+	})
+}
+
+// sent ends the sending to a peer and tells the core how.
+func (s *snapshots) sent(g *group, peer raft.NodeID, index raft.Index, err error) {
+	s.unpin(g.id, peer)
+	g.shard.in.force(func(sh *Shard) { sh.SnapshotDone(g.id, peer, index, err) })
+}
+
+func (s *snapshots) unpin(g raft.GroupID, peer raft.NodeID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sending, sendingTo{g, peer})
+}
+
+// at finds the snapshot of a group at an index.
+func (s *snapshots) at(g raft.GroupID, index raft.Index) (storage.SnapshotFile, error) {
+	if s.files == nil {
+		return storage.SnapshotFile{}, ErrNoSnapshots
+	}
+	files, err := s.files.List(g)
+	if err != nil {
+		return storage.SnapshotFile{}, err
+	}
+	for _, f := range files {
+		if f.Index == index {
+			return f, nil
+		}
+	}
+	return storage.SnapshotFile{}, fmt.Errorf("%w: group %d at %d", storage.ErrSnapshotMissing, g, index)
+}
+
+// TakeSnapshot takes a snapshot of a group on this node now, unless there is one of all
+// that is applied, and returns the newest.
+func (n *Node) TakeSnapshot(ctx context.Context, id raft.GroupID) (storage.SnapshotFile, error) {
+	g := n.group(id)
+	if g == nil || n.snapshots.files == nil {
+		return storage.SnapshotFile{}, fmt.Errorf("%w: group %d", ErrNoSnapshots, id)
+	}
+	type answer struct {
+		file storage.SnapshotFile
+		err  error
+	}
+	ch := make(chan answer, 1)
+	if !g.applier.in.put(func(l *applierLoop) { l.snapshotNow(func(f storage.SnapshotFile, err error) { ch <- answer{f, err} }) }) {
+		return storage.SnapshotFile{}, ErrBusy
+	}
+	select {
+	case a := <-ch:
+		if errors.Is(a.err, errOutrun) {
+			return n.newestSnapshot(id)
+		}
+		return a.file, a.err
+	case <-ctx.Done():
+		return storage.SnapshotFile{}, timeoutError(ctx.Err())
+	case <-n.stop:
+		return storage.SnapshotFile{}, ErrStopping
+	}
+}
+
+func (n *Node) newestSnapshot(id raft.GroupID) (storage.SnapshotFile, error) {
+	files, err := n.snapshots.files.List(id)
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("%w: group %d", storage.ErrSnapshotMissing, id)
+	}
+	if err != nil {
+		return storage.SnapshotFile{}, err
+	}
+	return files[len(files)-1], nil
+}
