@@ -12,6 +12,14 @@ import (
 // go through it in one of its last captures. Make a full image.
 var ErrBase = errors.New("plugins: no increment on that state")
 
+// ErrCaptures means that as many captures of the instance are open as may be. Close
+// one of them.
+var ErrCaptures = errors.New("plugins: no more captures of a machine")
+
+// capturesOpenMax bounds the open captures of an instance: each may come to hold as
+// much memory as the machine has.
+const capturesOpenMax = 4
+
 // Capture is the state of a machine at one moment, being written down while the
 // machine goes on.
 //
@@ -24,6 +32,7 @@ type Capture struct {
 
 	mu     sync.Mutex // guards the rest against the machine's checkpoints
 	memory []byte     // the shadow's; nil once capture or instance is closed
+	begun  bool       // WriteTo was called
 	wanted []bool     // by block: it belongs to the image
 	next   int        // blocks below it are written
 	aside  map[uint32][]byte
@@ -82,10 +91,25 @@ func (c *Capture) nextRun(room []byte) (first uint32, blocks int, err error) {
 	return first, blocks, nil
 }
 
+// begin takes the one chance to write the image: blocks that were read are not kept.
+func (c *Capture) begin() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.begun {
+		return errors.New("plugins: capture: it was written before; make another")
+	}
+	c.begun = true
+	return nil
+}
+
 // WriteTo writes the image. It may run on any goroutine, once, while the machine
-// applies; docs/FORMAT.md has the format. Errors: those of w; ErrClosed when the
-// instance is closed meanwhile.
+// applies; docs/FORMAT.md has the format. It writes small pieces: buffer what goes to
+// a file. Errors: those of w; ErrClosed when the instance is closed meanwhile; a
+// second call is one.
 func (c *Capture) WriteTo(w io.Writer) (int64, error) {
+	if err := c.begin(); err != nil {
+		return 0, err
+	}
 	out := newImageWriter(w)
 	out.header(&c.header)
 	room := make([]byte, runBlocksMax*blockBytes)
@@ -190,17 +214,20 @@ func (cs *captures) since(base StateHash, blocks int) ([]bool, error) {
 // Capture begins an image of the state after the last entry. The caller writes it
 // and closes it. base is the zero hash for a full image, or that of an earlier
 // capture, or of the restored image, for what has changed since. Errors: ErrBase,
-// and what broke the instance.
+// ErrCaptures, and what broke the instance.
 func (i *Instance) Capture(base StateHash) (*Capture, error) {
 	if i.broken != nil {
 		return nil, i.broken
+	}
+	i.captures.prune()
+	if n := len(i.captures.open); n >= capturesOpenMax {
+		return nil, fmt.Errorf("%w: %d are open", ErrCaptures, n)
 	}
 	wanted, err := i.captures.since(base, i.shadow.size/blockBytes)
 	if err != nil {
 		return nil, err
 	}
 	hash := i.hash()
-	i.captures.prune()
 	i.captures.begin(hash)
 	c := &Capture{header: i.imageHeader(hash, base), memory: i.shadow.memory, wanted: wanted, aside: map[uint32][]byte{}}
 	i.captures.open = append(i.captures.open, c)

@@ -263,6 +263,37 @@ func TestImageOfAnotherRunIsRefused(t *testing.T) {
 	}
 }
 
+// TestCapturesAreBounded: a caller that forgets to close is told so before memory is
+// gone, and an image is written once, since what was read of it is not kept.
+func TestCapturesAreBounded(t *testing.T) {
+	i := start(t, shared, wasmtest.NewMachine(wasmtest.Answer(wasmtest.OutputAt, 8)).Bytes(), plugins.InstanceConfig{})
+	var open []*plugins.Capture
+	for {
+		c, err := i.Capture(plugins.StateHash{})
+		if errors.Is(err, plugins.ErrCaptures) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if open = append(open, c); len(open) > 100 {
+			t.Fatal("a hundred captures are open")
+		}
+	}
+	first := written(t, open[0])
+	if n, err := open[0].WriteTo(io.Discard); n != 0 || err == nil {
+		t.Errorf("written again: %d bytes, %v", n, err)
+	}
+	open[0].Close()
+	again, _ := image(t, i, plugins.StateHash{})
+	if !bytes.Equal(first, again) {
+		t.Error("two images of one state differ")
+	}
+	for _, c := range open {
+		c.Close()
+	}
+}
+
 func TestCaptureEndsWithItsInstance(t *testing.T) {
 	i := start(t, shared, wasmtest.Slow(t), plugins.InstanceConfig{})
 	c, err := i.Capture(plugins.StateHash{})

@@ -246,8 +246,9 @@ func (b *forkBudget) claim(ctx context.Context, n int64) error {
 			return errors.Join(errs...)
 		}
 		if len(b.idle) == 0 {
+			err := fmt.Errorf("%w: %d bytes of their memory are taken, %d would be needed, the limit is %d", ErrForks, b.bytes, n, b.bytesMax)
 			b.mu.Unlock()
-			return fmt.Errorf("%w: %d bytes of their memory are taken, %d would be needed, the limit is %d", ErrForks, b.bytes, n, b.bytesMax)
+			return errors.Join(append(errs, err)...)
 		}
 		oldest := b.idle[0]
 		b.idle = slices.Delete(b.idle, 0, 1)

@@ -19,8 +19,6 @@ const (
 	imageVersion = 1
 	// runZero marks a run of blocks that are zero, whose bytes are left out.
 	runZero = 1 << 31
-
-	imageGlobalsMax = 1 << 20
 )
 
 // imageHeader is a machine's state but for its memory. With it, it is all that a copy
