@@ -78,7 +78,7 @@ func TestChildDiesWithItsParent(t *testing.T) {
 	if code := parent.ExitCode(); code != -1 {
 		t.Fatalf("a killed process has exit code %d", code)
 	}
-	for deadline := time.Now().Add(30 * time.Second); alive(pid); <-time.After(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); alive(pid); <-time.After(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			syscall.Kill(pid, syscall.SIGKILL)
 			t.Fatal("the child outlives its parent")

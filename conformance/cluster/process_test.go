@@ -47,7 +47,7 @@ func startRole(t *testing.T, role string) *Node {
 	}
 	n.process = p
 	t.Cleanup(func() { n.Kill() })
-	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(n.LogTail(100), "up"); {
+	for deadline := time.Now().Add(2 * time.Minute); !strings.Contains(n.LogTail(100), "up"); {
 		if time.Now().After(deadline) {
 			t.Fatalf("the %s process does not come up: %s", role, n.LogTail(1000))
 		}

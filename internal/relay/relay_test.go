@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // echo answers every datagram with itself and notes who sent it.
 type echo struct {

@@ -10,7 +10,7 @@ import (
 	"github.com/wraft/wraft/node/api/apitest"
 )
 
-const shutdownDeadline = 20 * time.Second
+const shutdownDeadline = 2 * time.Minute
 
 func TestShutdownWaitsForRunningRequests(t *testing.T) {
 	arrived, release := make(chan struct{}), make(chan struct{})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -106,15 +105,7 @@ var guiltLimits = node.MachineLimits{MemoryBytes: 12 << 20, FuelCommand: 30_000_
 // the next one succeeds on the same instance, and all three replicas have the same
 // results, fuel and state behind every entry.
 func TestGuiltyCommandsOnThreeNodes(t *testing.T) {
-	engine, err := plugins.NewEngine(plugins.Config{CacheDir: filepath.Join(t.TempDir(), "cache")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := engine.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	}()
+	engine := sharedEngine(t)
 	for language, c := range culprits() {
 		t.Run(language, func(t *testing.T) {
 			binary := c.module(t)

@@ -3,7 +3,6 @@ package nodetest_test
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/wraft/wraft/internal/wasmtest"
 	"github.com/wraft/wraft/node"
-	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/raft"
 )
 
@@ -157,10 +155,7 @@ func TestBubbleWASM(t *testing.T) {
 		t.Skip("compiles a Go guest")
 	}
 	binary := wasmtest.Counter(t)
-	engine, err := plugins.NewEngine(plugins.Config{CacheDir: filepath.Join(t.TempDir(), "cache")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	engine := sharedEngine(t)
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, node.NewWASM(engine))
 		defer b.close()
@@ -193,9 +188,6 @@ func TestBubbleWASM(t *testing.T) {
 			t.Errorf("the nodes export %d different states", len(digests))
 		}
 	})
-	if err := engine.Close(context.Background()); err != nil {
-		t.Error(err)
-	}
 }
 
 // expectCounter asks one node for a linearizable read until it answers.

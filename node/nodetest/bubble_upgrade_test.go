@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -173,10 +172,7 @@ func TestBubbleUpgradeWASM(t *testing.T) {
 		t.Skip("compiles Go guests")
 	}
 	first, second := wasmtest.Counter(t), wasmtest.Counter2(t)
-	engine, err := plugins.NewEngine(plugins.Config{CacheDir: filepath.Join(t.TempDir(), "cache")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	engine := sharedEngine(t)
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, node.NewWASM(engine))
 		defer b.close()
@@ -223,9 +219,6 @@ func TestBubbleUpgradeWASM(t *testing.T) {
 			t.Errorf("the nodes export %d different states", len(digests))
 		}
 	})
-	if err := engine.Close(context.Background()); err != nil {
-		t.Error(err)
-	}
 }
 
 // refuses wants an upgrade refused with words on every node.
