@@ -18,11 +18,15 @@ type Options struct {
 	Rounds int
 	// RoundTime is how long a round of one work lasts. Default 100 ms.
 	RoundTime time.Duration
+	// ImageMiB is the memory of the machine of which images are made, a power of 2.
+	// Default 256.
+	ImageMiB int
 }
 
 const (
 	roundsDefault    = 7
 	roundTimeDefault = 100 * time.Millisecond
+	imageMiBDefault  = 256
 )
 
 func (o Options) withDefaults() Options {
@@ -31,6 +35,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.RoundTime == 0 {
 		o.RoundTime = roundTimeDefault
+	}
+	if o.ImageMiB == 0 {
+		o.ImageMiB = imageMiBDefault
 	}
 	return o
 }

@@ -26,6 +26,7 @@ var kernels = []struct {
 }{
 	{"arithmetic", "a load, a multiplication and a rotation of 64 bits per round", arithmetic},
 	{"sieve", "a byte stored per round, 7 bytes on each time", sieve},
+	{"records", "eight stores of 64 bits into a record per round", records},
 	{"words", "64 bits loaded, changed and stored in order", words},
 	{"floats", "a multiplication and two additions of f64 per round", floats},
 	{"vectors", "f64 loaded twice, multiplied, added and stored per round", vectors},
@@ -117,6 +118,14 @@ func sieve() []byte {
 
 // element is the address of the n-th word of 8 bytes, of 65,536.
 var element = join(wasmtest.LocalGet(0), wasmtest.I32Const(3), shl, wasmtest.I32Const(0x7fff8), and)
+
+func records() []byte {
+	code := join(wasmtest.LocalGet(0), wasmtest.I32Const(64), mul32, wasmtest.I32Const(0x7ffc0), and, wasmtest.LocalSet(2))
+	for field := range byte(8) {
+		code = join(code, wasmtest.LocalGet(2), wasmtest.LocalGet(1), []byte{0x37, 3, 8 * field})
+	}
+	return loop(wasmtest.NewBuilder(), "i", code)
+}
 
 func words() []byte {
 	return loop(wasmtest.NewBuilder(), "", element, element, load64, wasmtest.I64Const(0x9e3779b9), []byte{0x7c}, store64)

@@ -15,7 +15,7 @@ func TestEverythingIsMeasured(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles a module of 3 MB some ten times")
 	}
-	r, err := Run(context.Background(), Options{Rounds: 1, RoundTime: time.Millisecond}, "conditions", []guests.Guest{{Language: "go", Compiler: "go1", Binary: wasmtest.KV(t)}})
+	r, err := Run(context.Background(), Options{Rounds: 1, RoundTime: time.Millisecond, ImageMiB: 16}, "conditions", []guests.Guest{{Language: "go", Compiler: "go1", Binary: wasmtest.KV(t)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,8 +34,11 @@ func TestEverythingIsMeasured(t *testing.T) {
 			t.Errorf("undo: %+v", u)
 		}
 	}
+	if i := r.Image; i.Alone.Median <= 0 || i.Longest.Median <= 0 || i.Write.Median <= 0 || i.Scrub.Median <= 0 || i.Entries == 0 || i.AsideMiB > 16 {
+		t.Errorf("image: %+v", i)
+	}
 	text := r.Markdown()
-	for _, want := range []string{"| go (go1) | 64 |", "| a map in Go | 1 |", "| sieve |", "| all | geometric mean |", "conditions"} {
+	for _, want := range []string{"| go (go1) | 64 |", "| a map in Go | 1 |", "| sieve |", "| all | geometric mean |", "Images of a machine of 16 MiB", "| go | 64 |", "conditions"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

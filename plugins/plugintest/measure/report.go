@@ -16,6 +16,7 @@ type Report struct {
 	Natives    []Native
 	Kernels    []Kernel
 	Undos      []Undo
+	Image      *Image
 	Compiles   []Compile
 }
 
@@ -32,6 +33,9 @@ func Run(ctx context.Context, o Options, conditions string, built []guests.Guest
 	if r.Undos, err = Undos(ctx, o, built); err != nil {
 		return nil, err
 	}
+	if r.Image, err = Images(ctx, o, o.withDefaults().ImageMiB); err != nil {
+		return nil, err
+	}
 	r.Compiles, err = Compiles(ctx, built)
 	return r, err
 }
@@ -43,6 +47,7 @@ func (r *Report) Markdown() string {
 	r.applies(&b)
 	r.kernels(&b)
 	r.undos(&b)
+	r.image(&b)
 	r.compiles(&b)
 	return b.String()
 }
@@ -91,6 +96,24 @@ func (r *Report) undos(b *strings.Builder) {
 		fmt.Fprintf(b, "| %s | %.1f | %.2f | %.2f | %.1f | %.1f |\n", u.Language, u.MemoryMiB,
 			u.Honest.Median/microsecond, u.Trap.Median/microsecond, u.Batch.Median/microsecond, u.Scribble.Median/microsecond)
 	}
+}
+
+func (r *Report) image(b *strings.Builder) {
+	i := r.Image
+	fmt.Fprintf(b, "\nImages of a machine of %d MiB, none of them zero, to a file with a sync, while it applies entries of %d stores all over its memory; time\n"+
+		"and not processor time, least to most of the rounds in brackets. \"Longest\" is the entry that took longest, the beginning of the image included.\n\n", i.MiB, storesEntry)
+	b.WriteString("| longest entry without an image, ms | longest with one, ms | image written in, ms | MiB/s | most put aside, MiB | entries meanwhile |\n|---|---|---|---|---|---|\n")
+	fmt.Fprintf(b, "| %s | %s | %s | %.0f | %.1f | %d |\n", milliseconds(i.Alone), milliseconds(i.Longest), milliseconds(i.Write),
+		float64(i.MiB)/(i.Write.Median/1e9), i.AsideMiB, i.Entries)
+	fmt.Fprintf(b, "\nLooking memory over for flipped bits: %.0f µs of processor time for a MiB. Each entry looks over 4 KiB, and each state hash, every %d\n"+
+		"entries, a MiB; of an entry's time that is:\n\n| machine | commands per entry | share |\n|---|---|---|\n", i.Scrub.Median/microsecond, entriesPerHash)
+	for _, a := range r.Applies {
+		fmt.Fprintf(b, "| %s | %d | %.1f %% |\n", a.Language, a.Batch, 100*i.Share(a.Wraft.Median*float64(a.Batch)))
+	}
+}
+
+func milliseconds(f Figure) string {
+	return fmt.Sprintf("%.1f (%.1f–%.1f)", f.Median/millisecond, f.Least/millisecond, f.Most/millisecond)
 }
 
 func (r *Report) compiles(b *strings.Builder) {
