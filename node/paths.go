@@ -81,6 +81,10 @@ func (n *Node) observeHealth(e GroupEvent) {
 		n.log.Info("disk works again", "group", e.Group)
 	case raft.FollowerDisk:
 		n.log.Info("a follower's disk changed", "group", e.Group, "peer", uint64(ev.Peer), "stalled", ev.Slow)
+	case raft.ReplicaHealed:
+		n.log.Info("a replica whose log was damaged is whole again and votes", "group", e.Group, "index", uint64(ev.Last))
+	case raft.FollowerDamaged:
+		n.log.Info("a follower's log changed", "group", e.Group, "peer", uint64(ev.Peer), "damaged", ev.Damaged)
 	case raft.ProgressStalled:
 		n.log.Info("a follower answers and acknowledges nothing", "group", e.Group, "peer", uint64(ev.Peer), "index", uint64(ev.Match))
 	case raft.RepliesDropped:

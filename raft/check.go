@@ -46,8 +46,8 @@ func (c *Core) check(from NodeID, m Message) error {
 		return c.checkRound(m.Term, m.Round)
 	case PreVoteReply, ReadIndex:
 	case ReadIndexReply:
-		if m.Index > indexMax {
-			return fmt.Errorf("index %d out of range", m.Index)
+		if m.Index > indexMax || m.Last > indexMax {
+			return fmt.Errorf("index %d or %d out of range", m.Index, m.Last)
 		}
 	default:
 		return errors.New("unknown kind")

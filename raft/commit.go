@@ -36,7 +36,7 @@ func (c *Core) acked(id NodeID) Index {
 		}
 		return c.w.durable
 	}
-	if p := c.follower(id); p != nil {
+	if p := c.follower(id); p != nil && !p.Damaged {
 		return p.Match
 	}
 	return 0

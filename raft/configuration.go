@@ -96,8 +96,8 @@ func (c *Core) config() Configuration { return c.configs[len(c.configs)-1].Confi
 // entry that takes its vote away, and then none is elected without it (Raft thesis
 // §4.2.2).
 func (c *Core) mayCampaign() bool {
-	if c.installing.write != 0 {
-		return false // its log is about to begin anew
+	if c.installing.write != 0 || c.damaged() {
+		return false // its log is about to begin anew, or lacks something
 	}
 	for i := len(c.configs) - 1; i >= 0; i-- {
 		if c.configs[i].Configuration.IsVoter(c.cfg.ID) {

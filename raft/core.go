@@ -89,6 +89,7 @@ type Core struct {
 	reads     reads
 
 	disk   disk
+	damage damage
 	failed error // the disk failed; nothing is done any more
 	fx     Effects
 	dirty  bool // Drain has something to look at
@@ -238,6 +239,7 @@ func (c *Core) Drain(e *Effects) {
 		} else {
 			c.ask()
 		}
+		c.heal()
 		c.drainWrite()
 		c.drainAck()
 		c.releaseGated()

@@ -23,6 +23,9 @@ type Write struct {
 	Entries []Entry
 	// CompactTo says that no entry at or before it is needed any more; 0: no news.
 	CompactTo Index
+	// Healed says that the replica has again what it acknowledged: a restart after this
+	// write is no longer Restored.Damaged.
+	Healed bool
 	// Sync is false only for a write whose loss is harmless (a commit index or a
 	// compaction alone).
 	Sync bool

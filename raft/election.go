@@ -183,6 +183,9 @@ func (c *Core) hearLeader(from NodeID) {
 	c.heard = c.now
 	c.promise()
 	c.resetElection()
+	if c.damage.wants(c.term) {
+		c.reads.ahead, c.dirty = true, true
+	}
 	if len(c.lives) > 0 {
 		c.heardAgain(from)
 	}

@@ -88,4 +88,9 @@ type Restored struct {
 	LogBytes    uint64     // about the Entry.Size of all entries together
 	TermRuns    []TermRun  // of (PurgedIndex, LastIndex], ascending
 	Configs     []ConfigAt // configuration entries of (Snapshot.Index, LastIndex], ascending
+	// Damaged says that entries may be missing which the replica has acknowledged; the
+	// term and the vote of HardState are intact all the same. It neither votes nor counts
+	// until a leader has refilled its log. It stays so over starts until a Write says
+	// Healed.
+	Damaged bool
 }

@@ -37,7 +37,7 @@ var (
 	ErrInvalidChange = confchange.ErrInvalidChange
 	// ErrTransferring: leadership is on its way to another node. Retry, at the new leader.
 	ErrTransferring = errors.New("raft: leadership is being transferred")
-	// ErrBadTransfer: the target is this node or no voter, or its disk has stalled. Choose another one.
+	// ErrBadTransfer: the target is this node or no voter, its disk has stalled, or its log is damaged. Choose another one.
 	ErrBadTransfer = errors.New("raft: leadership can only go to another voter")
 	// ErrDiskFailed: a write of this replica failed; it is out of service. Call a human.
 	ErrDiskFailed = errors.New("raft: disk failed")

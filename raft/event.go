@@ -75,6 +75,17 @@ type FollowerDisk struct {
 	Slow bool
 }
 
+// FollowerDamaged: a follower says that it lacks entries which it acknowledged, or that
+// it has them again.
+type FollowerDamaged struct {
+	Peer    NodeID
+	Damaged bool
+}
+
+// ReplicaHealed: the log, which was Restored.Damaged, has again what was acknowledged:
+// it is whole up to Last. The replica votes and counts from now on.
+type ReplicaHealed struct{ Last Index }
+
 // ProgressStalled: a follower answers, but has acknowledged nothing for an
 // election timeout though something is on its way; it is being probed again.
 type ProgressStalled struct {
@@ -114,6 +125,8 @@ func (TransferAborted) event()   {}
 func (DiskSlow) event()          {}
 func (DiskRecovered) event()     {}
 func (FollowerDisk) event()      {}
+func (FollowerDamaged) event()   {}
+func (ReplicaHealed) event()     {}
 func (ProgressStalled) event()   {}
 func (RepliesDropped) event()    {}
 func (LogCompacted) event()      {}

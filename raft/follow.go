@@ -90,6 +90,7 @@ func (c *Core) reject(from NodeID, m Append) {
 	c.send(from, AppendReply{
 		Term: c.term, Rejected: true, PrevIndex: m.PrevIndex,
 		HintIndex: hint, HintTerm: term, Round: m.Round, Promise: c.cfg.LeaseReads, DiskSlow: c.tellsSlow(0),
+		Damaged: c.damage.on,
 	})
 }
 
@@ -105,7 +106,7 @@ func (c *Core) drainAck() {
 	}
 	c.sendAfter(c.ack.to, AppendReply{
 		Term: c.term, Match: c.ack.match, Round: c.ack.round, Promise: c.cfg.LeaseReads,
-		DiskSlow: c.tellsSlow(after),
+		DiskSlow: c.tellsSlow(after), Damaged: c.damage.on,
 	}, after)
 	c.ack = owedAck{}
 }
@@ -115,7 +116,9 @@ func (c *Core) onHeartbeat(from NodeID, m Heartbeat) {
 	c.hearLeader(from)
 	c.learnCommit(m.Commit)
 	c.reads.beat(c)
-	c.send(from, HeartbeatReply{Term: c.term, Round: m.Round, Promise: c.cfg.LeaseReads, DiskSlow: c.tellsSlow(0)})
+	c.send(from, HeartbeatReply{
+		Term: c.term, Round: m.Round, Promise: c.cfg.LeaseReads, DiskSlow: c.tellsSlow(0), Damaged: c.damage.on,
+	})
 }
 
 // learnCommit notes that the leader says everything up to commit is committed,

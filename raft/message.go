@@ -33,6 +33,7 @@ type AppendReply struct {
 	// Round, unless the leader asked for one. Leases count on it.
 	Promise  bool
 	DiskSlow bool // the sender's disk has stalled
+	Damaged  bool // the sender lacks entries that it acknowledged once: it counts for nothing
 }
 
 // Heartbeat keeps followers from campaigning and carries read rounds. Commit is
@@ -49,6 +50,7 @@ type HeartbeatReply struct {
 	Round    uint64
 	Promise  bool // see AppendReply
 	DiskSlow bool // see AppendReply
+	Damaged  bool // see AppendReply
 }
 
 // Vote asks for a vote in Term (RequestVote of the Raft paper).
@@ -100,11 +102,13 @@ type ReadIndex struct {
 	ID   ReadID
 }
 
-// ReadIndexReply answers every ReadIndex; a refused one has Index 0.
+// ReadIndexReply answers every ReadIndex; a refused one has Index 0. Last is where the
+// leader's log ends.
 type ReadIndexReply struct {
 	Term    Term
 	ID      ReadID
 	Index   Index
+	Last    Index
 	Refused bool
 }
 
@@ -139,11 +143,13 @@ const (
 	// RefusedLeader: the voter hears a leader, or started less than an election
 	// timeout ago and may have heard one before (Raft thesis §4.2.3, §6.4.1).
 	RefusedLeader
+	// RefusedDamaged: the voter's log lacks entries that it acknowledged.
+	RefusedDamaged
 )
 
 // String names the reason in the words of the logs.
 func (r RefusalReason) String() string {
-	names := [...]string{"none", "term", "voted", "log", "leader"}
+	names := [...]string{"none", "term", "voted", "log", "leader", "damaged"}
 	if int(r) < len(names) {
 		return names[r]
 	}

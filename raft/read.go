@@ -181,7 +181,7 @@ func (c *Core) echoed(round uint64) bool {
 func (c *Core) answerRead(rd read, index Index, err error) {
 	c.reads.count--
 	if rd.from != 0 {
-		c.send(rd.from, ReadIndexReply{Term: c.term, ID: rd.id, Index: index, Refused: err != nil})
+		c.send(rd.from, ReadIndexReply{Term: c.term, ID: rd.id, Index: index, Last: c.log.last, Refused: err != nil})
 		return
 	}
 	c.answerLocal(rd, index, err)
@@ -269,6 +269,7 @@ func (c *Core) onReadIndexReply(from NodeID, m ReadIndexReply) {
 	} else {
 		c.learnCommit(m.Index)
 		r.known.learn(m.Index, r.askedAt)
+		c.learnExtent(m.Last)
 	}
 	c.finishAsked(m.Index, err)
 	c.dirty = true

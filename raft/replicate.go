@@ -239,6 +239,7 @@ func (c *Core) onAppendReply(from NodeID, m AppendReply) {
 	}
 	c.heardFrom(p, m.Round, m.Promise)
 	c.heardDisk(p, m.DiskSlow)
+	c.heardDamage(p, m.Damaged)
 	switch {
 	case !m.Rejected:
 		c.dirty = true
@@ -261,6 +262,7 @@ func (c *Core) onHeartbeatReply(from NodeID, m HeartbeatReply) {
 	if p := c.follower(from); p != nil {
 		c.heardFrom(p, m.Round, m.Promise)
 		c.heardDisk(p, m.DiskSlow)
+		c.heardDamage(p, m.Damaged)
 	}
 }
 

@@ -58,6 +58,7 @@ func New(cfg Config, r Restored, now time.Duration) (*Core, error) {
 	c.configs = append([]ConfigAt{configOf(r.Snapshot)}, r.Configs...)
 	c.configChanged()
 	c.reads.init(c.rng.Uint64())
+	c.damage.on = r.Damaged
 	c.announced = RoleChanged{Term: c.term, Role: Follower}
 	if !r.fresh() && !mutant.On(mutant.NoRefusalAfterRestart) {
 		c.refuseUntil = now + cfg.ElectionTimeoutMin

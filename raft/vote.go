@@ -28,6 +28,8 @@ func (c *Core) judgeVote(from NodeID, m Vote) RefusalReason {
 	switch {
 	case m.Term < c.term:
 		return RefusedTerm
+	case c.damaged():
+		return RefusedDamaged
 	case m.Term == c.term && c.vote == from:
 		return RefusedNone // asked again: the same answer
 	case c.hearsLeader() && !m.Transfer && !c.agrees(hint{m.Gone, m.GoneBoot}):
@@ -50,6 +52,8 @@ func (c *Core) onPreVote(from NodeID, m PreVote) {
 	switch {
 	case m.Term <= c.term:
 		reason = RefusedTerm
+	case c.damaged():
+		reason = RefusedDamaged
 	case c.hearsLeader() && !c.agrees(hint{m.Gone, m.GoneBoot}):
 		reason = RefusedLeader
 	case c.behind(m.LastIndex, m.LastTerm):

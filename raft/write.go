@@ -33,6 +33,7 @@ type writes struct {
 	snapshot  *SnapshotMeta // to be published
 	reset     bool          // with it, the log begins anew
 	compactTo Index         // to be released; 0: nothing
+	healed    bool          // the replica is whole again
 }
 
 // issuedWrite is a write on its way to the disk.
@@ -164,13 +165,13 @@ func (c *Core) drainWrite() {
 		state.Commit = max(c.commit, c.leaderCommit)
 	}
 	entries := c.w.unwritten <= c.log.last
-	sync := entries || c.w.truncate || c.w.snapshot != nil || state.Term != c.w.saved.Term || state.Vote != c.w.saved.Vote
+	sync := entries || c.w.truncate || c.w.snapshot != nil || c.w.healed || state.Term != c.w.saved.Term || state.Vote != c.w.saved.Vote
 	if !sync && c.w.compactTo == 0 && !(c.w.commitDue && state.Commit > c.w.saved.Commit) {
 		return
 	}
 	w := Write{
 		ID: c.w.next, Snapshot: c.w.snapshot, Reset: c.w.reset, CompactTo: c.w.compactTo,
-		Truncate: c.w.truncate, TruncateAfter: c.w.after, Sync: sync,
+		Truncate: c.w.truncate, TruncateAfter: c.w.after, Healed: c.w.healed, Sync: sync,
 	}
 	first := Index(math.MaxUint64)
 	if entries {
@@ -193,7 +194,7 @@ func (c *Core) drainWrite() {
 	c.w.next++
 	c.w.unwritten = c.log.last + 1
 	c.w.truncate, c.w.after, c.w.commitDue = false, 0, false
-	c.w.snapshot, c.w.reset, c.w.compactTo = nil, false, 0
+	c.w.snapshot, c.w.reset, c.w.compactTo, c.w.healed = nil, false, 0, false
 }
 
 // Persisted says that write id and every write before it are durable. Saying it
@@ -214,6 +215,7 @@ func (c *Core) Persisted(id WriteID) {
 	c.diskMoved()
 	c.trimCache()
 	c.finishInstall()
+	c.finishHealing()
 	switch c.role {
 	case Leader:
 		c.advanceCommit()

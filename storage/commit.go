@@ -166,6 +166,11 @@ func (c *commit) add(g *group, w *raft.Write) error {
 	for i := range w.Entries {
 		c.append(g, &w.Entries[i])
 	}
+	if w.Healed {
+		if err := c.batch.Delete(groupKey(keyPrefixDamage, g.id), nil); err != nil {
+			return fmt.Errorf("storage: heal group %d: %w", g.id, err)
+		}
+	}
 	if from := g.start.Load(); g.hardState.Commit > g.tail.last || w.Snapshot != nil && g.hardState.Commit < from.snapshot.Index {
 		invariants.Violated("storage: group %d: commit %d with a snapshot at %d and the last index %d",
 			g.id, g.hardState.Commit, from.snapshot.Index, g.tail.last)

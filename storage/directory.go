@@ -23,6 +23,7 @@ const (
 	markName      = "mark"
 	votesName     = "votes"
 	tempSuffix    = ".tmp"
+	asideSuffix   = ".damaged"
 )
 
 // formatText is the whole content of the FORMAT file.

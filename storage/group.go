@@ -25,6 +25,7 @@ type group struct {
 
 	start atomic.Pointer[start]
 	moves atomic.Uint64 // of start, odd while one is on its way to the disk
+	first raft.Restored // what Open found, for the first Restore
 
 	ready atomic.Bool   // the fields below are loaded
 	owner atomic.Uint64 // the Commit that is at work on them; 0: none
@@ -67,15 +68,34 @@ func (s *Store) CreateGroup(id raft.GroupID, meta raft.SnapshotMeta) error {
 		}
 		return fmt.Errorf("%w: group %d", ErrGroupExists, id)
 	}
-	b := newBase(id, meta)
-	if err := s.set(groupKey(keyPrefixGroup, id), encodeBase(id, b)); err != nil {
+	g := &group{id: id, base: newBase(id, meta)}
+	hs, err := s.writeGroup(g)
+	if err != nil {
 		return err
 	}
-	g := &group{id: id, base: b}
-	g.start.Store(b.start())
-	g.load(b.start().purged, raft.HardState{})
+	g.start.Store(g.base.start())
+	g.load(g.base.start().purged, hs)
 	s.groups[id] = g
 	return nil
+}
+
+// writeGroup makes a new group durable and returns its hard state. Of a group that
+// the second copy of the votes knows, Pebble has lost the log: its replica is
+// damaged and keeps what it promised.
+func (s *Store) writeGroup(g *group) (hs raft.HardState, err error) {
+	b := s.db.NewBatch()
+	defer b.Close()
+	err = b.Set(groupKey(keyPrefixGroup, g.id), encodeBase(g.id, g.base), nil)
+	if v := s.votes.of(g.id); v.term > 0 {
+		hs.Term, hs.Vote = v.term, v.node
+		err = errors.Join(err,
+			b.Set(groupKey(keyPrefixHardState, g.id), appendHardState(nil, g.id, hs), nil),
+			b.Set(groupKey(keyPrefixDamage, g.id), numberRecord(uint64(g.id)), nil))
+	}
+	if err != nil {
+		return hs, fmt.Errorf("storage: create group %d: %w", g.id, err)
+	}
+	return hs, s.apply(b, true)
 }
 
 // DeleteGroup removes a group and its log, durably. A group that does not exist
@@ -100,6 +120,7 @@ func (s *Store) DeleteGroup(id raft.GroupID) error {
 		b.DeleteRange(entryKey(id, 0), entryKeysEnd(id), nil),
 		b.Delete(groupKey(keyPrefixHardState, id), nil),
 		b.Delete(groupKey(keyPrefixStart, id), nil),
+		b.Delete(groupKey(keyPrefixDamage, id), nil),
 		b.Delete(groupKey(keyPrefixGroup, id), nil),
 	)
 	if err != nil {

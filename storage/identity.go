@@ -44,6 +44,9 @@ func (id Identity) Validate() error {
 	return errors.Join(problems...)
 }
 
+// errMixed is the cause when files of two nodes lie in one directory: no rot does that.
+var errMixed = errors.New("somebody mixed two directories")
+
 // bootstrap is what the identity record holds. It is stored twice: in Pebble,
 // which decides, and in a file of its own, which tells a Pebble that was lost or
 // exchanged from a fresh directory.
@@ -114,7 +117,7 @@ func (s *Store) Bootstrap(id Identity, digest string) error {
 		return &ForeignError{Have: have.identity, Want: id, HaveDigest: have.digest, WantDigest: digest}
 	}
 	// Why this order: a crash in between leaves Pebble's copy, which loadIdentity
-	// copies back. The file without Pebble's copy is never ours to leave.
+	// copies back. The file without Pebble's copy says that Pebble was lost.
 	if err := s.set(keyIdentity, want.encode()); err != nil {
 		return err
 	}
@@ -126,30 +129,31 @@ func (s *Store) Bootstrap(id Identity, digest string) error {
 	return nil
 }
 
-// loadIdentity reads both copies and compares them.
-func (s *Store) loadIdentity() error {
+// loadIdentity compares both copies. One that is missing or rotten comes back from
+// the other: the file now, Pebble's with the boot number.
+func (s *Store) loadIdentity(c *copies) error {
 	stored, err := s.readStoredIdentity()
 	if err != nil {
 		return err
 	}
-	file, err := s.readIdentityFile()
-	if err != nil {
-		return err
-	}
+	file := c.identity
 	switch {
 	case stored == nil && file == nil:
 		return nil
+	case stored == nil && !c.canReplace():
+		return &DamagedError{Why: fmt.Sprintf("the directory belongs to %v, but its store is empty, and the second copy of the votes is damaged, too", file.identity)}
 	case stored == nil:
-		return &DamagedError{Why: fmt.Sprintf("the directory belongs to %v, but its store is empty", file.identity)}
+		s.identity = file
+		return nil
 	case file == nil:
 		if err := s.dir.write(identityName, stored.encode()); err != nil {
 			return err
 		}
 	case *stored != *file:
 		return &DamagedError{Why: fmt.Sprintf("the store belongs to %v, the identity file to %v",
-			stored.identity, file.identity)}
+			stored.identity, file.identity), Err: errMixed}
 	}
-	s.identity = stored
+	s.identity, s.identityStored = stored, true
 	return nil
 }
 
@@ -165,8 +169,8 @@ func (s *Store) readStoredIdentity() (*bootstrap, error) {
 	return &b, nil
 }
 
-func (s *Store) readIdentityFile() (*bootstrap, error) {
-	value, err := s.dir.read(identityName)
+func readIdentityFile(d directory) (*bootstrap, error) {
+	value, err := d.read(identityName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -95,12 +95,15 @@ func TestIdentityCopies(t *testing.T) {
 		says   string // empty: it heals
 	}{
 		"file lost":      {func(d directory) error { return d.fs.Remove(d.join(identityName)) }, ""},
-		"file rotten":    {func(d directory) error { return flip(d.fs, d.join(identityName), 70) }, "identity file"},
-		"file truncated": {func(d directory) error { return d.write(identityName, []byte{1, 2}) }, "identity file"},
+		"file rotten":    {func(d directory) error { return flip(d.fs, d.join(identityName), 70) }, ""},
+		"file truncated": {func(d directory) error { return d.write(identityName, []byte{1, 2}) }, ""},
 		"file of another": {func(d directory) error {
 			return d.write(identityName, bootstrap{other, "d1"}.encode())
 		}, "n7"},
-		"store lost": {func(d directory) error { return d.fs.RemoveAll(d.join(pebbleName)) }, "empty"},
+		"store lost": {func(d directory) error { return d.fs.RemoveAll(d.join(pebbleName)) }, ""},
+		"store and votes lost": {func(d directory) error {
+			return errors.Join(d.fs.RemoveAll(d.join(pebbleName)), d.fs.Remove(d.join(votesName)))
+		}, "empty"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

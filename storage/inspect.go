@@ -119,7 +119,7 @@ func (i *Inspector) Overview() Overview {
 	s := i.store
 	stored, err := s.readStoredIdentity()
 	damage(err)
-	file, err := s.readIdentityFile()
+	file, err := readIdentityFile(s.dir)
 	damage(err)
 	switch {
 	case stored != nil && file != nil && *stored != *file:

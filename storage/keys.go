@@ -10,6 +10,7 @@ import (
 // bytes, big end first, so that the order of keys is the order of groups and
 // indexes.
 const (
+	keyPrefixDamage    = 'd' // group
 	keyPrefixEntry     = 'e' // group, index
 	keyPrefixGroup     = 'g' // group
 	keyPrefixHardState = 'h' // group

@@ -36,20 +36,93 @@ func cutLog(t *testing.T, fs *vfs.MemFS) {
 	}
 }
 
+// TestALogCutWithinWhatWasAcknowledgedIsReported: the replica keeps what is sound and
+// is damaged until a write says that it is healed, over restarts.
 func TestALogCutWithinWhatWasAcknowledgedIsReported(t *testing.T) {
 	fs := vfs.NewCrashableMem()
 	s := mustOpen(t, fs)
 	mustCreate(t, s, 1)
 	mustCommit(t, s, appendWrite(1, 1, commands(1, 1, 3)))
-	mustCommit(t, s, appendWrite(1, 1, commands(4, 1, 3)))
+	mustCommit(t, s, appendWrite(1, 4, commands(4, 4, 3)))
 	disk := crashClone(fs, true)
 	cutLog(t, disk)
-	_, err := Open(testDir, testOptions(t, disk))
-	if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "acknowledged") {
-		t.Fatalf("a store that lost its last batch opens with %v, want damage", err)
+	for range 2 {
+		s := mustOpen(t, disk)
+		got := mustRestore(t, s, 1)
+		if !got.Damaged || got.LastIndex != 3 || got.HardState.Term != 4 {
+			t.Fatalf("a store that lost its last batch restores %+v", got)
+		}
+		disk = crashClone(disk, false)
 	}
-	if _, err := Open(testDir, testOptions(t, disk)); !errors.Is(err, ErrDamaged) {
-		t.Fatalf("the second time it opens with %v: the mark was forgotten", err)
+	s = mustOpen(t, disk)
+	mustRestore(t, s, 1)
+	mustCommit(t, s, GroupWrite{1, raft.Write{Entries: commands(4, 4, 3), Healed: true, Sync: true}})
+	if got := mustRestore(t, mustOpen(t, crashClone(disk, false)), 1); got.Damaged || got.LastIndex != 6 {
+		t.Fatalf("a store that was healed restores %+v", got)
+	}
+}
+
+// TestWithoutASecondCopyDamageIsFinal: what the replica promised is not known then.
+func TestWithoutASecondCopyDamageIsFinal(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	s := mustOpen(t, fs)
+	mustCreate(t, s, 1)
+	mustBootstrap(t, s, testIdentity, "d")
+	mustCommit(t, s, appendWrite(1, 1, commands(1, 1, 3)))
+	disk := crashClone(fs, true)
+	cutLog(t, disk)
+	if err := flip(disk, s.dir.join(votesName), 8*(voteBytes+5)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := Open(testDir, testOptions(t, disk)); !errors.Is(err, ErrDamaged) {
+			t.Fatalf("without log and votes it opens with %v, want damage", err)
+		}
+	}
+}
+
+// TestALostPebbleIsBegunAnew: the node is who it was and keeps its promises, and each
+// replica is damaged from its creation on.
+func TestALostPebbleIsBegunAnew(t *testing.T) {
+	for name, lose := range map[string]func(d directory) error{
+		"removed": func(d directory) error { return d.fs.RemoveAll(d.join(pebbleName)) },
+		"manifest rotten": func(d directory) error {
+			names, err := d.fs.List(d.join(pebbleName))
+			for _, name := range names {
+				if strings.HasPrefix(name, "MANIFEST") {
+					err = errors.Join(err, flip(d.fs, d.fs.PathJoin(d.join(pebbleName), name), 100))
+				}
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fs := vfs.NewCrashableMem()
+			s := mustOpen(t, fs)
+			mustCreate(t, s, 1)
+			mustBootstrap(t, s, testIdentity, "d")
+			mustCommit(t, s, GroupWrite{1, raft.Write{HardState: &raft.HardState{Term: 3, Vote: 2}, Entries: commands(1, 1, 3), Sync: true}})
+			mustClose(t, s)
+			if err := lose(s.dir); err != nil {
+				t.Fatal(err)
+			}
+			again := mustOpen(t, fs)
+			if id, ok := again.Identity(); !ok || id != testIdentity || again.Boot() != 2 {
+				t.Fatalf("identity %v, %v in boot %d", id, ok, again.Boot())
+			}
+			disk := crashClone(fs, false) // before the group is there
+			again = mustOpen(t, disk)
+			mustCreate(t, again, 2)
+			if got := mustRestore(t, again, 1); !got.Damaged || got.LastIndex != 0 || got.HardState != (raft.HardState{Term: 3, Vote: 2}) {
+				t.Fatalf("a replica whose log is lost restores %+v", got)
+			}
+			if got := mustRestore(t, again, 2); got.Damaged {
+				t.Fatalf("a new group restores %+v", got)
+			}
+			if got := mustRestore(t, mustOpen(t, crashClone(disk, false)), 1); !got.Damaged {
+				t.Fatalf("the second start restores %+v", got)
+			}
+		})
 	}
 }
 
@@ -174,7 +247,7 @@ func TestEveryFlippedBitOfAVoteIsFoundAndHealed(t *testing.T) {
 	}
 	path := s.dir.join(votesName)
 	content := mustRead(t, fs, path)
-	for bit := range int64(len(content) * 8) {
+	for bit := int64(0); bit < int64(len(content)*8); bit += 3 {
 		disk := crashClone(fs, true)
 		if err := flip(disk, path, bit); err != nil {
 			t.Fatal(err)

@@ -8,10 +8,10 @@ import (
 	"github.com/wraft/wraft/raft/confchange"
 )
 
-// Restore reads a group's whole log, checks every entry and returns what a core
-// starts from. A log that is not exactly what was written is a *DamagedError with
-// the first index that cannot be trusted; nothing is cut away. The first Restore
-// of a group must not run beside another call for the same group.
+// Restore returns what a core starts from: the first time what Open found, later what
+// the disk says now. A log that is not exactly what was written is a *DamagedError with
+// the first index that cannot be trusted. The first Restore of a group must not run
+// beside another call for the same group.
 func (s *Store) Restore(id raft.GroupID) (raft.Restored, error) {
 	if err := s.usable(); err != nil {
 		return raft.Restored{}, err
@@ -20,13 +20,28 @@ func (s *Store) Restore(id raft.GroupID) (raft.Restored, error) {
 	if err != nil {
 		return raft.Restored{}, err
 	}
-	hs, err := s.readHardState(id)
+	if !g.ready.Load() {
+		out := g.first
+		g.load(g.tail, out.HardState)
+		g.first = raft.Restored{}
+		return out, nil
+	}
+	return s.restore(g)
+}
+
+// restore reads a group's whole log and checks every entry.
+func (s *Store) restore(g *group) (raft.Restored, error) {
+	hs, err := s.readHardState(g.id)
 	if err != nil {
 		return raft.Restored{}, err
 	}
+	mark, damaged, err := s.number(groupKey(keyPrefixDamage, g.id), "damage")
+	if err != nil || damaged && mark != uint64(g.id) {
+		return raft.Restored{}, &DamagedError{Group: g.id, Why: "the note of its damage", Err: err}
+	}
 	from := g.start.Load()
 	w := walk{g: g, tail: from.purged, out: raft.Restored{
-		HardState: hs, Snapshot: from.snapshot,
+		HardState: hs, Snapshot: from.snapshot, Damaged: damaged,
 		PurgedIndex: from.purged.last, PurgedTerm: from.purged.term,
 	}}
 	if err := s.walk(&w); err != nil {
@@ -35,11 +50,8 @@ func (s *Store) Restore(id raft.GroupID) (raft.Restored, error) {
 	if err := w.finish(); err != nil {
 		return raft.Restored{}, err
 	}
-	if v := s.votes.of(id); v.ahead(hs) {
-		w.out.HardState.Term, w.out.HardState.Vote = v.term, v.node
-	}
 	if !g.ready.Load() {
-		g.load(w.tail, w.out.HardState)
+		g.tail = w.tail
 	}
 	return w.out, nil
 }

@@ -81,11 +81,12 @@ func TestEveryFlippedBitOfARecordIsFound(t *testing.T) {
 		HardState: &raft.HardState{Term: 1, Commit: 1}, CompactTo: 1, Sync: true,
 		Snapshot: &raft.SnapshotMeta{Index: 1, Term: 1, Configuration: testMeta.Configuration},
 	}})
+	tamper(t, s, groupKey(keyPrefixDamage, 1), numberRecord(1))
 	mustClose(t, s)
 	for name, key := range map[string][]byte{
 		"hard state": groupKey(keyPrefixHardState, 1), "base": groupKey(keyPrefixGroup, 1),
 		"start":    groupKey(keyPrefixStart, 1),
-		"identity": keyIdentity, "boot": keyBoot, "batch number": keySequence,
+		"identity": keyIdentity, "boot": keyBoot, "batch number": keySequence, "damage": groupKey(keyPrefixDamage, 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := mustOpen(t, fs)
@@ -95,7 +96,7 @@ func TestEveryFlippedBitOfARecordIsFound(t *testing.T) {
 				rotten[bit/8] ^= 1 << (bit % 8)
 				tamper(t, s, key, rotten)
 				fresh := &Store{dir: s.dir, db: s.db, clock: s.clock, groups: map[raft.GroupID]*group{}, votes: s.votes}
-				err := errors.Join(fresh.loadIdentity(), fresh.loadGroups())
+				err := errors.Join(fresh.loadIdentity(&copies{}), fresh.loadGroups())
 				if err == nil {
 					_, _, err = fresh.number(keyBoot, "boot counter")
 				}
@@ -103,7 +104,7 @@ func TestEveryFlippedBitOfARecordIsFound(t *testing.T) {
 					_, _, err = fresh.number(keySequence, "batch number")
 				}
 				if err == nil {
-					_, err = fresh.Restore(1)
+					_, err = fresh.restore(fresh.groups[1])
 				}
 				if !errors.Is(err, ErrDamaged) {
 					t.Fatalf("bit %d: got %v", bit, err)
@@ -177,19 +178,32 @@ func TestRestoreNamesTheFirstEntryThatLies(t *testing.T) {
 	}
 }
 
-func TestADamagedLogTakesNoWrites(t *testing.T) {
+func TestADamagedLogIsBegunAnew(t *testing.T) {
 	s := twoLogs(t)
+	mustBootstrap(t, s, testIdentity, "d")
 	tamper(t, s, entryKey(1, 4), nil)
 	fs := s.dir.fs
 	mustClose(t, s)
 	s = mustOpen(t, fs)
-	_, err := s.Restore(1)
-	wantDamage(t, err, 1, 4)
-	if err := s.Commit([]GroupWrite{appendWrite(1, 2, commands(11, 2, 1))}); !errors.Is(err, ErrNotRestored) {
+	if err := s.Commit([]GroupWrite{appendWrite(1, 2, commands(11, 2, 1))}); !errors.Is(err, ErrUnknownGroup) {
 		t.Fatalf("a write to the damaged log: %v", err)
 	}
-	mustRestore(t, s, 2)
-	mustCommit(t, s, GroupWrite{2, raft.Write{Entries: commands(11, 2, 1), Sync: true}})
+	mustCreate(t, s, 2)
+	for g := raft.GroupID(1); g <= 2; g++ {
+		if r := mustRestore(t, s, g); !r.Damaged || r.LastIndex != 0 || r.HardState != (raft.HardState{Term: 2, Vote: 3}) {
+			t.Fatalf("group %d restores %+v", g, r)
+		}
+		mustCommit(t, s, GroupWrite{g, raft.Write{Entries: commands(1, 2, 1), Sync: true}})
+	}
+}
+
+func TestADamagedLogOfNobodyIsReported(t *testing.T) {
+	s := twoLogs(t)
+	tamper(t, s, entryKey(1, 4), nil)
+	fs := s.dir.fs
+	mustClose(t, s)
+	_, err := Open(testDir, testOptions(t, fs))
+	wantDamage(t, err, 1, 4)
 }
 
 func TestEntries(t *testing.T) {

@@ -25,6 +25,7 @@ type Store struct {
 	clock     clock.Clock
 	meter     meter
 	boot      uint64
+	lost      bool // Pebble did not hold everything that was acknowledged
 	mark      *mark
 	votes     *votes
 
@@ -42,13 +43,17 @@ type Store struct {
 	// except by CreateGroup, DeleteGroup and Bootstrap, which are rare.
 	mu       sync.RWMutex
 	identity *bootstrap
-	groups   map[raft.GroupID]*group
+	// identityStored says that Pebble has the identity too.
+	identityStored bool
+	groups         map[raft.GroupID]*group
 }
 
 // Open opens the data directory dir, which is made when it is missing, and counts
 // a boot. It refuses a directory that is in use (ErrInUse), was written in another
-// format (ErrFormat) or does not hold what was written (ErrDamaged). The entries
-// of a group are not looked at before Restore.
+// format (ErrFormat) or does not hold what was written (ErrDamaged). All entries of
+// all groups are read and checked. Damage is ErrDamaged only when the files beside
+// Pebble are damaged, too; otherwise the directory goes on with what is whole, or
+// with an empty Pebble, and Restore says of each group that it is damaged.
 func Open(dir string, o Options) (*Store, error) {
 	o = o.withDefaults()
 	d, lock, err := openDirectory(dir, o.FS)
@@ -71,7 +76,14 @@ func (s *Store) open(o Options) error {
 	if err != nil {
 		return err
 	}
-	if s.db, err = openPebble(s.dir, o, s.fail); err != nil {
+	err = s.openLogs(o, &copies)
+	if errors.Is(err, ErrDamaged) && !errors.Is(err, errMixed) && copies.canReplace() {
+		o.Logger.Error("the store is damaged and set aside; this node neither votes nor counts until it got its logs from others", "err", err)
+		if err = s.setAside(); err == nil {
+			err = s.openLogs(o, &copies)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	if s.modules, err = openModules(s); err != nil {
@@ -80,28 +92,44 @@ func (s *Store) open(o Options) error {
 	if s.snapshots, err = openSnapshots(s); err != nil {
 		return err
 	}
-	if err = s.loadIdentity(); err != nil {
+	return s.countBoot(copies)
+}
+
+// openLogs opens Pebble and checks everything in it.
+func (s *Store) openLogs(o Options, c *copies) error {
+	var err error
+	if s.db, err = openPebble(s.dir, o, s.fail); err != nil {
+		return err
+	}
+	if err = s.loadIdentity(c); err != nil {
 		return err
 	}
 	if err = s.loadGroups(); err != nil {
 		return err
 	}
-	if err = s.compare(&copies, o.Logger); err != nil {
+	if err = s.compare(c, o.Logger); err != nil {
 		return err
 	}
-	return s.countBoot(copies)
-}
-
-// countBoot makes the next boot number durable before anyone can see it.
-func (s *Store) countBoot(c copies) error {
 	boot, found, err := s.number(keyBoot, "boot counter")
 	if err != nil {
 		return err
 	}
-	if !found && s.identity != nil {
+	if !found && s.identityStored {
 		return &DamagedError{Why: "the boot counter is missing from a store that was in use"}
 	}
 	s.boot = max(boot, c.mark.boot, uint64(c.votes[0].term)) + 1
+	for _, g := range s.groups {
+		if g.first, err = s.restore(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// countBoot makes the next boot number durable before anyone can see it, and with
+// it which replicas are damaged from now on.
+func (s *Store) countBoot(c copies) error {
+	var err error
 	c.votes[0] = vote{term: raft.Term(s.boot)}
 	if s.votes, err = openVotes(s.dir, c.votes); err != nil {
 		return err
@@ -109,7 +137,34 @@ func (s *Store) countBoot(c copies) error {
 	if s.mark, err = openMark(s.dir, markSlot{boot: s.boot, sequence: s.sequence}, s.fail); err != nil {
 		return err
 	}
-	return s.set(keyBoot, numberRecord(s.boot))
+	b := s.db.NewBatch()
+	defer b.Close()
+	err = b.Set(keyBoot, numberRecord(s.boot), nil)
+	if s.identity != nil && !s.identityStored {
+		err = errors.Join(err, b.Set(keyIdentity, s.identity.encode(), nil))
+	}
+	for _, g := range s.groups {
+		err = errors.Join(err, s.settle(g, b))
+	}
+	if err != nil {
+		return fmt.Errorf("storage: write: %w", err)
+	}
+	return s.apply(b, true)
+}
+
+// settle puts into the first batch what the copies know better than Pebble: the
+// replica's term and vote, and that its log is damaged.
+func (s *Store) settle(g *group, b *pebble.Batch) error {
+	var err error
+	if s.lost {
+		g.first.Damaged = true
+		err = b.Set(groupKey(keyPrefixDamage, g.id), numberRecord(uint64(g.id)), nil)
+	}
+	if v := s.votes.known[g.id]; v.ahead(g.first.HardState) {
+		g.first.HardState.Term, g.first.HardState.Vote = v.term, v.node
+		err = errors.Join(err, b.Set(groupKey(keyPrefixHardState, g.id), appendHardState(nil, g.id, g.first.HardState), nil))
+	}
+	return err
 }
 
 // number reads a record of one number.

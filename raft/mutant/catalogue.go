@@ -65,6 +65,7 @@ const (
 	TornWrite        ID = "torn-write"
 	LyingSync        ID = "lying-sync"
 	FailedDiskGoesOn ID = "failed-disk-goes-on"
+	DamagedVotes     ID = "damaged-votes"
 )
 
 // All returns every bug, in the order of the table in docs/TESTING.md.
@@ -119,5 +120,6 @@ func All() []Mutant {
 		{TornWrite, "a crash keeps the hard state of a write and loses its entries"},
 		{LyingSync, "a disk reports its newest write durable too early"},
 		{FailedDiskGoesOn, "a node goes on after its disk failed"},
+		{DamagedVotes, "a node that lost entries it had acknowledged votes and campaigns"},
 	}
 }

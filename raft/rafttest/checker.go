@@ -69,6 +69,9 @@ func (k *Checker) Sent(from *Node, e raft.Envelope) error {
 	if from.failed {
 		return fmt.Errorf("%v sends %T, though its disk has failed", from.ID, e.Message)
 	}
+	if from.Disk.synced.damaged && sides(e.Message) {
+		return fmt.Errorf("%v sends %T, though its log is damaged", from.ID, e.Message)
+	}
 	disk := &from.Disk.synced
 	shown := e.Message.MessageTerm()
 	switch m := e.Message.(type) {
@@ -100,6 +103,19 @@ func (k *Checker) Sent(from *Node, e raft.Envelope) error {
 		return fmt.Errorf("%v shows term %d, only %d is durable: %T", from.ID, shown, disk.state.Term, e.Message)
 	}
 	return nil
+}
+
+// sides reports whether a message takes part in an election.
+func sides(m raft.Message) bool {
+	switch m := m.(type) {
+	case raft.Vote, raft.PreVote:
+		return true
+	case raft.VoteReply:
+		return m.Granted
+	case raft.PreVoteReply:
+		return m.Granted
+	}
+	return false
 }
 
 // granted checks that a vote is durable and was given to nobody else.
@@ -269,9 +285,7 @@ func (k *Checker) checkLeader(n *Node, s *seen, is *raft.Status, all []*Node) er
 			if other.ID != f.ID || other.Disk.synced.state.Term != is.Term {
 				continue
 			}
-			have, ok := k.at(&other.Disk.synced, f.Match)
-			want, _ := k.at(&n.Disk.memory, f.Match)
-			if !ok || have != want {
+			if want, _ := k.at(&n.Disk.memory, f.Match); !other.Disk.held(k, f.Match, want) {
 				return fmt.Errorf("%v believes that %v has %d, its disk does not", n.ID, f.ID, f.Match)
 			}
 		}

@@ -52,6 +52,7 @@ func commands() map[string]command {
 		})},
 		"path":    {"path NODE NODE RTT-MS [down]: tell the first what the way to the second is like", (*Environment).runPath},
 		"crash":   {"crash NODE keep-unsynced|lose-unsynced", (*Environment).runCrash},
+		"rot":     {"rot NODE N: a node that is down loses the newest N entries that were synced", (*Environment).runRot},
 		"restart": {"restart NODE", (*Environment).runRestart},
 		"inject":  {"inject A->B KIND key=value ...: a message as if A had sent it", (*Environment).runInject},
 		"log":     {"log all|events|none: what is shown", (*Environment).runLog},
@@ -259,6 +260,22 @@ func (e *Environment) runCrash(args []string) error {
 	}
 	delete(e.heldDisk, n.ID)
 	return e.checker.Check(n, e.nodes)
+}
+
+func (e *Environment) runRot(args []string) error {
+	n, err := e.nodeArg(args, 0)
+	if err != nil {
+		return err
+	}
+	count, err := number(args, 1)
+	if err == nil && n.Core != nil {
+		err = errors.New("it is running")
+	}
+	if err != nil {
+		return err
+	}
+	n.Disk.Rot(int(count))
+	return nil
 }
 
 func (e *Environment) runRestart(args []string) error {

@@ -16,6 +16,9 @@ type Disk struct {
 	memory    image // synced with all pending writes done
 	pending   []raft.Write
 	snapshots map[raft.Index]Snapshot
+	// lost is what was synced before a part of it rotted, until the replica says that it
+	// is whole again; nil: nothing rotted.
+	lost *image
 }
 
 // Snapshot is a state of the machine, which remembers everything applied, and of
@@ -62,6 +65,9 @@ func (d *Disk) Sync(n int) raft.WriteID {
 			panic("rafttest: a write that was accepted fails: " + err.Error())
 		}
 		id = w.ID
+		if w.Healed {
+			d.lost = nil
+		}
 	}
 	d.pending = d.pending[n:]
 	maps.DeleteFunc(d.snapshots, func(i raft.Index, _ Snapshot) bool { return i < d.synced.snapshot.Index })
@@ -76,6 +82,41 @@ func (d *Disk) Crash(keep int) {
 	}
 	d.pending = nil
 	d.memory = d.synced.clone()
+}
+
+// Rot takes the newest entries of what was synced away from a disk whose node is down,
+// at most count and none that a snapshot has. Term and vote stay.
+func (d *Disk) Rot(count int) {
+	if d.lost == nil {
+		whole := d.synced.clone()
+		d.lost = &whole
+	}
+	m := &d.synced
+	last := max(m.last()-min(raft.Index(count), m.last()), m.base.index, m.snapshot.Index)
+	n := last - m.base.index
+	m.entries, m.chain = m.entries[:n:n], m.chain[:n:n]
+	for c := len(m.configs); c > 0 && m.configs[c-1].Index > last; c = len(m.configs) {
+		m.configs = m.configs[: c-1 : c-1]
+	}
+	m.state.Commit = min(m.state.Commit, last)
+	m.damaged = true
+	d.pending, d.memory = nil, m.clone()
+}
+
+// Damaged reports whether something rotted that the replica has not got back yet.
+func (d *Disk) Damaged() bool { return d.lost != nil }
+
+// held returns the chain value at index of what is synced, or was before it rotted:
+// that was acknowledged in good faith, and nobody may be elected without it.
+func (d *Disk) held(k *Checker, index raft.Index, want uint64) bool {
+	if have, ok := k.at(&d.synced, index); ok && have == want {
+		return true
+	}
+	if d.lost == nil {
+		return false
+	}
+	have, ok := k.at(d.lost, index)
+	return ok && have == want
 }
 
 // Save keeps the bytes of a snapshot; nothing starts from it before a write has
@@ -101,7 +142,7 @@ func (d *Disk) Restored() raft.Restored {
 	r := raft.Restored{
 		HardState: s.state, Snapshot: s.snapshot,
 		PurgedIndex: s.base.index, PurgedTerm: s.base.term,
-		LastIndex: s.last(),
+		LastIndex: s.last(), Damaged: s.damaged,
 	}
 	for i, e := range s.entries {
 		if i == 0 || e.Term != s.entries[i-1].Term {

@@ -24,6 +24,13 @@ func describeHealth(e raft.Event) string {
 			return fmt.Sprintf("hears that the disk of %v stalled", e.Peer)
 		}
 		return fmt.Sprintf("hears that the disk of %v works again", e.Peer)
+	case raft.FollowerDamaged:
+		if e.Damaged {
+			return fmt.Sprintf("hears that the log of %v is damaged", e.Peer)
+		}
+		return fmt.Sprintf("hears that the log of %v is whole again", e.Peer)
+	case raft.ReplicaHealed:
+		return fmt.Sprintf("has a whole log again, up to %d", e.Last)
 	case raft.ProgressStalled:
 		return fmt.Sprintf("sees no progress of %v behind %d with %d bytes in %d appends on their way: probes",
 			e.Peer, e.Match, e.InflightBytes, e.InflightAppends)

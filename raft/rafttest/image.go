@@ -16,6 +16,7 @@ type image struct {
 	entries  []raft.Entry    // from behind base on
 	chain    []uint64        // chain[i] stands for the log up to entries[i], see chainOn
 	configs  []raft.ConfigAt // of entries, purged ones included unless a snapshot replaced them
+	damaged  bool            // entries may be missing that were acknowledged
 }
 
 func (m *image) last() raft.Index { return m.base.index + raft.Index(len(m.entries)) }
@@ -68,6 +69,9 @@ func (m *image) do(w raft.Write, starts map[raft.Index]Snapshot) error {
 	}
 	if m.state.Commit < m.snapshot.Index {
 		return fmt.Errorf("write %d publishes a snapshot at %d, only %d is committed", w.ID, m.snapshot.Index, m.state.Commit)
+	}
+	if w.Healed {
+		m.damaged = false
 	}
 	return m.compact(w)
 }

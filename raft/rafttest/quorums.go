@@ -17,8 +17,7 @@ func (k *Checker) durable(n *Node, index, last raft.Index, all []*Node) bool {
 	has := func(id raft.NodeID) bool {
 		for _, other := range all {
 			if other.ID == id {
-				have, ok := k.at(&other.Disk.synced, index)
-				return ok && have == chain
+				return other.Disk.held(k, index, chain)
 			}
 		}
 		return false

@@ -49,6 +49,8 @@ type Progress struct {
 
 	// DiskSlow: the follower said of its disk that it has stalled.
 	DiskSlow bool
+	// Damaged: the follower said that it lacks entries which it acknowledged.
+	Damaged bool
 
 	// Snapshot is the index of the snapshot that was offered last, and Failures
 	// counts the transfers of snapshots that failed one after the other.
@@ -164,6 +166,18 @@ func (p *Progress) BackTo(agree quorum.Index) {
 	p.paused = false
 	p.meter.calibrating = false
 	p.inflight.Reset()
+}
+
+// Forget begins to find out anew where the logs agree: the follower lost what it had
+// acknowledged. One that is to get a snapshot gets that first.
+func (p *Progress) Forget() {
+	if p.State == Snapshot {
+		p.Match = 0
+		return
+	}
+	agree := p.Match
+	p.Match = 0
+	p.BackTo(agree)
 }
 
 // Lost notes that what was on its way is gone: it is probed for from where the

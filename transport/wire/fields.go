@@ -30,6 +30,7 @@ func appendReplyFields(c *coder, m *raft.AppendReply) {
 	number(c, 7, &m.Round)
 	boolean(c, 8, &m.Promise)
 	boolean(c, 9, &m.DiskSlow)
+	boolean(c, 10, &m.Damaged)
 }
 
 func heartbeatFields(c *coder, m *raft.Heartbeat) {
@@ -43,6 +44,7 @@ func heartbeatReplyFields(c *coder, m *raft.HeartbeatReply) {
 	number(c, 2, &m.Round)
 	boolean(c, 3, &m.Promise)
 	boolean(c, 4, &m.DiskSlow)
+	boolean(c, 5, &m.Damaged)
 }
 
 func voteFields(c *coder, m *raft.Vote) {
@@ -86,6 +88,7 @@ func readIndexReplyFields(c *coder, m *raft.ReadIndexReply) {
 	number(c, 2, &m.ID)
 	number(c, 3, &m.Index)
 	boolean(c, 4, &m.Refused)
+	number(c, 5, &m.Last)
 }
 
 func installSnapshotFields(c *coder, m *raft.InstallSnapshot) {

@@ -37,11 +37,13 @@ func samples() []sample {
 		}),
 		frame("append-reply, accepted", 7, raft.AppendReply{Term: 5, Match: 103, PrevIndex: 100, Round: 1 << 32, Promise: true}),
 		frame("append-reply, rejected", 7, raft.AppendReply{Term: 5, Rejected: true, PrevIndex: 100, HintIndex: 80, HintTerm: 3}),
+		frame("append-reply, of a node whose log is damaged", 7, raft.AppendReply{Term: 5, Match: 90, Damaged: true}),
 		frame("append-reply, rejected by a node whose disk has stalled", 7, raft.AppendReply{Term: 5, Rejected: true, PrevIndex: 100, Promise: true, DiskSlow: true}),
 		frame("heartbeat", 65536, raft.Heartbeat{Term: 5, Commit: 65535, Round: 256}),
 		frame("heartbeat, nothing but zeros", 0, raft.Heartbeat{}),
 		frame("heartbeat, greatest numbers", math.MaxUint64, raft.Heartbeat{Term: math.MaxUint64, Commit: math.MaxUint64, Round: math.MaxUint64}),
 		frame("heartbeat-reply", 2, raft.HeartbeatReply{Term: 5, Round: 24, Promise: true}),
+		frame("heartbeat-reply, the log is damaged", 2, raft.HeartbeatReply{Term: 5, Round: 3, Damaged: true}),
 		frame("heartbeat-reply, the disk has stalled", 2, raft.HeartbeatReply{Term: 5, Promise: true, DiskSlow: true}),
 		frame("vote", 2, raft.Vote{Term: 6, LastIndex: 103, LastTerm: 5}),
 		frame("vote, of a transfer", 2, raft.Vote{Term: 6, LastIndex: 103, LastTerm: 5, Transfer: true}),
@@ -54,7 +56,7 @@ func samples() []sample {
 		frame("pre-vote-reply, refused", 2, raft.PreVoteReply{Term: 5, Reason: raft.RefusedLeader}),
 		frame("timeout-now", 2, raft.TimeoutNow{Term: 6}),
 		frame("read-index", 2, raft.ReadIndex{Term: 6, ID: 4294967295}),
-		frame("read-index-reply", 2, raft.ReadIndexReply{Term: 6, ID: 4294967295, Index: 104}),
+		frame("read-index-reply", 2, raft.ReadIndexReply{Term: 6, ID: 4294967295, Index: 104, Last: 110}),
 		frame("read-index-reply, refused", 2, raft.ReadIndexReply{Term: 6, ID: 9, Refused: true}),
 		frame("install-snapshot", 2, raft.InstallSnapshot{Term: 6, Snapshot: raft.SnapshotMeta{
 			Index: 1 << 20, Term: 5, ConfigIndex: 77, Configuration: raft.Configuration{

@@ -150,6 +150,41 @@ func failDisk(w *world, number uint64) func() error {
 	}
 }
 
+// rot takes a node down and the newest entries from its disk.
+func rot(w *world, number uint64) func() error {
+	n := w.victim(number)
+	count := 1 + w.pick(number, "entries", 30)
+	if !w.maySpare(n) {
+		return nil
+	}
+	w.bite(number)
+	n.crash()
+	n.Disk.Rot(int(count))
+	w.tracef("up to %d entries of %v rot", count, n.ID)
+	return w.startAgain(n)
+}
+
+// maySpare reports whether a quorum of whole logs stays without n's, in the one
+// configuration that there is: without such a quorum there is no cure.
+func (w *world) maySpare(n *node) bool {
+	damaged := 1
+	at := raft.ConfigAt{}
+	for i, other := range w.nodes {
+		if other.Core == nil {
+			return false
+		}
+		is := other.Core.Status().Configuration
+		if i > 0 && is.Index != at.Index {
+			return false
+		}
+		at = is
+		if other != n && other.Disk.Damaged() {
+			damaged++
+		}
+	}
+	return !at.Configuration.Joint() && 2*damaged < len(at.Configuration.Voters)
+}
+
 // pause freezes a node; it wakes up to everything that happened meanwhile.
 func pause(w *world, number uint64) func() error {
 	n := w.victim(number)

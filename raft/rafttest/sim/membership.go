@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/wraft/wraft/raft"
@@ -50,6 +51,9 @@ func (w *world) change(number uint64) error {
 
 // changeAt asks a node for one to three random changes at once.
 func (w *world) changeAt(n *node, number uint64) error {
+	if slices.ContainsFunc(w.nodes, func(n *node) bool { return n.Disk.Damaged() }) {
+		return nil // nobody takes a vote away while there is none to spare
+	}
 	at := n.Core.Status().Configuration
 	w.history.last++
 	r := raft.ChangeRequest{ID: raft.ProposalID(w.history.last), Expected: at.Index}

@@ -37,6 +37,7 @@ var kinds = []kind{
 	{"leader crash after sending", 1, false, crashAfterSend},
 	{"all nodes at once", 1, true, massCrash},
 	{"restart storm", 1, true, restartStorm},
+	{"rotten log", 1, false, rot},
 	{"slow disk", 1, false, slowDisk},
 	{"stalled disk", 1, false, stallDisk},
 	{"EIO on sync", 1, false, failDisk},
