@@ -24,6 +24,8 @@ type collector struct {
 	role, term, commit, applied, lag       *prometheus.Desc
 	machineRunning, machineRebuilt         *prometheus.Desc
 	syncs, batches, entries, bytes, syncS  *prometheus.Desc
+	snapTaken, snapFailed, snapInstalled   *prometheus.Desc
+	snapDamaged, snapWritten, snapReceived *prometheus.Desc
 	linkUp, linkRTT, linkSent, linkRecv    *prometheus.Desc
 	linkPackets, linkLost, linkDropped, re *prometheus.Desc
 }
@@ -47,6 +49,12 @@ func newCollector(n *node.Node, s *storage.Store) *collector {
 		entries:        desc("storage_entries_total", "Log entries written."),
 		bytes:          desc("storage_written_bytes_total", "Bytes of batches written."),
 		syncS:          desc("storage_sync_seconds_total", "Time spent in synced batches."),
+		snapTaken:      desc("snapshots_taken_total", "Snapshots that this node has taken."),
+		snapFailed:     desc("snapshots_failed_total", "Snapshots that this node could not write."),
+		snapInstalled:  desc("snapshots_installed_total", "Snapshots that took the place of a log on this node."),
+		snapDamaged:    desc("snapshots_damaged_total", "Snapshots that this node put away because they could not be used."),
+		snapWritten:    desc("snapshot_written_bytes_total", "Bytes of the snapshots that this node has taken."),
+		snapReceived:   desc("snapshot_received_bytes_total", "Bytes of snapshots that came from peers."),
 		linkUp:         desc("link_up", "1 while a connection to the peer stands.", peer...),
 		linkRTT:        desc("link_rtt_seconds", "Smoothed round trip to the peer.", peer...),
 		linkSent:       desc("link_sent_bytes_total", "Bytes sent to the peer.", peer...),
@@ -70,6 +78,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		c.group(ctx, out, m.Group, m.Name)
 	}
 	c.storage(out)
+	c.snapshots(out)
 	c.links(out)
 }
 
@@ -103,6 +112,19 @@ func (c *collector) storage(out chan<- prometheus.Metric) {
 	counter(c.entries, float64(m.Entries))
 	counter(c.bytes, float64(m.Bytes))
 	counter(c.syncS, m.SyncTime.Seconds())
+}
+
+func (c *collector) snapshots(out chan<- prometheus.Metric) {
+	s := c.node.SnapshotStats()
+	for _, row := range []struct {
+		desc  *prometheus.Desc
+		value uint64
+	}{
+		{c.snapTaken, s.Taken}, {c.snapFailed, s.Failed}, {c.snapInstalled, s.Installed}, {c.snapDamaged, s.Damaged},
+		{c.snapWritten, s.WrittenBytes}, {c.snapReceived, s.ReceivedBytes},
+	} {
+		out <- prometheus.MustNewConstMetric(row.desc, prometheus.CounterValue, float64(row.value))
+	}
 }
 
 func (c *collector) links(out chan<- prometheus.Metric) {

@@ -94,7 +94,7 @@ func spoil(t *testing.T, fs *vfs.MemFS, folder string) (spoiled int) {
 // snapshots have all rotted gets one from a peer. Nothing is lost or doubled.
 func TestBubbleSnapshots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := tunedBubble(t, adders{}, hasty)
+		b := tunedBubble(t, adders{ballast: 600 << 10}, hasty)
 		defer b.close()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
@@ -127,5 +127,58 @@ func TestBubbleSnapshots(t *testing.T) {
 			t.Errorf("%+v: damage was not found, or not mended by a peer", s)
 		}
 		b.work(ctx, 150, 30)
+	})
+}
+
+// TestBubbleTransferIsCut brings a snapshot to a follower over a link that is cut, with
+// a restart of the receiver in the middle and the end of the sender later on: the rest
+// comes from the other node. Next to nothing is sent twice, and commands flow.
+func TestBubbleTransferIsCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size = 12 << 20
+		b := tunedBubble(t, adders{ballast: size}, hasty)
+		b.fileRate = 1 << 20
+		for id := raft.NodeID(1); id <= 3; id++ { // Why again: with the rate
+			b.stop(id)
+			b.boot(id, vfs.NewCrashableMem())
+		}
+		defer b.close()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		b.deploy(ctx, 2, "adder", []byte("any bytes"))
+		away := b.follower(2)
+		disk := b.crash(away)
+		time.Sleep(2 * time.Second) // virtual: from then on nobody keeps the log for it
+		b.work(ctx, 0, 60)
+		for id := range b.nodes {
+			b.eventually(ctx, "its log is cut", func() bool { return b.status(ctx, id, 2).PurgedIndex > 0 })
+		}
+		b.boot(away, disk)
+
+		before := uint64(0)
+		received := func() uint64 { return before + b.nodes[away].node.SnapshotStats().ReceivedBytes }
+		upTo := func(part uint64) {
+			b.eventually(ctx, "the transfer goes on", func() bool { return received() >= size*part/8 })
+		}
+		for part := uint64(1); part <= 3; part++ {
+			upTo(part)
+			b.router.lose(1)
+			time.Sleep(800 * time.Millisecond) // virtual
+			b.router.lose(0)
+		}
+		upTo(4)
+		before = received()
+		disk = b.nodes[away].fs
+		b.stop(away)
+		b.boot(away, disk)
+		upTo(6)
+		b.stop(b.leader(2))
+		b.expectSum(ctx, away, 60)
+		s := b.nodes[away].node.SnapshotStats()
+		t.Logf("%d bytes came for %d", received(), size)
+		if s.Installed == 0 || received() < size || received() > size*110/100 {
+			t.Errorf("%d bytes came for %d, installed %d", received(), size, s.Installed)
+		}
+		b.work(ctx, 60, 3)
 	})
 }

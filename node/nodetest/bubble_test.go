@@ -38,6 +38,7 @@ type bubble struct {
 	nodes     map[raft.NodeID]*bubbleNode
 	opener    func(raft.NodeID) node.MachineOpener
 	tune      func(*node.Config) // of nodes that boot; may be nil
+	fileRate  int                // bytes per second of files that are served; 0: no bound
 }
 
 type bubbleNode struct {
@@ -48,7 +49,10 @@ type bubbleNode struct {
 }
 
 // adder is a machine: a command is a number to add, answers and queries are the sum.
-type adder struct{ sum uint64 }
+type adder struct {
+	sum     uint64
+	ballast int // bytes that its snapshots have besides
+}
 
 func (a *adder) Apply(_ context.Context, _ plugins.Moment, commands [][]byte) ([]plugins.Result, error) {
 	var out []plugins.Result
@@ -69,16 +73,16 @@ func (a *adder) Export(_ context.Context, w io.Writer) error {
 func (a *adder) Close(context.Context) error { return nil }
 
 // Record implements node.Recorder.
-func (a *adder) Record() (node.Recorded, error) { return recordedSum(a.sum), nil }
+func (a *adder) Record() (node.Recorded, error) { return recordedSum(*a), nil }
 
-type recordedSum uint64
+type recordedSum adder
 
 // WriteTo writes the sum and so much besides that it takes several chunks.
 func (r recordedSum) WriteTo(w io.Writer) (int64, error) {
-	if err := binary.Write(w, binary.BigEndian, uint64(r)); err != nil {
+	if err := binary.Write(w, binary.BigEndian, r.sum); err != nil {
 		return 0, err
 	}
-	n, err := w.Write(ballast(uint64(r)))
+	n, err := w.Write(ballast(r.sum, r.ballast))
 	return int64(8 + n), err
 }
 
@@ -86,34 +90,32 @@ func (r recordedSum) WriteTo(w io.Writer) (int64, error) {
 func (recordedSum) Close() {}
 
 // ballast is what makes snapshots of adders large: it cannot be compressed.
-func ballast(seed uint64) []byte {
-	out := make([]byte, ballastBytes)
+func ballast(seed uint64, bytes int) []byte {
+	out := make([]byte, bytes)
 	_, _ = rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}).Read(out) // it never fails
 	return out
 }
 
-const ballastBytes = 600 << 10
-
 // adders opens every module as an adder.
-type adders struct{}
+type adders struct{ ballast int }
 
 func (adders) Check(context.Context, []byte) error { return nil }
 func (adders) Prepare(_ context.Context, module []byte, _ node.MachineLimits) (node.Prepared, error) {
 	return node.Prepared{Artefact: append([]byte("artefact of "), module...)}, nil
 }
 func (adders) Verify(context.Context, []byte, []byte) error { return nil }
-func (adders) Open(context.Context, []byte, node.OpenConfig) (node.Machine, error) {
-	return &adder{}, nil
+func (o adders) Open(context.Context, []byte, node.OpenConfig) (node.Machine, error) {
+	return &adder{ballast: o.ballast}, nil
 }
 
 // Restore implements node.MachineRestorer.
-func (adders) Restore(_ context.Context, _ []byte, _ node.OpenConfig, parts ...io.Reader) (node.Machine, error) {
-	a := &adder{}
+func (o adders) Restore(_ context.Context, _ []byte, _ node.OpenConfig, parts ...io.Reader) (node.Machine, error) {
+	a := &adder{ballast: o.ballast}
 	if err := binary.Read(parts[0], binary.BigEndian, &a.sum); err != nil {
 		return nil, err
 	}
 	rest, err := io.ReadAll(parts[0])
-	if err == nil && !bytes.Equal(rest, ballast(a.sum)) {
+	if err == nil && !bytes.Equal(rest, ballast(a.sum, o.ballast)) {
 		err = node.ErrSnapshotState
 	}
 	return a, err
@@ -200,7 +202,7 @@ func (b *bubble) network(id raft.NodeID, boot uint64, conn net.PacketConn, h tra
 	}
 	return quic.New(quic.Config{
 		Node: id, Incarnation: 1, Boot: boot, Cluster: bubbleCluster, Conn: conn, CAs: b.authority.Pool(),
-		Certificate: certificate(cert),
+		Certificate: certificate(cert), FileBytesPerSecond: b.fileRate,
 	}, h)
 }
 
