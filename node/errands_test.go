@@ -71,6 +71,12 @@ func (l *runningLoop) ask(query string) *queryCall {
 
 func slowMachine(t *testing.T) *plugins.Instance {
 	t.Helper()
+	return slowMachines(t)()
+}
+
+// slowMachines compiles the machine once, for many instances.
+func slowMachines(t *testing.T) (start func() *plugins.Instance) {
+	t.Helper()
 	engine, err := plugins.NewEngine(plugins.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -84,11 +90,13 @@ func slowMachine(t *testing.T) *plugins.Instance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i, err := engine.NewInstance(t.Context(), m, plugins.InstanceConfig{})
-	if err != nil {
-		t.Fatal(err)
+	return func() *plugins.Instance {
+		i, err := engine.NewInstance(t.Context(), m, plugins.InstanceConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return i
 	}
-	return i
 }
 
 // TestLongQueriesHoldUpNobody: while more queries of seconds are asked than there
