@@ -36,7 +36,7 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules abi demo test guests race sim badmodules mutants mutants-table spec determinism fuzz lint conformance killstorm cover bench plugin-bench plugin-bench-update core-bench ci clean
+.PHONY: build modules abi demo test guests race sim badmodules mutants mutants-table spec determinism fuzz lint conformance killstorm cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
@@ -117,6 +117,9 @@ NOTE ?=
 plugin-bench-update: ## the same, and write the table in docs/BENCHMARKS.md; NOTE says what else was going on
 	mkdir -p $(BUILD)
 	go run ./plugins/plugintest/cmd/pluginbench -json $(BUILD)/plugin-bench.json -update -note '$(NOTE)'
+
+neighbours: ## p99 of good machines beside a bad one on a whole node, in units of that without it
+	go test ./node/nodetest -run '^$$' -bench BenchmarkNeighbours -benchtime 1x
 
 core-bench: ## our core and etcd's side by side in memory; a module of its own, which needs go.etcd.io/raft/v3
 	cd raft/rafttest/corebench && go vet . && go test . && go run . -rounds $(BENCHROUNDS)

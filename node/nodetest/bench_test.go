@@ -59,7 +59,7 @@ func wasmOpener(b *testing.B) node.MachineOpener {
 }
 
 func benchmarkCall(b *testing.B, clients int, opener node.MachineOpener, binary, payload []byte) {
-	nodes := startLoopback(b, opener)
+	nodes := startLoopback(b, 3, opener)
 	ctx := context.Background()
 	leader := deployLoopback(ctx, b, nodes, binary)
 	b.ReportAllocs()
@@ -75,7 +75,7 @@ func benchmarkCall(b *testing.B, clients int, opener node.MachineOpener, binary,
 	})
 }
 
-func startLoopback(b *testing.B, opener node.MachineOpener) []*node.Node {
+func startLoopback(b *testing.B, count int, opener node.MachineOpener) []*node.Node {
 	b.Helper()
 	authority, err := pki.NewAuthority(bubbleCluster, time.Now())
 	if err != nil {
@@ -83,7 +83,7 @@ func startLoopback(b *testing.B, opener node.MachineOpener) []*node.Node {
 	}
 	var conns []net.PacketConn
 	var records []node.NodeRecord
-	for i := range 3 {
+	for i := range count {
 		conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 		if err != nil {
 			b.Fatal(err)

@@ -54,9 +54,14 @@ func run(ctx context.Context, o measure.Options, file string, update bool, note 
 	if err != nil {
 		return err
 	}
-	fmt.Print(r.Markdown())
+	beside, err := neighbours(ctx, root)
+	if err != nil {
+		return err
+	}
+	tables := r.Markdown() + neighboursTable(beside)
+	fmt.Print(tables)
 	if file != "" {
-		text, err := json.MarshalIndent(r, "", "  ")
+		text, err := json.MarshalIndent(figures{r, beside}, "", "  ")
 		if err == nil {
 			err = os.WriteFile(file, append(text, '\n'), 0o644)
 		}
@@ -67,7 +72,13 @@ func run(ctx context.Context, o measure.Options, file string, update bool, note 
 	if !update {
 		return nil
 	}
-	return write(filepath.Join(root, "docs", "BENCHMARKS.md"), r.Markdown())
+	return write(filepath.Join(root, "docs", "BENCHMARKS.md"), tables)
+}
+
+// figures are what the file has.
+type figures struct {
+	*measure.Report
+	Neighbours []neighbour
 }
 
 // conditions are what the figures were taken under.
