@@ -50,29 +50,12 @@ func newDeployLoop(n *Node) *deployLoop {
 
 // run is the deploy goroutine.
 func (l *deployLoop) run() {
-	var inputs []func(*Deployer)
-	timer := l.node.clock.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-l.node.stop:
-			return
-		case <-l.in.wake:
-		case <-timer.C():
-		}
-		l.deployer.Tick(l.node.clock.Now())
-		inputs = l.in.take(inputs)
-		for _, in := range inputs {
-			in(l.deployer)
-		}
+	drive(l.node, l.in, l.deployer, func() {
 		for _, a := range l.deployer.Next() {
 			l.do(a)
 		}
 		l.publish()
-		if at, ok := l.deployer.NextDeadline(); ok {
-			timer.Reset(at - l.node.clock.Now())
-		}
-	}
+	})
 }
 
 func (l *deployLoop) do(a DeployAction) {

@@ -23,28 +23,11 @@ func newUpgradeLoop(n *Node) *upgradeLoop {
 
 // run is the upgrade goroutine.
 func (l *upgradeLoop) run() {
-	var inputs []func(*Upgrader)
-	timer := l.node.clock.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-l.node.stop:
-			return
-		case <-l.in.wake:
-		case <-timer.C():
-		}
-		l.upgrader.Tick(l.node.clock.Now())
-		inputs = l.in.take(inputs)
-		for _, in := range inputs {
-			in(l.upgrader)
-		}
+	drive(l.node, l.in, l.upgrader, func() {
 		for _, a := range l.upgrader.Next() {
 			l.do(a)
 		}
-		if at, ok := l.upgrader.NextDeadline(); ok {
-			timer.Reset(at - l.node.clock.Now())
-		}
-	}
+	})
 }
 
 // do starts an action. Its end comes back as an input.

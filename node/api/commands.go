@@ -107,14 +107,7 @@ type sessionAnswer struct {
 
 // postSession registers a session: POST /v1/machines/{machine}/sessions.
 func (s *Server) postSession(w http.ResponseWriter, r *http.Request) error {
-	machine, err := machineName(r)
-	if err != nil {
-		return err
-	}
-	if _, err := readParams(r); err != nil {
-		return err
-	}
-	ctx, cancel, err := deadline(r, commandTimeoutDefault)
+	ctx, cancel, machine, err := machineRequest(r, commandTimeoutDefault)
 	if err != nil {
 		return err
 	}

@@ -69,14 +69,7 @@ func (s *Server) getMachine(w http.ResponseWriter, r *http.Request) error {
 
 // putMachine deploys: PUT /v1/machines/{machine}.
 func (s *Server) putMachine(w http.ResponseWriter, r *http.Request) error {
-	machine, err := machineName(r)
-	if err != nil {
-		return err
-	}
-	if _, err := readParams(r); err != nil {
-		return err
-	}
-	ctx, cancel, err := deadline(r, deployTimeoutDefault)
+	ctx, cancel, machine, err := machineRequest(r, deployTimeoutDefault)
 	if err != nil {
 		return err
 	}

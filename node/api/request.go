@@ -148,3 +148,16 @@ func plainEncoding(r *http.Request) error {
 	}
 	return nil
 }
+
+// machineRequest reads what a request about one machine has besides its body: the
+// machine's name, no parameters, and how long it may take.
+func machineRequest(r *http.Request, timeout time.Duration) (ctx context.Context, cancel context.CancelFunc, machine string, err error) {
+	if machine, err = machineName(r); err != nil {
+		return nil, nil, "", err
+	}
+	if _, err = readParams(r); err != nil {
+		return nil, nil, "", err
+	}
+	ctx, cancel, err = deadline(r, timeout)
+	return ctx, cancel, machine, err
+}

@@ -8,14 +8,7 @@ import (
 
 // postActivate upgrades: POST /v1/machines/{machine}/activate.
 func (s *Server) postActivate(w http.ResponseWriter, r *http.Request) error {
-	machine, err := machineName(r)
-	if err != nil {
-		return err
-	}
-	if _, err := readParams(r); err != nil {
-		return err
-	}
-	ctx, cancel, err := deadline(r, deployTimeoutDefault)
+	ctx, cancel, machine, err := machineRequest(r, deployTimeoutDefault)
 	if err != nil {
 		return err
 	}
@@ -39,14 +32,7 @@ func (s *Server) postActivate(w http.ResponseWriter, r *http.Request) error {
 
 // postRollback goes back to the module before: POST /v1/machines/{machine}/rollback.
 func (s *Server) postRollback(w http.ResponseWriter, r *http.Request) error {
-	machine, err := machineName(r)
-	if err != nil {
-		return err
-	}
-	if _, err := readParams(r); err != nil {
-		return err
-	}
-	ctx, cancel, err := deadline(r, deployTimeoutDefault)
+	ctx, cancel, machine, err := machineRequest(r, deployTimeoutDefault)
 	if err != nil {
 		return err
 	}
@@ -74,14 +60,7 @@ type upgradeList struct {
 
 // getHistory lists upgrades: GET /v1/machines/{machine}/history.
 func (s *Server) getHistory(w http.ResponseWriter, r *http.Request) error {
-	machine, err := machineName(r)
-	if err != nil {
-		return err
-	}
-	if _, err := readParams(r); err != nil {
-		return err
-	}
-	ctx, cancel, err := deadline(r, commandTimeoutDefault)
+	ctx, cancel, machine, err := machineRequest(r, commandTimeoutDefault)
 	if err != nil {
 		return err
 	}
