@@ -23,7 +23,7 @@ func (s *Shard) SnapshotAt(g raft.GroupID, index raft.Index) (raft.SnapshotMeta,
 		return raft.SnapshotMeta{}, false
 	}
 	m, ok := r.core.SnapshotAt(index)
-	return m, ok && index > r.core.Status().SnapshotIndex
+	return m, ok && index >= r.core.Status().SnapshotIndex // Why equal: its file may be gone
 }
 
 // SnapshotTaken says that a snapshot is durable which SnapshotAt described.

@@ -171,7 +171,7 @@ func (s *snapshots) receive(ctx context.Context, g *group, c raft.SnapshotComman
 			return
 		}
 		s.node.log.Info("a snapshot is not here yet; it is tried again", "group", g.id, "index", c.Snapshot.Index, "peer", uint64(c.Peer), "err", err)
-		if errors.Is(err, transport.ErrNotFound) {
+		if errors.Is(err, transport.ErrNotFound) || errors.Is(err, storage.ErrDamaged) {
 			s.progress(g, c, forwardedProgress{Index: c.Snapshot.Index, Failed: err.Error()})
 		}
 		select {
@@ -217,6 +217,7 @@ func (s *snapshots) hear(from raft.NodeID, g *group, p forwardedProgress) {
 		s.sent(g, from, p.Index, nil)
 	case p.Failed != "":
 		s.sent(g, from, p.Index, errors.New(p.Failed))
+		s.node.spawn(func() { s.renew(g, p.Index) })
 	default:
 		g.shard.in.force(func(sh *Shard) { sh.SnapshotProgress(g.id, from, p.Index, p.Bytes) })
 	}

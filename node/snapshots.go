@@ -36,8 +36,9 @@ type snapshots struct {
 	writing chan struct{}      // a token per snapshot being written
 	meter   snapshotMeter
 
-	mu      sync.Mutex // guards sending
-	sending map[sendingTo]raft.Index
+	mu       sync.Mutex // guards the fields below
+	sending  map[sendingTo]raft.Index
+	renewing map[raft.GroupID]bool
 }
 
 // sendingTo is a follower that is being sent a snapshot of a group.
@@ -71,7 +72,7 @@ func (n *Node) SnapshotStats() SnapshotStats {
 }
 
 func newSnapshots(n *Node, files *storage.Snapshots) *snapshots {
-	return &snapshots{node: n, files: files, writing: make(chan struct{}, snapshotWritesMax), sending: map[sendingTo]raft.Index{}}
+	return &snapshots{node: n, files: files, writing: make(chan struct{}, snapshotWritesMax), sending: map[sendingTo]raft.Index{}, renewing: map[raft.GroupID]bool{}}
 }
 
 // ErrNoSnapshots: this node keeps no snapshots, or the group is not here. Ask another.
@@ -188,6 +189,7 @@ func (s *snapshots) send(g *group, c raft.SnapshotCommand) {
 	s.node.spawn(func() {
 		if _, err := s.at(g.id, c.Snapshot.Index); err != nil {
 			s.sent(g, c.Peer, c.Snapshot.Index, err)
+			s.renew(g, c.Snapshot.Index)
 		}
 	})
 }
@@ -202,6 +204,40 @@ func (s *snapshots) unpin(g raft.GroupID, peer raft.NodeID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sending, sendingTo{g, peer})
+}
+
+// renew looks whether the snapshot at an index, of which a peer could make nothing, is
+// sound, and takes a new one if not. One look at a time is enough for a group.
+func (s *snapshots) renew(g *group, index raft.Index) {
+	s.mu.Lock()
+	busy := s.renewing[g.id]
+	s.renewing[g.id] = true
+	s.mu.Unlock()
+	if busy {
+		return
+	}
+	defer func() {
+		s.mu.Lock()
+		delete(s.renewing, g.id)
+		s.mu.Unlock()
+	}()
+	file, err := s.at(g.id, index)
+	var chain []storage.SnapshotFile
+	if err == nil {
+		chain, err = s.files.Chain(file)
+	}
+	for i := 0; i < len(chain) && err == nil; i++ {
+		_, err = s.files.Verify(chain[i])
+	}
+	if err == nil {
+		return
+	}
+	if file.Index != 0 {
+		s.condemn(file, err)
+	}
+	if _, err := s.node.TakeSnapshot(s.node.ctx, g.id); err != nil && s.node.ctx.Err() == nil {
+		s.node.log.Warn("a follower waits for a snapshot and none could be taken; it is tried again", "group", g.id, "err", err)
+	}
 }
 
 // at finds the snapshot of a group at an index.

@@ -182,3 +182,28 @@ func TestBubbleTransferIsCut(t *testing.T) {
 		b.work(ctx, 60, 3)
 	})
 }
+
+// TestBubbleSenderRots spoils all snapshots of the nodes that run while a follower is
+// away, which then needs one: what cannot be sent is taken anew, also when nobody writes.
+func TestBubbleSenderRots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := tunedBubble(t, adders{ballast: 600 << 10}, hasty)
+		defer b.close()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		b.deploy(ctx, 2, "adder", []byte("any bytes"))
+		away := b.follower(2)
+		disk := b.crash(away)
+		time.Sleep(2 * time.Second) // virtual: from then on nobody keeps the log for it
+		b.work(ctx, 0, 60)
+		for id, n := range b.nodes {
+			b.eventually(ctx, "its log is cut", func() bool { return b.status(ctx, id, 2).PurgedIndex > 0 })
+			if spoil(t, n.fs, "data/snapshots/2") == 0 {
+				t.Fatalf("node %v has no snapshot to spoil", id)
+			}
+		}
+		b.boot(away, disk)
+		b.expectSum(ctx, away, 60)
+		b.work(ctx, 60, 3)
+	})
+}
