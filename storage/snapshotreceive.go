@@ -173,12 +173,16 @@ func (r *SnapshotReceiver) write(b []byte, at int64) {
 	}
 }
 
+// sync makes what was received durable. What a failed sync leaves behind is not
+// known, and a later one would say that all is well: it is received anew.
 func (r *SnapshotReceiver) sync() error {
 	err := r.f.Sync()
-	if err == nil {
-		r.synced = r.kept
+	if err != nil {
+		_ = r.snapshots.remove(r.file, partSuffix) // the digest tells in the end, should it come back
+		return err
 	}
-	return err
+	r.synced = r.kept
+	return nil
 }
 
 // Finish gives the complete file its name, durably, and closes the receiver.
@@ -205,9 +209,12 @@ func (r *SnapshotReceiver) Finish() (SnapshotFile, error) {
 
 // Close ends the transfer for now; what was received stays.
 func (r *SnapshotReceiver) Close() {
-	if r.f != nil {
-		_ = r.f.Sync()  // what is lost is received again
-		_ = r.f.Close() // likewise
-		r.f = nil
+	if r.f == nil {
+		return
 	}
+	if r.err == nil {
+		_ = r.sync() // what is lost is received again
+	}
+	_ = r.f.Close() // likewise
+	r.f = nil
 }

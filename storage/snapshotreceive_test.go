@@ -5,9 +5,11 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
 // sentSnapshot writes a snapshot on a store of its own and returns its bytes.
@@ -141,5 +143,39 @@ func TestOneTransferOfAGroup(t *testing.T) {
 	}
 	if names, err := s.dir.fs.List(s.Snapshots().folder(7)); err != nil || len(names) != 0 {
 		t.Fatalf("left: %v, %v", names, err)
+	}
+}
+
+// TestAFailedSyncIsNotMendedByALaterOne: what a disk did not take is received anew,
+// even when the page cache still shows it.
+func TestAFailedSyncIsNotMendedByALaterOne(t *testing.T) {
+	file, sent := sentSnapshot(t, contentOf(3, 1<<20))
+	disk := newFaultyDisk(func(op errorfs.Op) bool { return isSync(op) && strings.HasSuffix(op.Path, partSuffix) })
+	s, err := Open(testDir, testOptions(t, disk))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	r, err := s.Snapshots().Receive(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.ReadFrom(&cutReader{bytes.NewReader(sent), len(sent) / 2}); !errors.Is(err, errCut) || r.Offset() == 0 {
+		t.Fatalf("%d bytes: %v", r.Offset(), err)
+	}
+	disk.on.Store(true)
+	r.Close()
+	disk.on.Store(false)
+	if disk.failed.Load() == 0 {
+		t.Fatal("the disk did not fail")
+	}
+	if r, err = s.Snapshots().Receive(file); err != nil || r.Offset() != 0 {
+		t.Fatalf("%d bytes of it are believed, %v", r.Offset(), err)
+	}
+	if _, err := r.ReadFrom(bytes.NewReader(sent)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Finish(); err != nil {
+		t.Fatal(err)
 	}
 }
