@@ -36,7 +36,7 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules abi demo test guests race sim badmodules mutants mutants-table spec determinism fuzz lint conformance killstorm cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
+.PHONY: build modules abi demo test guests race sim crashpoints badmodules mutants mutants-table spec determinism fuzz lint conformance killstorm cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
@@ -64,6 +64,12 @@ sim: ## the simulators of whole nodes and of cores, SEEDS seeds each, the cores 
 	WRAFT_SIM_SEEDS=$(NODE_SEEDS) go test -count=1 -timeout 20m -run 'TestSim|TestBubble' ./node/nodetest
 	WRAFT_WAN=full go test -count=1 -run 'OnALossyPath|AfterACrash' -v ./raft
 	go run ./raft/rafttest/cmd/sim -seeds $(SEEDS) -budget $(BUDGET) -derive '$(DERIVE)' -shrink
+
+# Each how manyth operation on a disk is a crash point.
+STRIDE ?= 1
+
+crashpoints: ## cut the power of each of three nodes before every operation on its disk
+	WRAFT_CRASHPOINTS=$(STRIDE) go test -count=1 -timeout 20m -v -run 'TestCrashPoints$$' ./node/nodetest | grep -E '^(crashpoints:|---|FAIL|ok|panic)|crash before'
 
 badmodules: ## modules that break rules, promises or their host, each judged in a process of its own
 	go run ./conformance/badmodules/cmd/badmodules
@@ -129,7 +135,7 @@ ci: SEEDS = 500
 ci: NODE_SEEDS = 200
 ci: BUDGET = 5m
 ci: DERIVE = $(shell git rev-parse HEAD 2>/dev/null)
-ci: race sim badmodules mutants fuzz spec determinism abi conformance killstorm demo ## the long suites; .ci/run calls test first
+ci: race sim crashpoints badmodules mutants fuzz spec determinism abi conformance killstorm demo ## the long suites; .ci/run calls test first
 
 clean: ## what the other targets wrote
 	rm -rf $(BIN) $(BUILD)

@@ -39,6 +39,8 @@ type bubble struct {
 	opener    func(raft.NodeID) node.MachineOpener
 	tune      func(*node.Config) // of nodes that boot; may be nil
 	fileRate  int                // bytes per second of files that are served; 0: no bound
+	// watch wraps the disk of a node that boots; may be nil.
+	watch func(raft.NodeID, *vfs.MemFS) vfs.FS
 }
 
 type bubbleNode struct {
@@ -129,16 +131,21 @@ func tunedBubble(t *testing.T, opener node.MachineOpener, tune func(*node.Config
 
 // newBubbleOf gives each node an opener of its own.
 func newBubbleOf(t *testing.T, opener func(raft.NodeID) node.MachineOpener, tune func(*node.Config)) *bubble {
+	b := emptyBubble(t, opener, tune)
+	for id := raft.NodeID(1); id <= 3; id++ {
+		b.boot(id, vfs.NewCrashableMem())
+	}
+	return b
+}
+
+// emptyBubble is one in which nobody runs yet.
+func emptyBubble(t *testing.T, opener func(raft.NodeID) node.MachineOpener, tune func(*node.Config)) *bubble {
 	authority, err := pki.NewAuthority(bubbleCluster, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	router := newLossyRouter(5*time.Millisecond, 1)
-	b := &bubble{t: t, authority: authority, router: router, nodes: map[raft.NodeID]*bubbleNode{}, opener: opener, tune: tune}
-	for id := raft.NodeID(1); id <= 3; id++ {
-		b.boot(id, vfs.NewCrashableMem())
-	}
-	return b
+	return &bubble{t: t, authority: authority, router: router, nodes: map[raft.NodeID]*bubbleNode{}, opener: opener, tune: tune}
 }
 
 func bubbleAddr(id raft.NodeID) *net.UDPAddr {
@@ -157,13 +164,17 @@ func (b *bubble) boot(id raft.NodeID, fs *vfs.MemFS) {
 func (b *bubble) tryBoot(id raft.NodeID, fs *vfs.MemFS) error {
 	b.t.Helper()
 	fatal := func(err error) { b.t.Errorf("node %v: %v", id, err) }
-	store, err := storage.Open("data", storage.Options{FS: fs, Fatal: fatal})
+	var disk vfs.FS = fs
+	if b.watch != nil {
+		disk = b.watch(id, fs)
+	}
+	store, err := storage.Open("data", storage.Options{FS: disk, Fatal: fatal})
 	if err != nil {
-		b.t.Fatal(err)
+		return err
 	}
 	identity := storage.Identity{Cluster: bubbleCluster, Node: id, Incarnation: 1}
 	if err := store.Bootstrap(identity, "three"); err != nil {
-		b.t.Fatal(err)
+		return errors.Join(err, store.Close())
 	}
 	conn := simnet.NewSimConn(bubbleAddr(id), b.router)
 	cfg := bubbleConfig(id)

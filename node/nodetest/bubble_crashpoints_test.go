@@ -1,0 +1,291 @@
+package nodetest_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"github.com/wraft/wraft/node"
+	"github.com/wraft/wraft/raft"
+)
+
+// crashPoint is the moment before one operation of one node on its disk: what every disk
+// holds then, and what clients had been told.
+type crashPoint struct {
+	op     string
+	victim raft.NodeID
+	synced *vfs.MemFS                 // of the victim
+	disks  map[raft.NodeID]*vfs.MemFS // all that was written
+	told   toldSoFar
+}
+
+// toldSoFar is what the script was acknowledged.
+type toldSoFar struct {
+	deployed, upgraded bool
+	sum                uint64
+}
+
+// crashRecorder notes the crash points of a script, every stride-th of them.
+type crashRecorder struct {
+	mu     sync.Mutex // guards the fields below
+	disks  map[raft.NodeID]*vfs.MemFS
+	told   toldSoFar
+	off    bool
+	count  int
+	stride int
+	points []crashPoint
+}
+
+// watch is a bubble's watch.
+func (r *crashRecorder) watch(id raft.NodeID, fs *vfs.MemFS) vfs.FS {
+	r.mu.Lock()
+	r.disks[id] = fs
+	r.mu.Unlock()
+	return errorfs.Wrap(stepwise{fs}, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind.ReadOrWrite() == errorfs.OpIsWrite && op.Kind != errorfs.OpFileClose {
+			r.record(id, op)
+		}
+		return nil
+	}))
+}
+
+// stepwise reuses files in two steps: the file system's own way takes a lock twice and
+// hangs when a clone is made in between.
+type stepwise struct{ *vfs.MemFS }
+
+func (d stepwise) ReuseForWrite(oldName, newName string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if err := d.Rename(oldName, newName); err != nil {
+		return nil, err
+	}
+	return d.OpenReadWrite(newName, c)
+}
+
+func (r *crashRecorder) record(id raft.NodeID, op errorfs.Op) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.count++; r.off || r.count%r.stride != 0 {
+		return
+	}
+	p := crashPoint{
+		op: fmt.Sprintf("operation %d (kind %d of node %v on %s)", r.count, op.Kind, id, op.Path), victim: id,
+		synced: r.disks[id].CrashClone(vfs.CrashCloneCfg{}), disks: map[raft.NodeID]*vfs.MemFS{}, told: r.told,
+	}
+	for other, fs := range r.disks {
+		p.disks[other] = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(0, 0))})
+	}
+	r.points = append(r.points, p)
+}
+
+// tell notes what was acknowledged.
+func (r *crashRecorder) tell(f func(*toldSoFar)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f(&r.told)
+}
+
+// crashScript is a short life of a cluster: election, deploy, 20 appends, an upgrade, a
+// leader and a follower that lose power and come back, and an orderly stop.
+func crashScript(t *testing.T, r *crashRecorder) {
+	synctest.Test(t, func(t *testing.T) {
+		b := emptyBubble(t, func(raft.NodeID) node.MachineOpener { return heirs{} }, nil)
+		b.watch = r.watch
+		for id := raft.NodeID(1); id <= 3; id++ {
+			b.boot(id, vfs.NewCrashableMem())
+		}
+		defer b.close()
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		b.deploy(ctx, 1, "adder", []byte("first"))
+		r.tell(func(s *toldSoFar) { s.deployed = true })
+		b.append(ctx, t, r, 10)
+		request := node.UpgradeRequest{Machine: "adder", Module: b.upload(ctx, 2, []byte("second")), By: "ann", At: 5}
+		if _, _, _, err := b.nodes[2].node.Upgrade(ctx, request); err != nil {
+			t.Fatal(err)
+		}
+		r.tell(func(s *toldSoFar) { s.upgraded = true })
+		for _, victim := range []raft.NodeID{b.leader(2), b.leader(2)%3 + 1} {
+			disk := b.crash(victim)
+			b.boot(victim, disk)
+			b.append(ctx, t, r, 5)
+		}
+	})
+	r.mu.Lock()
+	r.off = true
+	r.mu.Unlock()
+}
+
+// append runs n commands, each answered once.
+func (b *bubble) append(ctx context.Context, t *testing.T, r *crashRecorder, n int) {
+	answers, failed := make(chan uint64), make(chan error, 1)
+	go func() { failed <- b.client(ctx, n, answers) }()
+	for range n {
+		select {
+		case sum := <-answers:
+			r.tell(func(s *toldSoFar) { s.sum = sum })
+		case err := <-failed:
+			t.Fatal(err)
+		}
+	}
+}
+
+// leave returns the disks after a crash of the victim; the others were just killed.
+// What was not synced is lost, kept, or torn somewhere in the newest log.
+func (p *crashPoint) leave(how string, seed uint64) (map[raft.NodeID]*vfs.MemFS, error) {
+	out := map[raft.NodeID]*vfs.MemFS{}
+	for id, fs := range p.disks {
+		out[id] = fs.CrashClone(vfs.CrashCloneCfg{})
+	}
+	switch how {
+	case "lost":
+		out[p.victim] = p.synced.CrashClone(vfs.CrashCloneCfg{})
+	case "torn":
+		return out, tearLogs(p.synced, out[p.victim], rand.New(rand.NewPCG(seed, 7)))
+	}
+	return out, nil
+}
+
+// tearLogs cuts every log of written at some place behind what was synced.
+func tearLogs(synced, written *vfs.MemFS, rng *rand.Rand) error {
+	if _, err := written.Stat("data/store"); err != nil {
+		return nil // it is not there yet
+	}
+	return eachFile(written, "data/store", ".log", func(path string, size int64) error {
+		floor := int64(0)
+		if info, err := synced.Stat(path); err == nil {
+			floor = min(info.Size(), size)
+		}
+		content := make([]byte, floor+rng.Int64N(size-floor+1))
+		f, err := written.Open(path)
+		if err != nil {
+			return err
+		}
+		_, err = f.ReadAt(content, 0)
+		if err = errors.Join(err, f.Close()); err != nil && len(content) > 0 {
+			return err
+		}
+		w, err := written.Create(path, vfs.WriteCategoryUnspecified)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(content)
+		return errors.Join(err, w.Sync(), w.Close())
+	})
+}
+
+// judge starts the cluster again on what the crash left. It returns what is wrong: lost,
+// broken or stuck and why; nil: nothing.
+func (p *crashPoint) judge(t *testing.T, disks map[raft.NodeID]*vfs.MemFS) (fault string, err error) {
+	synctest.Test(t, func(t *testing.T) {
+		b := emptyBubble(t, func(raft.NodeID) node.MachineOpener { return heirs{} }, nil)
+		defer b.close()
+		for id, fs := range disks {
+			if err = b.tryBoot(id, fs); err != nil {
+				fault = "broken"
+				return
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		if len(disks) < 3 {
+			return // not all had begun: nothing was acknowledged
+		}
+		sums := map[uint64]bool{}
+		for id := raft.NodeID(1); id <= 3; id++ {
+			sum, askErr := b.ask(ctx, id, p.told.deployed)
+			if askErr != nil {
+				fault, err = "stuck", fmt.Errorf("node %v: %w", id, askErr)
+				return
+			}
+			sums[sum] = true
+			if second := node.DigestOf([]byte("second")); p.told.upgraded && b.nodes[id].node.Running(2).Run.Module != second {
+				fault, err = "lost", fmt.Errorf("node %v does not run the upgrade", id)
+			}
+			if sum < p.told.sum || sum > p.told.sum+1 {
+				fault, err = "lost", fmt.Errorf("node %v has the sum %d, %d was acknowledged", id, sum, p.told.sum)
+			}
+		}
+		if len(sums) != 1 {
+			fault, err = "broken", fmt.Errorf("the nodes have the sums %v", sums)
+		}
+	})
+	return fault, err
+}
+
+// ask waits for a linearizable read of a node; without a machine that must be there, for
+// a leader that it knows.
+func (b *bubble) ask(ctx context.Context, id raft.NodeID, deployed bool) (uint64, error) {
+	n := b.nodes[id].node
+	for {
+		r, err := n.Ask(ctx, "adder", node.Ask{Linearizable: true, Forward: true})
+		switch {
+		case err == nil:
+			return binary.BigEndian.Uint64(r.Data), nil
+		case !deployed && errors.Is(err, node.ErrNoMachine) && n.Leader(1) != 0:
+			return 0, nil
+		case ctx.Err() != nil:
+			return 0, err
+		}
+		time.Sleep(10 * time.Millisecond) // virtual: lets the node replay its log
+	}
+}
+
+// TestCrashPoints cuts the power of each node before every operation on its disk, a
+// hundredth of them unless WRAFT_CRASHPOINTS says another stride, and starts again from
+// what is left.
+func TestCrashPoints(t *testing.T) {
+	stride := 100
+	if testing.Short() {
+		stride = 500
+	}
+	if s := os.Getenv("WRAFT_CRASHPOINTS"); s != "" {
+		var err error
+		if stride, err = strconv.Atoi(s); err != nil || stride < 1 {
+			t.Fatalf("WRAFT_CRASHPOINTS is %q", s)
+		}
+	}
+	r := &crashRecorder{disks: map[raft.NodeID]*vfs.MemFS{}, stride: stride}
+	crashScript(t, r)
+	var points atomic.Int64
+	var mu sync.Mutex // guards faults
+	faults := map[string]int{}
+	t.Run("judge", func(t *testing.T) {
+		const workers = 2
+		for w := range workers {
+			t.Run(strconv.Itoa(w), func(t *testing.T) {
+				t.Parallel()
+				for i := w; i < len(r.points); i += workers {
+					for _, how := range []string{"lost", "kept", "torn"} {
+						p := &r.points[i]
+						disks, err := p.leave(how, uint64(i))
+						if err != nil {
+							t.Fatal(err)
+						}
+						points.Add(1)
+						if fault, err := p.judge(t, disks); fault != "" {
+							t.Errorf("crash before %s, unsynced data %s: %s: %v", p.op, how, fault, err)
+							mu.Lock()
+							faults[fault]++
+							mu.Unlock()
+						}
+					}
+				}
+			})
+		}
+	})
+	if want := int64(2000 / stride); points.Load() < want {
+		t.Errorf("only %d crash points, want %d or more", points.Load(), want)
+	}
+	fmt.Printf("crashpoints: points=%d lost=%d broken=%d stuck=%d\n", points.Load(), faults["lost"], faults["broken"], faults["stuck"])
+}
