@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -76,11 +77,35 @@ func (f fragilesAt) Open(context.Context, []byte, node.OpenConfig) (node.Machine
 	return m, nil
 }
 
+// Restore implements node.MachineRestorer.
+func (f fragilesAt) Restore(ctx context.Context, artefact []byte, o node.OpenConfig, parts ...io.Reader) (node.Machine, error) {
+	m, err := f.adders.Restore(ctx, artefact, o, parts...)
+	if err != nil {
+		return nil, err
+	}
+	f.all.mu.Lock()
+	defer f.all.mu.Unlock()
+	out := &fragile{adder: *m.(*adder), drift: f.all.drift[f.id]}
+	f.all.by[f.id] = out
+	return out, nil
+}
+
+// Record implements node.Recorder.
+func (f *fragile) Record() (node.Recorded, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.adder.Record()
+}
+
 // inFragileBubble runs a scenario on a cluster of fragile machines.
 func inFragileBubble(t *testing.T, drift map[raft.NodeID]uint64, scenario func(ctx context.Context, b *bubble, machines *fragiles)) {
+	inTunedFragileBubble(t, drift, nil, scenario)
+}
+
+func inTunedFragileBubble(t *testing.T, drift map[raft.NodeID]uint64, tune func(*node.Config), scenario func(ctx context.Context, b *bubble, machines *fragiles)) {
 	synctest.Test(t, func(t *testing.T) {
 		machines := &fragiles{by: map[raft.NodeID]*fragile{}, drift: drift}
-		b := newBubbleOf(t, machines.at, nil)
+		b := newBubbleOf(t, machines.at, tune)
 		defer b.close()
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 		defer cancel()
@@ -179,6 +204,34 @@ func TestDivergedReplicaIsRebuilt(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestDivergedReplicaDistrustsItsSnapshots: a replica whose state is wrong has written
+// that down, and cut its log, before the replicas compare. It must not begin from that
+// again, now or after a restart.
+func TestDivergedReplicaDistrustsItsSnapshots(t *testing.T) {
+	inTunedFragileBubble(t, nil, hasty, func(ctx context.Context, b *bubble, machines *fragiles) {
+		b.add(ctx, 50)
+		victim := b.follower(2)
+		machines.by[victim].change(func(f *fragile) { f.sum += 1000 })
+		b.add(ctx, node.CheckEvery+20)
+		b.eventually(ctx, "it is rebuilt", func() bool { return b.info(ctx, victim).Rebuilt == 1 })
+		s := b.nodes[victim].node.SnapshotStats()
+		if s.Damaged == 0 || s.ReceivedBytes == 0 {
+			t.Errorf("%+v: it has put nothing away, or got nothing from a peer", s)
+		}
+		b.boot(victim, b.crash(victim))
+		b.add(ctx, node.CheckEvery)
+		sums := b.sums(ctx)
+		for id, sum := range sums {
+			if sum != sums[victim] || sum >= 1000 {
+				t.Errorf("node %v has %d, the victim %d", id, sum, sums[victim])
+			}
+		}
+		if n := b.info(ctx, victim).Rebuilt; n != 0 {
+			t.Errorf("rebuilt %d times after the restart", n)
+		}
+	})
 }
 
 func TestDamagedReplicaIsRebuilt(t *testing.T) {
