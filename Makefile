@@ -36,7 +36,7 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules abi demo test guests race sim crashpoints badmodules mutants mutants-table spec determinism fuzz lint conformance killstorm cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
+.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance killstorm cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
@@ -70,6 +70,12 @@ STRIDE ?= 1
 
 crashpoints: ## cut the power of each of three nodes before every operation on its disk
 	WRAFT_CRASHPOINTS=$(STRIDE) go test -count=1 -timeout 20m -v -run 'TestCrashPoints$$' ./node/nodetest | grep -E '^(crashpoints:|---|FAIL|ok|panic)|crash before'
+
+# How many flipped bits and cut files, one at a time.
+ROT ?= 500
+
+bitrot: ## let bits rot in random files of one of three nodes; each has to come back by itself (N=500)
+	WRAFT_BITROT=$(if $(filter command line,$(origin N)),$(N),$(ROT)) go test -count=1 -timeout 20m -v -run 'TestBitrot$$' ./node/nodetest | grep -E '^(bitrot:|---|FAIL|ok|panic)| on node '
 
 badmodules: ## modules that break rules, promises or their host, each judged in a process of its own
 	go run ./conformance/badmodules/cmd/badmodules
@@ -135,7 +141,7 @@ ci: SEEDS = 500
 ci: NODE_SEEDS = 200
 ci: BUDGET = 5m
 ci: DERIVE = $(shell git rev-parse HEAD 2>/dev/null)
-ci: race sim crashpoints badmodules mutants fuzz spec determinism abi conformance killstorm demo ## the long suites; .ci/run calls test first
+ci: race sim crashpoints bitrot badmodules mutants fuzz spec determinism abi conformance killstorm demo ## the long suites; .ci/run calls test first
 
 clean: ## what the other targets wrote
 	rm -rf $(BIN) $(BUILD)

@@ -47,7 +47,10 @@ func (s *Store) compare(c *copies, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	s.lost = sequence < c.mark.sequence || used && s.identity != nil && !s.identityStored
+	if used && s.identity != nil && !s.identityStored {
+		return &DamagedError{Why: "the store has batches and lacks the node's identity"}
+	}
+	s.lost = sequence < c.mark.sequence
 	if s.lost && !whole {
 		return &DamagedError{Why: fmt.Sprintf("the store ends with batch %d, but batch %d was acknowledged, and the second copy of the votes is damaged, too",
 			sequence, c.mark.sequence)}

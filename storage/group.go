@@ -89,6 +89,8 @@ func (s *Store) writeGroup(g *group) (hs raft.HardState, err error) {
 	if v := s.votes.of(g.id); v.term > 0 {
 		hs.Term, hs.Vote = v.term, v.node
 		err = errors.Join(err,
+			b.DeleteRange(entryKey(g.id, 0), entryKeysEnd(g.id), nil), // what is left of the old log
+			b.Delete(groupKey(keyPrefixStart, g.id), nil),
 			b.Set(groupKey(keyPrefixHardState, g.id), appendHardState(nil, g.id, hs), nil),
 			b.Set(groupKey(keyPrefixDamage, g.id), numberRecord(uint64(g.id)), nil))
 	}

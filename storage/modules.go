@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -37,15 +38,16 @@ const moduleSuffix = ".wasm"
 
 // Modules holds module files by digest. A file that is there is complete: it was
 // written aside, checked, synced and only then given its name. Whether it still
-// is what it was, Read checks and Open does not.
+// is what it was, the store's Open and Read check.
 type Modules struct {
 	store *Store
 	path  string
 	puts  atomic.Uint64 // names the files written aside
 }
 
-// openModules makes the folder and removes what cut-off Puts left behind.
-func openModules(s *Store) (*Modules, error) {
+// openModules makes the folder and removes what cut-off Puts left behind, and modules
+// that rotted: others have them.
+func openModules(s *Store, log *slog.Logger) (*Modules, error) {
 	m := &Modules{store: s, path: s.dir.join(modulesName)}
 	if err := makeDirectories(s.dir.fs, m.path); err != nil {
 		return nil, fmt.Errorf("storage: make %s: %w", modulesName, err)
@@ -62,7 +64,26 @@ func openModules(s *Store) (*Modules, error) {
 			return nil, fmt.Errorf("storage: remove leftover %s: %w", name, err)
 		}
 	}
-	return m, nil
+	return m, m.removeRotten(log)
+}
+
+// removeRotten removes every module that does not match its digest.
+func (m *Modules) removeRotten(log *slog.Logger) error {
+	digests, err := m.List()
+	if err != nil {
+		return err
+	}
+	for _, d := range digests {
+		_, err := m.Read(d)
+		if errors.Is(err, ErrDamaged) {
+			log.Error("a module rotted; it is removed, and fetched from another node when it is needed", "err", err)
+			err = m.Remove(d)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Put stores what r yields under its digest, durably. A module that is already

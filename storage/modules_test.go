@@ -137,6 +137,26 @@ func TestModuleRotIsFoundAndHealed(t *testing.T) {
 	}
 }
 
+func TestOpenRemovesModulesThatRotted(t *testing.T) {
+	fs := vfs.NewMem()
+	s := mustOpen(t, fs)
+	if err := s.Modules().Put(testDigest, bytes.NewReader(testModule), 100); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, s)
+	s = mustOpen(t, fs)
+	if !s.Modules().Has(testDigest) {
+		t.Fatal("a sound module is gone")
+	}
+	mustClose(t, s)
+	if err := flip(fs, s.Modules().file(testDigest), 3); err != nil {
+		t.Fatal(err)
+	}
+	if mustOpen(t, fs).Modules().Has(testDigest) {
+		t.Fatal("a module that rotted is still there")
+	}
+}
+
 func TestOpenRemovesLeftoverModules(t *testing.T) {
 	fs := vfs.NewMem()
 	s := mustOpen(t, fs)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -58,9 +59,13 @@ func isFreshPebble(d directory, path string) (bool, error) {
 	return !desc.Exists || desc.FormatMajorVersion < pebbleFormat, nil
 }
 
+// sizeMismatch is what Pebble says of a table that was cut. It gives that no name to
+// compare with.
+const sizeMismatch = "object size mismatch"
+
 // openError tells damage from what an operator can mend.
 func openError(err error) error {
-	if pebble.IsCorruptionError(err) {
+	if pebble.IsCorruptionError(err) || strings.Contains(err.Error(), sizeMismatch) {
 		return &DamagedError{Why: "Pebble cannot be opened", Err: err}
 	}
 	return fmt.Errorf("storage: open pebble: %w", err)

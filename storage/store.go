@@ -86,7 +86,7 @@ func (s *Store) open(o Options) error {
 	if err != nil {
 		return err
 	}
-	if s.modules, err = openModules(s); err != nil {
+	if s.modules, err = openModules(s, o.Logger); err != nil {
 		return err
 	}
 	if s.snapshots, err = openSnapshots(s); err != nil {
