@@ -73,6 +73,15 @@ func (l *applierLoop) open(a *Applier) {
 	}
 }
 
+// refuse says that there will be no machine: it could not be opened.
+func (l *applierLoop) refuse(err error) {
+	l.in.force(func(l *applierLoop) {
+		if l.halted == nil {
+			l.halt(err, ApplyWork{})
+		}
+	})
+}
+
 // query queues a read that may run once index is applied.
 func (l *applierLoop) query(q *queryCall, index raft.Index) {
 	if !l.in.put(func(l *applierLoop) { l.ask(indexedQuery{call: q, index: index}) }) {
@@ -189,14 +198,15 @@ func (l *applierLoop) halt(err error, w ApplyWork) {
 		l.halted = ErrStopping
 	}
 	l.leadNot()
-	l.abandon(w)
+	for _, w := range append(l.backlog, w) {
+		l.abandon(w)
+	}
+	l.backlog = nil
 	for _, q := range l.queries {
 		q.call.resolve(reply{err: &MachineHaltedError{Cause: l.halted}})
 	}
 	l.queries = nil
-	if l.applier != nil {
-		l.dispatch()
-	}
+	l.dispatch()
 }
 
 // abandon tells those who wait for committed work that no answer will come from here.

@@ -74,8 +74,8 @@ func (l *deployLoop) do(a DeployAction) {
 		m := *a.OpenMachine
 		l.node.spawn(func() {
 			err := l.openMachine(m)
-			if err != nil && l.node.ctx.Err() == nil {
-				l.node.log.Error("machine could not be opened", "machine", m.Name, "group", m.Group, "err", err)
+			if err != nil {
+				l.node.group(m.Group).applier.refuse(err)
 			}
 			l.in.force(func(d *Deployer) { d.MachineOpened(m.Group, err) })
 		})

@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/wraft/wraft/raft"
 )
 
 // awaitServing waits until a machine that is in the log runs here and on its
-// leader: each node compiles by itself, and the slowest may lead.
+// leader: each node compiles by itself, and the slowest may lead. A leader that
+// cannot run it gets some time to hand over.
 func (n *Node) awaitServing(ctx context.Context, name string) (MachineRecord, error) {
+	var patience <-chan time.Time
 	for {
 		m, err := n.awaitRunning(ctx, name)
 		if err != nil {
@@ -28,11 +31,16 @@ func (n *Node) awaitServing(ctx context.Context, name string) (MachineRecord, er
 		if err == nil {
 			return m, nil
 		}
-		if !leaderless(err) && !errors.Is(err, ErrBusy) && !errors.As(err, new(*UnknownOutcomeError)) {
-			return m, servingError(name, leader, err)
+		switch {
+		case leaderless(err), errors.Is(err, ErrBusy), errors.As(err, new(*UnknownOutcomeError)):
+			patience = nil
+		case patience == nil:
+			patience = n.clock.NewTimer(n.cfg.LeaderWait).C()
 		}
 		select {
 		case <-n.clock.NewTimer(retryPause).C():
+		case <-patience:
+			return m, servingError(name, leader, err)
 		case <-ctx.Done():
 			return m, servingError(name, leader, ctx.Err())
 		case <-n.stop:
