@@ -81,7 +81,8 @@ func (w *SnapshotWriter) flush() {
 	w.chunk = w.chunk[:0]
 }
 
-// put writes bytes that the digest is of.
+// put writes bytes that the digest is of. They are not to be used afterwards: a vfs.File
+// may have changed them.
 func (w *SnapshotWriter) put(b []byte) {
 	if w.err != nil {
 		return
@@ -99,8 +100,9 @@ func (w *SnapshotWriter) Finish() (SnapshotFile, error) {
 	w.flush()
 	w.put(appendSnapshotEnd(nil, w.raw))
 	out := SnapshotFile{Group: w.header.Group, Index: w.header.Meta.Index, Size: w.size + sha256.Size}
-	w.hash.Sum(out.Digest[:0])
-	w.put(out.Digest[:])
+	sum := w.hash.Sum(nil)
+	copy(out.Digest[:], sum)
+	w.put(sum)
 	if w.err == nil {
 		w.err = w.file.Sync()
 	}
