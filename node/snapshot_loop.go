@@ -133,16 +133,16 @@ func (l *applierLoop) drop() {
 	l.comparison.Forget()
 }
 
-// begin takes a machine whose state is that behind some entry. What the core takes
-// for applied already and the machine lacks comes first.
+// begin takes a machine whose state is that behind some entry. What the core takes for
+// applied already, or a machine before this one has had, and this one lacks comes first.
 func (l *applierLoop) begin(a *Applier) {
 	l.drop()
 	l.applier, l.handed = a, max(l.handed, l.reach)
 	if l.node.snapshots.files != nil {
 		a.TakeSnapshots(SnapshotPolicy{LogBytes: uint64(max(l.node.cfg.SnapshotLogBytes, 0)), Interval: max(l.node.cfg.SnapshotInterval, 0)})
 	}
-	if a.Applied() < l.reach {
-		gap := ApplyWork{Range: raft.ApplyRange{First: a.Applied() + 1, Last: l.reach}}
+	if a.Applied() < l.handed {
+		gap := ApplyWork{Range: raft.ApplyRange{First: a.Applied() + 1, Last: l.handed}}
 		l.backlog = append([]ApplyWork{gap}, l.backlog...)
 	}
 }

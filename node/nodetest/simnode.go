@@ -120,7 +120,7 @@ func (n *simNode) open(a *node.Applier, id raft.GroupID) {
 	}
 	a.TakeSnapshots(node.SnapshotPolicy{LogBytes: n.sim.cfg.SnapshotBytes})
 	g.applier = a
-	if a.Applied() < g.reach { // the core thinks that this much is applied
+	if a.Applied() < g.reach { // the core thinks that this much is applied, or a machine before this one had it
 		w := node.ApplyWork{Range: raft.ApplyRange{First: a.Applied() + 1, Last: g.reach}}
 		g.work = append([]node.ApplyWork{w}, g.work...)
 	}
@@ -231,6 +231,7 @@ func (n *simNode) applyNext(id raft.GroupID) {
 		w := g.work[0]
 		g.work, g.busy = g.work[1:], false
 		last := w.Range.Last
+		g.reach = max(g.reach, last)
 		if at := g.applier.Applied(); at >= w.Range.First { // it is in the snapshot
 			g.abandon(w)
 			w = w.After(min(at, last))
