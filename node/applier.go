@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 
@@ -88,7 +87,10 @@ func (a *Applier) Apply(ctx context.Context, w ApplyWork) ([]Applied, error) {
 				return out, err
 			}
 			a.applied = e.Index
-			if err := errors.Join(a.check(), a.point(e)); err != nil {
+			if err := a.check(); err != nil {
+				return out, err // Why before: a state that is damaged is not to be recorded
+			}
+			if err := a.point(e); err != nil {
 				return out, err
 			}
 			for i, t := range w.Waiting[e.Index] {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"bytes"
+	"cmp"
 	"container/list"
 	"encoding/binary"
 	"errors"
@@ -186,7 +187,7 @@ type SnapshotCapture struct {
 func (c *SnapshotCapture) WriteTo(w io.Writer) (int64, error) {
 	written, err := writeFrame(w, c.state)
 	for i := 0; i < len(c.sessions) && err == nil; i++ {
-		slices.SortFunc(c.sessions[i].Answers, func(a, b answerState) int { return int(int64(a.Sequence) - int64(b.Sequence)) })
+		slices.SortFunc(c.sessions[i].Answers, func(a, b answerState) int { return cmp.Compare(a.Sequence, b.Sequence) })
 		var n int64
 		n, err = writeFrame(w, c.sessions[i])
 		written += n

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,7 +20,7 @@ func (s *Snapshots) Retain(g raft.GroupID, keep ...SnapshotFile) ([]SnapshotFile
 	if len(keep) == 0 {
 		return nil, nil
 	}
-	newest := slices.MaxFunc(keep, func(a, b SnapshotFile) int { return int(int64(a.Index) - int64(b.Index)) }).Index
+	newest := slices.MaxFunc(keep, func(a, b SnapshotFile) int { return cmp.Compare(a.Index, b.Index) }).Index
 	needed := map[Digest]bool{}
 	for _, file := range keep {
 		needed[file.Digest] = true

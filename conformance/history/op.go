@@ -21,8 +21,11 @@ const (
 
 // String names the kind for reports.
 func (k Kind) String() string {
-	names := [...]string{"?", "get", "append", "put", "cas"}
-	return names[min(int(k), len(names)-1)%len(names)]
+	names := [...]string{"unknown", "get", "append", "put", "cas"}
+	if int(k) < len(names) {
+		return names[k]
+	}
+	return "invalid"
 }
 
 // Text is a value that may be absent.

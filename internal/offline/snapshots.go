@@ -1,6 +1,7 @@
 package offline
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/wraft/wraft/client"
@@ -44,7 +45,7 @@ func (d *Directory) Snapshots(g client.GroupID, verify bool) ([]Snapshot, error)
 	for _, f := range away {
 		out = append(out, Snapshot{Group: g, Index: uint64(f.Index), Digest: f.Digest.String(), Bytes: f.Size, Damage: "it was put away as damaged"})
 	}
-	slices.SortStableFunc(out, func(a, b Snapshot) int { return int(int64(a.Index) - int64(b.Index)) })
+	slices.SortStableFunc(out, func(a, b Snapshot) int { return cmp.Compare(a.Index, b.Index) })
 	return out, nil
 }
 
