@@ -42,9 +42,20 @@ func (h handler) Deliver(from raft.NodeID, frames []transport.Frame) {
 	}
 }
 
-// PeerUp is the network's word that a connection stands. Nothing waits for it:
-// what was due is sent with the next heartbeat.
-func (h handler) PeerUp(raft.NodeID) {}
+// PeerUp is the network's word that a connection stands. What was due is sent with the
+// next heartbeat.
+func (h handler) PeerUp(peer raft.NodeID, boot uint64) {
+	for _, s := range h.n.shards {
+		s.in.force(func(sh *Shard) { sh.PeerRuns(peer, boot) })
+	}
+}
+
+// PeerGone is the network's word that a peer's process has ended.
+func (h handler) PeerGone(peer raft.NodeID, boot uint64) {
+	for _, s := range h.n.shards {
+		s.in.force(func(sh *Shard) { sh.PeerGone(peer, boot) })
+	}
+}
 
 // PeerDown is the network's word that a connection fell: what was on it may be lost.
 func (h handler) PeerDown(peer raft.NodeID) {

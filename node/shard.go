@@ -224,6 +224,26 @@ func (s *Shard) Unreachable(peer raft.NodeID, g raft.GroupID) {
 	}
 }
 
+// PeerRuns says that a process of a peer runs; a boot is a number that grows with each
+// start of a node.
+func (s *Shard) PeerRuns(peer raft.NodeID, boot uint64) {
+	for _, id := range slices.Sorted(maps.Keys(s.replicas)) {
+		r := s.replicas[id]
+		r.core.PeerRuns(peer, boot)
+		s.touch(r)
+	}
+}
+
+// PeerGone says that the process boot of a peer has ended for certain: whoever followed
+// it need not wait for an election timeout.
+func (s *Shard) PeerGone(peer raft.NodeID, boot uint64) {
+	for _, id := range slices.Sorted(maps.Keys(s.replicas)) {
+		r := s.replicas[id]
+		r.core.PeerGone(peer, boot)
+		s.touch(r)
+	}
+}
+
 // Campaign makes a replica ask for leadership now, so that a new group need not
 // wait for an election timeout. A replica that knows a leader or is waiting for
 // votes already goes on with that: asking again would only raise its term.

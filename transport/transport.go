@@ -122,9 +122,14 @@ type Handler interface {
 	// slice is the network's again after the return, what the frames point to is
 	// the handler's.
 	Deliver(from raft.NodeID, frames []Frame)
-	// PeerUp and PeerDown tell that a connection to the peer stands or fell.
-	PeerUp(peer raft.NodeID)
+	// PeerUp and PeerDown tell that a connection to the peer stands or fell. boot is
+	// the number of the peer's process, which grows with each start of the node.
+	PeerUp(peer raft.NodeID, boot uint64)
 	PeerDown(peer raft.NodeID)
+	// PeerGone tells that the process boot of the peer has ended: it said so, or the
+	// system it ran on does. It is not for a peer that is only silent, and may be
+	// called again for the same process.
+	PeerGone(peer raft.NodeID, boot uint64)
 	// ServeFile opens the named file for a peer; ErrNotFound when it is not here.
 	ServeFile(name string) (r io.ReadSeekCloser, size int64, err error)
 }

@@ -181,6 +181,7 @@ func (s *Server) openNode(cfg Config, id *identity) error {
 				Certificate: func() (tls.Certificate, error) { return id.cert, nil },
 				CAs:         id.authority, Logger: s.log, Seed: seed,
 				IdleTimeout: idleElections * cfg.Raft.ElectionTimeout,
+				Probe:       quic.ProbeUDP, ProbeInterval: cfg.Raft.Heartbeat / 2,
 			}, h)
 		},
 	})

@@ -4,7 +4,9 @@ import (
 	"crypto/tls"
 	"math/rand/v2"
 	"net"
+	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/quic-go/quic-go/testutils/simnet"
@@ -19,10 +21,12 @@ type lossyRouter struct {
 	loss   float64
 	chance *rand.Rand
 	nodes  map[string]simnet.PacketReceiver
+	// isolated are nodes that no packets reach or leave.
+	isolated map[string]bool
 }
 
 func newLossyRouter(delay time.Duration, seed uint64) *lossyRouter {
-	return &lossyRouter{delay: delay, chance: rand.New(rand.NewPCG(seed, 1)), nodes: map[string]simnet.PacketReceiver{}}
+	return &lossyRouter{delay: delay, chance: rand.New(rand.NewPCG(seed, 1)), nodes: map[string]simnet.PacketReceiver{}, isolated: map[string]bool{}}
 }
 
 // AddNode implements simnet.Router.
@@ -36,11 +40,90 @@ func (r *lossyRouter) AddNode(addr net.Addr, to simnet.PacketReceiver) {
 func (r *lossyRouter) SendPacket(p simnet.Packet) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	to := r.nodes[p.To.String()]
-	if to == nil || r.chance.Float64() < r.loss {
+	from, at := p.From.String(), p.To.String()
+	to := r.nodes[at]
+	if to == nil || r.nodes[from] == nil || r.isolated[from] || r.isolated[at] || r.chance.Float64() < r.loss {
 		return nil
 	}
 	time.AfterFunc(r.delay, func() { to.RecvPacket(p) })
+	return nil
+}
+
+// remove takes a node away: nothing goes to it or comes from it any more.
+func (r *lossyRouter) remove(addr net.Addr) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.nodes, addr.String())
+}
+
+// isolate loses all that goes to a node or comes from it; it is there still.
+func (r *lossyRouter) isolate(addr net.Addr) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.isolated[addr.String()] = true
+}
+
+// stands reports whether a node is there.
+func (r *lossyRouter) stands(addr net.Addr) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.nodes[addr.String()] != nil
+}
+
+// probe is quic.Config.Probe on this network.
+func (r *lossyRouter) probe(at net.Addr) (net.Conn, error) {
+	return &probeConn{router: r, at: at, refused: make(chan struct{}, 1), closed: make(chan struct{})}, nil
+}
+
+// probeConn is a connected socket of which only errors are seen.
+type probeConn struct {
+	net.Conn // nil
+	router   *lossyRouter
+	at       net.Addr
+	deadline time.Time
+	refused  chan struct{} // holds a token when a packet was
+	once     sync.Once
+	closed   chan struct{}
+}
+
+// SetReadDeadline implements net.Conn; Read is called by the same goroutine.
+func (c *probeConn) SetReadDeadline(at time.Time) error {
+	c.deadline = at
+	return nil
+}
+
+// Read implements net.Conn.
+func (c *probeConn) Read([]byte) (int, error) {
+	timer := time.NewTimer(time.Until(c.deadline))
+	defer timer.Stop()
+	select {
+	case <-c.refused:
+		return 0, syscall.ECONNREFUSED
+	case <-timer.C:
+		return 0, os.ErrDeadlineExceeded
+	case <-c.closed:
+		return 0, net.ErrClosed
+	}
+}
+
+// Write implements net.Conn.
+func (c *probeConn) Write(p []byte) (int, error) {
+	time.AfterFunc(c.router.delay, func() {
+		if !c.router.stands(c.at) {
+			time.AfterFunc(c.router.delay, func() {
+				select {
+				case c.refused <- struct{}{}:
+				default:
+				}
+			})
+		}
+	})
+	return len(p), nil
+}
+
+// Close implements net.Conn.
+func (c *probeConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
 	return nil
 }
 

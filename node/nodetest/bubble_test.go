@@ -39,6 +39,7 @@ type bubble struct {
 	opener    func(raft.NodeID) node.MachineOpener
 	tune      func(*node.Config) // of nodes that boot; may be nil
 	fileRate  int                // bytes per second of files that are served; 0: no bound
+	probes    bool               // nodes that boot probe each other
 	// watch wraps the disk of a node that boots; may be nil.
 	watch func(raft.NodeID, *vfs.MemFS) vfs.FS
 }
@@ -211,16 +212,21 @@ func (b *bubble) network(id raft.NodeID, boot uint64, conn net.PacketConn, h tra
 	if err != nil {
 		return nil, err
 	}
-	return quic.New(quic.Config{
+	cfg := quic.Config{
 		Node: id, Incarnation: 1, Boot: boot, Cluster: bubbleCluster, Conn: conn, CAs: b.authority.Pool(),
 		Certificate: certificate(cert), FileBytesPerSecond: b.fileRate,
-	}, h)
+	}
+	if b.probes {
+		cfg.Probe = b.router.probe
+	}
+	return quic.New(cfg, h)
 }
 
 // crash cuts a node off and returns what its disk holds after the loss of
 // everything that was not synced.
 func (b *bubble) crash(id raft.NodeID) *vfs.MemFS {
 	n := b.nodes[id]
+	b.router.remove(bubbleAddr(id)) // Why: it must not say good-bye
 	after := n.fs.CrashClone(vfs.CrashCloneCfg{})
 	b.stop(id)
 	return after

@@ -182,6 +182,21 @@ func (s *Sim) boot(id raft.NodeID) {
 	if err := n.start(); err != nil {
 		s.violate("start of %v: %v", id, err)
 	}
+	life := s.lives[id]
+	s.tell(id, func(sh *node.Shard) { sh.PeerRuns(id, life) })
+}
+
+// tell lets each other node that a node reaches know something of it, after a while.
+func (s *Sim) tell(of raft.NodeID, what func(*node.Shard)) {
+	for _, to := range s.ids() {
+		r := s.draw("tell", of)
+		s.events.after(between(r, s.cfg.DelayMin, 2*s.cfg.DelayMax), func() {
+			if n := s.nodes[to]; n != nil && to != of && s.reachable(of, to) {
+				what(n.shard)
+				n.pump()
+			}
+		})
+	}
 }
 
 // crash cuts a node's power: what was not synced is lost, or kept by luck.
@@ -200,6 +215,9 @@ func (s *Sim) crash(id raft.NodeID) {
 	}
 	for _, c := range s.clients {
 		c.nodeDown(id)
+	}
+	if life := s.lives[id]; s.draw("gone", id).IntN(2) == 0 { // Why not always: a machine may go with its process
+		s.tell(id, func(sh *node.Shard) { sh.PeerGone(id, life) })
 	}
 }
 

@@ -17,6 +17,7 @@ const (
 	eventFrame eventKind = iota // an encoded frame arrives
 	eventUp                     // a connection stands
 	eventDown                   // a connection fell
+	eventGone                   // a node left
 	eventCheck                  // a cut may have to be noticed
 )
 
@@ -27,6 +28,7 @@ type event struct {
 	kind  eventKind
 	from  raft.NodeID
 	epoch uint64 // of the connection it belongs to
+	boot  uint64 // of the node it comes from: how many times it has joined
 	class transport.Class
 	data  []byte
 }

@@ -44,8 +44,16 @@ func (r *recorder) note(text string, peer raft.NodeID) {
 	defer r.mu.Unlock()
 	r.log = append(r.log, fmt.Sprint(text, " ", peer))
 }
-func (r *recorder) PeerUp(peer raft.NodeID)   { r.note("up", peer) }
+func (r *recorder) PeerUp(peer raft.NodeID, boot uint64) {
+	r.note("up", peer)
+	if boot != 1 {
+		r.note(fmt.Sprint("boot ", boot, " of"), peer)
+	}
+}
 func (r *recorder) PeerDown(peer raft.NodeID) { r.note("down", peer) }
+func (r *recorder) PeerGone(peer raft.NodeID, boot uint64) {
+	r.note(fmt.Sprint("gone ", boot, " of"), peer)
+}
 
 type file struct{ *bytes.Reader }
 
@@ -296,7 +304,7 @@ func TestFramesUnderWayFallWithTheConnection(t *testing.T) {
 		if got := commits(c.nodes[2].from(1)); !slices.Equal(got, []int{2}) {
 			t.Errorf("the restarted node got %v", got)
 		}
-		if got := c.nodes[1].story(); !slices.Equal(got, []string{"up n2", "down n2", "up n2"}) {
+		if got := c.nodes[1].story(); !slices.Equal(got, []string{"up n2", "gone 1 of n2", "down n2", "up n2", "boot 2 of n2"}) {
 			t.Errorf("node 1 saw %q", got)
 		}
 	})

@@ -146,6 +146,7 @@ func (n *Network) Close() error {
 		delete(n.s.nodes, n.id)
 		for _, d := range n.s.directions() {
 			if d.from == n.id {
+				n.tellGone(d.to)
 				n.s.reconsider(d.from, d.to)
 			}
 		}
@@ -158,6 +159,13 @@ func (n *Network) Close() error {
 	})
 	<-n.done
 	return nil
+}
+
+// tellGone tells a node that is connected that this one leaves. n.s.mu is held.
+func (n *Network) tellGone(to raft.NodeID) {
+	if peer := n.s.nodes[to]; peer != nil && n.s.pair(n.id, to).up {
+		n.s.schedule(peer, event{kind: eventGone, from: n.id, boot: n.s.boots[n.id], at: time.Now()})
+	}
 }
 
 // forget takes an event out of the count of frames under way. n.s.mu is held.
@@ -198,9 +206,11 @@ func (n *Network) turn() time.Duration {
 		}
 		switch e.kind {
 		case eventUp:
-			n.handler.PeerUp(e.from)
+			n.handler.PeerUp(e.from, e.boot)
 		case eventDown:
 			n.handler.PeerDown(e.from)
+		case eventGone:
+			n.handler.PeerGone(e.from, e.boot)
 		case eventFrame:
 			n.handler.Deliver(e.from, n.frames)
 		}
@@ -225,7 +235,7 @@ func (n *Network) next() (event, time.Duration, bool) {
 		switch e.kind {
 		case eventCheck:
 			n.s.check(n.id, e.from, e.epoch)
-		case eventUp, eventDown:
+		case eventUp, eventDown, eventGone:
 			return e, 0, true
 		case eventFrame:
 			if n.gather(e); len(n.frames) > 0 {

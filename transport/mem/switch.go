@@ -37,6 +37,7 @@ type Switch struct {
 
 	mu    sync.Mutex // guards all below, and the state of every Network
 	nodes map[raft.NodeID]*Network
+	boots map[raft.NodeID]uint64 // how many times each has joined
 	paths map[direction]*path
 	pairs map[direction]*pair // from < to
 	seq   uint64              // orders what is due at the same time
@@ -50,6 +51,7 @@ func NewSwitch(cfg Config) (*Switch, error) {
 	return &Switch{
 		cfg:   cfg.withDefaults(),
 		nodes: map[raft.NodeID]*Network{},
+		boots: map[raft.NodeID]uint64{},
 		paths: map[direction]*path{},
 		pairs: map[direction]*pair{},
 	}, nil
@@ -65,6 +67,7 @@ func (s *Switch) Join(id raft.NodeID, h transport.Handler) (*Network, error) {
 	}
 	n := newNetwork(s, id, h)
 	s.nodes[id] = n
+	s.boots[id]++
 	go n.run()
 	return n, nil
 }
@@ -207,7 +210,7 @@ func (s *Switch) flip(a, b raft.NodeID) {
 	now := time.Now()
 	for _, end := range []direction{{a, b}, {b, a}} {
 		if n := s.nodes[end.from]; n != nil {
-			s.schedule(n, event{kind: kind, from: end.to, epoch: p.epoch, at: now})
+			s.schedule(n, event{kind: kind, from: end.to, epoch: p.epoch, boot: s.boots[end.to], at: now})
 		}
 	}
 }

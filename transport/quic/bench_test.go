@@ -21,8 +21,9 @@ type counter struct {
 	recorder
 }
 
-func (c *counter) PeerUp(raft.NodeID)   { close(c.up) }
-func (c *counter) PeerDown(raft.NodeID) {}
+func (c *counter) PeerUp(raft.NodeID, uint64)   { close(c.up) }
+func (c *counter) PeerDown(raft.NodeID)         {}
+func (c *counter) PeerGone(raft.NodeID, uint64) {}
 func (c *counter) Deliver(_ raft.NodeID, frames []transport.Frame) {
 	c.frames.Add(int64(len(frames)))
 	if c.answer != nil {

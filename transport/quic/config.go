@@ -23,6 +23,7 @@ const (
 	stallTimeoutDefault     = 30 * time.Second
 	backoffMinDefault       = 25 * time.Millisecond
 	backoffMaxDefault       = time.Second
+	probeIntervalDefault    = 50 * time.Millisecond
 
 	lanesDefault        = 2
 	lanesMax            = 8
@@ -70,6 +71,14 @@ type Config struct {
 	// Resolve turns a peer's address into one Conn understands. Default: host:port
 	// by the system's resolver.
 	Resolve func(ctx context.Context, address string) (net.Addr, error)
+	// Probe opens a way to learn whether a process listens at an address that packets
+	// of a peer come from: after a write to where none does, a read or another write
+	// fails with ECONNREFUSED. ProbeUDP is the one of real networks. Default nil: a
+	// peer that ends without a word is only silent.
+	Probe func(at net.Addr) (net.Conn, error)
+	// ProbeInterval is how long a peer may be silent before it is probed, and how
+	// often then. Default 50 ms.
+	ProbeInterval time.Duration
 	// Seed is that of the jitter in reconnects, together with Node and Boot.
 	Seed uint64
 
@@ -107,6 +116,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.StallTimeout, stallTimeoutDefault)
 	setDefault(&c.BackoffMin, backoffMinDefault)
 	setDefault(&c.BackoffMax, backoffMaxDefault)
+	setDefault(&c.ProbeInterval, probeIntervalDefault)
 	setDefault(&c.Lanes, lanesDefault)
 	setDefault(&c.QueueBytesMax, queueBytesDefault)
 	setDefault(&c.QueueFramesMax, queueFramesDefault)
@@ -147,7 +157,7 @@ func (c Config) Validate() error {
 	}
 	for name, d := range map[string]time.Duration{
 		"idle timeout": c.IdleTimeout, "keep-alive": c.KeepAlive, "handshake timeout": c.HandshakeTimeout,
-		"stall timeout": c.StallTimeout, "least backoff": c.BackoffMin, "greatest backoff": c.BackoffMax,
+		"stall timeout": c.StallTimeout, "least backoff": c.BackoffMin, "greatest backoff": c.BackoffMax, "probe interval": c.ProbeInterval,
 	} {
 		check(d >= 0, "%s %s: must not be negative", name, d)
 	}

@@ -21,7 +21,8 @@
 // say hello, and is dialled back. A later boot in a hello ends what stands to an
 // earlier life of the peer; besides, a restarted node answers packets for its
 // former life with a stateless reset (RFC 9000 §10.3), and the idle timeout ends
-// whatever else is dead.
+// whatever else is dead. A node that ends says so; one that is killed is found out by
+// probing (probe.go).
 //
 // Who is there is decided by certificates alone: chain, dates, cluster and node ID
 // are checked in the TLS handshake, and once more against the hello, before the

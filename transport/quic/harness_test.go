@@ -71,8 +71,11 @@ func (r *recorder) set(peer raft.NodeID, up bool, word string) {
 		r.story = append(r.story, fmt.Sprintf("%s %v", word, peer))
 	})
 }
-func (r *recorder) PeerUp(peer raft.NodeID)   { r.set(peer, true, "up") }
-func (r *recorder) PeerDown(peer raft.NodeID) { r.set(peer, false, "down") }
+func (r *recorder) PeerUp(peer raft.NodeID, _ uint64) { r.set(peer, true, "up") }
+func (r *recorder) PeerDown(peer raft.NodeID)         { r.set(peer, false, "down") }
+func (r *recorder) PeerGone(peer raft.NodeID, boot uint64) {
+	r.change(func() { r.story = append(r.story, fmt.Sprintf("boot %d of %v gone", boot, peer)) })
+}
 
 func (r *recorder) ServeFile(name string) (io.ReadSeekCloser, int64, error) {
 	r.mu.Lock()

@@ -140,6 +140,15 @@ func compareLives(a, b wire.Hello) int {
 	return cmp.Or(cmp.Compare(a.Incarnation, b.Incarnation), cmp.Compare(a.Boot, b.Boot))
 }
 
+// bootBits is how much of a node's life is the number of its start; the incarnation
+// comes before it.
+const bootBits = 40
+
+// bootNumber orders all lives of a node by one number.
+func bootNumber(h wire.Hello) uint64 {
+	return uint64(h.Incarnation)<<bootBits | min(h.Boot, 1<<bootBits-1)
+}
+
 // accept answers the hello; from then on the peer may send.
 func (a *arrival) accept(p *peer) (*link, error) {
 	if err := writeHello(a.stream, p.n.ownHello(a.hello.Connection)); err != nil {

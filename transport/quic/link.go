@@ -59,6 +59,9 @@ func (l *link) startReaders() {
 	l.wg.Go(l.readDatagrams)
 	l.wg.Go(l.readStreams)
 	l.wg.Go(l.serveFiles)
+	if l.p.n.cfg.Probe != nil {
+		l.wg.Go(l.probe)
+	}
 }
 
 // ended reports whether the connection is gone.

@@ -137,7 +137,7 @@ func (p *peer) attend(ctx context.Context, l *link) (next *arrival) {
 	l.startWriters()
 	p.links.Add(1)
 	p.link.Store(l)
-	p.n.handler.PeerUp(p.id)
+	p.n.handler.PeerUp(p.id, bootNumber(l.hello))
 	l.startReaders()
 	logger.Info("peer connected", "address", l.conn.RemoteAddr().String(), "boot", l.hello.Boot)
 
@@ -154,9 +154,12 @@ func (p *peer) attend(ctx context.Context, l *link) (next *arrival) {
 		}
 	}
 	p.link.Store(nil)
-	if next != nil {
+	switch {
+	case next != nil:
 		_ = l.conn.CloseWithError(codeReplaced, "replaced by a newer connection")
-	} else {
+	case p.n.isClosed():
+		_ = l.conn.CloseWithError(codeEnds, "the process ends")
+	default:
 		_ = l.conn.CloseWithError(codeShutdown, "closing down")
 	}
 	l.wait()
@@ -165,6 +168,9 @@ func (p *peer) attend(ctx context.Context, l *link) (next *arrival) {
 	p.n.refusals.note(cause, "peer", p.id)
 	if !p.n.isClosed() {
 		logger.Info("peer disconnected", "cause", cause)
+		if saidEnd(cause) {
+			l.gone()
+		}
 		p.n.handler.PeerDown(p.id)
 	}
 	return next

@@ -47,6 +47,8 @@ const (
 	codeStale       quicgo.ApplicationErrorCode = 6
 	codeMalformed   quicgo.ApplicationErrorCode = 7
 	codeBusy        quicgo.ApplicationErrorCode = 8
+	// codeEnds: the process that closes the connection ends.
+	codeEnds quicgo.ApplicationErrorCode = 9
 )
 
 // TLS alerts by which a failed handshake shows its reason (RFC 8446 §6), as QUIC
@@ -103,7 +105,7 @@ func reasonOf(err error) (reason Reason, ok bool) {
 	}
 	var app *quicgo.ApplicationError
 	if errors.As(err, &app) {
-		return ReasonByPeer, app.Remote && app.ErrorCode > codeReplaced
+		return ReasonByPeer, app.Remote && app.ErrorCode > codeReplaced && app.ErrorCode != codeEnds
 	}
 	var tr *quicgo.TransportError
 	if !errors.As(err, &tr) || tr.ErrorCode < cryptoErrors || tr.ErrorCode >= cryptoErrorsEnd {

@@ -1,0 +1,63 @@
+package nodetest_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/wraft/wraft/node"
+	"github.com/wraft/wraft/raft"
+)
+
+// TestAKilledLeaderIsReplacedAtOnce: when the system of a killed leader refuses packets,
+// nobody waits for an election timeout, which is a second here. A leader that is cut off
+// is only silent, and is waited for.
+func TestAKilledLeaderIsReplacedAtOnce(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		strike   func(*bubble, raft.NodeID)
+		from, to time.Duration // until a command is answered
+	}{
+		{"killed", func(b *bubble, id raft.NodeID) { b.crash(id) }, 0, 400 * time.Millisecond},
+		{"ended", func(b *bubble, id raft.NodeID) { b.stop(id) }, 0, 400 * time.Millisecond},
+		{"cut off", func(b *bubble, id raft.NodeID) { b.router.isolate(bubbleAddr(id)) }, 700 * time.Millisecond, 6 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := emptyBubble(t, func(raft.NodeID) node.MachineOpener { return adders{} }, nil)
+				b.probes = true
+				for id := raft.NodeID(1); id <= 3; id++ {
+					b.boot(id, vfs.NewCrashableMem())
+				}
+				defer b.close()
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+				defer cancel()
+				b.deploy(ctx, 1, "adder", []byte("any bytes"))
+				if err := b.client(ctx, 5, make(chan uint64, 5)); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(10 * time.Second) // virtual: longer than a start is remembered
+				leader := b.leader(2)
+				c.strike(b, leader)
+				struck := time.Now()
+				other := b.nodes[leader%3+1].node
+				for {
+					try, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+					_, err := other.Call(try, "adder", node.Call{Data: []byte{1}, Forward: true})
+					cancel()
+					if err == nil || ctx.Err() != nil {
+						break
+					}
+				}
+				took := time.Since(struck)
+				t.Logf("%s: a command was answered %v later", c.name, took)
+				if took < c.from || took > c.to {
+					t.Errorf("%s: a command was answered %v later, want %v to %v", c.name, took, c.from, c.to)
+				}
+			})
+		})
+	}
+}

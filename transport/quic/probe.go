@@ -1,0 +1,103 @@
+package quic
+
+import (
+	"context"
+	"errors"
+	"net"
+	"syscall"
+	"time"
+
+	quicgo "github.com/quic-go/quic-go"
+)
+
+// Probing. When a process is killed its system refuses packets to its port (ICMP
+// port unreachable, RFC 1122 §3.2.2.1), which is certain knowledge long before an
+// election timeout is over. The socket of QUIC never sees that: it is not connected,
+// so the system cannot tell which packet was refused. A connected one of its own
+// does.
+//
+// What is forged costs an election at most (raft.Core.PeerGone), so a link is not
+// ended for it (RFC 5927 §5.2). Where a firewall drops ICMP, or a system holds it back
+// (icmp_ratelimit of Linux: six at once for a destination, then one a second), the
+// election timeout decides as ever.
+
+// probePacket is what is sent. Its first byte makes it no packet of QUIC (RFC 8999,
+// RFC 9443), so that a process that listens drops it.
+var probePacket = []byte{0}
+
+// ProbeUDP is Config.Probe on a real network.
+func ProbeUDP(at net.Addr) (net.Conn, error) { return net.Dial("udp", at.String()) }
+
+// probe asks whether the peer's process is there whenever it is silent, until the
+// connection ends.
+func (l *link) probe() {
+	cfg := &l.p.n.cfg
+	ctx := l.conn.Context()
+	for ctx.Err() == nil {
+		at := l.conn.RemoteAddr()
+		conn, err := cfg.Probe(at)
+		if err != nil {
+			cfg.Logger.Debug("a peer cannot be probed", "node", cfg.Node, "peer", l.p.id, "err", err)
+			rest(ctx, cfg.IdleTimeout)
+			continue
+		}
+		unwatch := context.AfterFunc(ctx, func() { _ = conn.Close() })
+		l.probeAt(at, conn)
+		unwatch()
+		_ = conn.Close() // nothing is lost with it
+	}
+}
+
+// probeAt probes one address until the peer has another or the connection ends.
+func (l *link) probeAt(at net.Addr, conn net.Conn) {
+	interval := l.p.n.cfg.ProbeInterval
+	heard := l.heard()
+	told := false
+	var buf [64]byte
+	for !l.ended() {
+		due := time.Now().Add(interval)
+		_ = conn.SetReadDeadline(due) // fails only when it is closed, and then the read does
+		_, err := conn.Read(buf[:])
+		if now := l.heard(); now != heard {
+			heard, told = now, false
+		} else if err != nil && !refused(err) {
+			if l.conn.RemoteAddr().String() != at.String() {
+				return
+			}
+			rest(l.conn.Context(), time.Until(due)) // Why: other errors come before the deadline
+			_, err = conn.Write(probePacket)
+		}
+		if refused(err) && !told {
+			told = true
+			l.p.n.cfg.Logger.Info("the process of a peer has ended", "node", l.p.n.cfg.Node, "peer", l.p.id, "boot", l.hello.Boot)
+			l.gone()
+		}
+	}
+}
+
+// heard counts the packets of the peer that arrived.
+func (l *link) heard() uint64 { return l.conn.ConnectionStats().PacketsReceived }
+
+func refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
+
+// rest waits, unless ctx ends.
+func rest(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// gone tells that the process at the other end has ended.
+func (l *link) gone() { l.p.n.handler.PeerGone(l.p.id, bootNumber(l.hello)) }
+
+// saidEnd reports whether the peer closed the connection because its process ends.
+func saidEnd(cause error) bool {
+	var app *quicgo.ApplicationError
+	return errors.As(cause, &app) && app.Remote && app.ErrorCode == codeEnds
+}
