@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	quicgo "github.com/quic-go/quic-go"
+
 	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/transport/wire"
 )
@@ -102,8 +104,19 @@ func TestWhoEndsSaysSo(t *testing.T) {
 	a.rec.untilDown(t, 2)
 	a.rec.mu.Lock()
 	defer a.rec.mu.Unlock()
-	if slices.Contains(a.rec.story, "boot 1 of n3 gone") || len(a.net.Counters()) != 0 {
-		t.Errorf("%q, counted %v", a.rec.story, a.net.Counters())
+	if slices.Contains(a.rec.story, "boot 1 of n3 gone") {
+		t.Errorf("%q", a.rec.story)
+	}
+}
+
+func TestAnEndIsNoRefusal(t *testing.T) {
+	ends := &quicgo.ApplicationError{Remote: true, ErrorCode: codeEnds}
+	if reason, ok := reasonOf(ends); ok || !saidEnd(ends) {
+		t.Errorf("counted as %q", reason)
+	}
+	own := &quicgo.ApplicationError{ErrorCode: codeEnds}
+	if saidEnd(own) || saidEnd(&quicgo.ApplicationError{Remote: true, ErrorCode: codeShutdown}) || saidEnd(nil) {
+		t.Error("what is no word of the peer's end was taken for it")
 	}
 }
 
