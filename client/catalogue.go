@@ -33,6 +33,8 @@ const (
 	CodeFeatureLevel      Code = "WRAFT-3006"
 	CodeUpgradeUnderWay   Code = "WRAFT-3007"
 	CodeNothingToRollBack Code = "WRAFT-3008"
+	CodeSnapshotUnderWay  Code = "WRAFT-3009"
+	CodeSnapshotCurrent   Code = "WRAFT-3010"
 
 	CodeModuleRefused   Code = "WRAFT-4001"
 	CodeMachineRejected Code = "WRAFT-4002"

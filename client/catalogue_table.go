@@ -73,6 +73,12 @@ var catalogue = []Kind{
 	{CodeNothingToRollBack, "Nothing to roll back", http.StatusConflict, false, NotApplied, ExitConflict,
 		"See what the machine ran before with: wraftd machines history NAME",
 		"The machine was never upgraded, so there is no module before the one it runs."},
+	{CodeSnapshotUnderWay, "Snapshot under way", http.StatusConflict, false, NotApplied, ExitConflict,
+		"Wait for it; wraft_snapshots_taken_total at /metrics counts it.",
+		"The node is writing a snapshot of the machine; it has one of each at a time. The one that is being written goes on."},
+	{CodeSnapshotCurrent, "Snapshot is current", http.StatusConflict, false, NotApplied, ExitConflict,
+		"There is nothing to do.",
+		"The machine's newest snapshot on the node is of everything that the node has applied."},
 
 	{CodeModuleRefused, "Module refused", http.StatusUnprocessableEntity, false, NotApplied, ExitRefused,
 		"Build the module as docs/ABI.md says.",

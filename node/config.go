@@ -46,6 +46,9 @@ type Config struct {
 	// 30 minutes; less than 0 is "never".
 	SnapshotLogBytes int64
 	SnapshotInterval time.Duration
+	// SnapshotsKept is how many snapshots of a group are kept: when the newest turns out to
+	// be damaged, and the log leads on from the one before, that one serves. Default 2.
+	SnapshotsKept int
 	// LogTailEntries and LogTailBytes bound what is kept of a log behind a snapshot, and
 	// LogPinnedBytes what a leader keeps besides for followers that need it. Default 10,000
 	// entries, 64 MiB and 1 GiB.
@@ -160,6 +163,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MachineMemoryMax, 256<<20)
 	setDefault(&c.SnapshotLogBytes, 64<<20)
 	setDefault(&c.SnapshotInterval, 30*time.Minute)
+	setDefault(&c.SnapshotsKept, 2)
 	setDefault(&c.Serves, FeatureLevelMax)
 	return c
 }
@@ -190,6 +194,9 @@ func (c Config) Validate() error {
 	}
 	if c.Shards < 0 || c.Shards > 64 {
 		add("shards must be between 1 and 64, not %d", c.Shards)
+	}
+	if c.SnapshotsKept < 0 {
+		add("%d snapshots kept: must not be negative", c.SnapshotsKept)
 	}
 	return errors.Join(problems...)
 }

@@ -50,7 +50,7 @@ func (l *applierLoop) snapshotNow(done func(storage.SnapshotFile, error)) {
 		done(storage.SnapshotFile{}, ErrMachineNotRunning)
 		return
 	case l.recording:
-		done(storage.SnapshotFile{}, ErrBusy)
+		done(storage.SnapshotFile{}, ErrSnapshotting)
 		return
 	}
 	c, err := l.applier.Capture()

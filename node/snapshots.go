@@ -14,9 +14,6 @@ import (
 const (
 	// snapshotWritesMax bounds the snapshots that a node writes at a time.
 	snapshotWritesMax = 2
-	// snapshotsKept is how many snapshots of a group are kept: when the newest turns
-	// out to be damaged, and the log leads on from the one before, that one serves.
-	snapshotsKept = 2
 	// snapshotIncrementsMax bounds the increments on a whole snapshot.
 	snapshotIncrementsMax = 8
 )
@@ -77,6 +74,9 @@ func newSnapshots(n *Node, files *storage.Snapshots) *snapshots {
 
 // ErrNoSnapshots: this node keeps no snapshots, or the group is not here. Ask another.
 var ErrNoSnapshots = errors.New("node: no snapshots of this group here")
+
+// ErrSnapshotting: a snapshot of the machine is being written already. Wait for it.
+var ErrSnapshotting = errors.New("node: a snapshot of this machine is being written already")
 
 // meta asks a group's shard what is to be stored with a snapshot at an index.
 func (s *snapshots) meta(g *group, index raft.Index) (raft.SnapshotMeta, error) {
@@ -160,7 +160,7 @@ func (s *snapshots) retain(g raft.GroupID, published raft.Index) error {
 		if files[i].Index > published {
 			continue
 		}
-		if newest++; newest <= snapshotsKept || pinned[files[i].Index] {
+		if newest++; newest <= s.node.cfg.SnapshotsKept || pinned[files[i].Index] {
 			keep = append(keep, files[i])
 		}
 	}

@@ -51,6 +51,11 @@ var settings = []setting{
 	{key: "limits.node-memory", help: "what the machines of this node may count for, each with twice its memory (default half of the memory)"},
 	{key: "limits.compile-memory", help: "most memory of a process that compiles a module (default 1GiB)"},
 	{key: "limits.compile-time", help: "most processor time of one, which may last five times as long (default 1m)"},
+	{key: "snapshots.log-bytes", help: "log between two snapshots of a machine (default 64MiB)"},
+	{key: "snapshots.interval", help: "most log time between two, if anything was written (default 30m)"},
+	{key: "snapshots.tail-bytes", help: "log that is kept behind a snapshot (default 64MiB)"},
+	{key: "snapshots.keep", help: "snapshots of a machine that are kept (default 2)"},
+	{key: "snapshots.send-rate", help: "most bytes of files sent to the other nodes in a second (default 64MiB)"},
 	{key: "log.level", help: "debug, info, warn or error (default info)"},
 	{key: "log.format", help: "auto, text or json (default auto: text on a terminal)"},
 }

@@ -74,7 +74,9 @@ func TestEverySettingReachesTheConfig(t *testing.T) {
 		"cluster": "other", "node": "1", "data-dir": "/d", "listen-api": "h:1", "listen-peer": "h:2", "tls.ca": "/ca", "tls.cert": "/cert",
 		"tls.key": "/key", "tls.client-auth": "none", "raft.heartbeat": "20ms", "raft.election-timeout": "3s", "limits.command-bytes": "2KiB",
 		"limits.module-bytes": "3MiB", "limits.machine-memory": "4MiB", "limits.node-memory": "5MiB",
-		"limits.compile-memory": "300MiB", "limits.compile-time": "15s", "log.level": "debug", "log.format": "json",
+		"limits.compile-memory": "300MiB", "limits.compile-time": "15s",
+		"snapshots.log-bytes": "6MiB", "snapshots.interval": "7m", "snapshots.tail-bytes": "8MiB", "snapshots.keep": "3", "snapshots.send-rate": "9MiB",
+		"log.level": "debug", "log.format": "json",
 	}
 	want := nodeconfig.Config{
 		Cluster: "other", Node: 1, DataDir: "/d", ListenAPI: "h:1", ListenPeer: "h:2",
@@ -82,7 +84,8 @@ func TestEverySettingReachesTheConfig(t *testing.T) {
 		Raft: nodeconfig.RaftTiming{Heartbeat: 20 * time.Millisecond, ElectionTimeout: 3 * time.Second},
 		Limits: nodeconfig.Limits{CommandBytes: 2 * nodeconfig.KiB, ModuleBytes: 3 * nodeconfig.MiB, MachineMemory: 4 * nodeconfig.MiB, NodeMemory: 5 * nodeconfig.MiB,
 			CompileMemory: 300 * nodeconfig.MiB, CompileTime: 15 * time.Second},
-		Log: nodeconfig.LogSelection{Level: "debug", Format: "json"},
+		Snapshots: nodeconfig.Snapshots{LogBytes: 6 * nodeconfig.MiB, Interval: 7 * time.Minute, TailBytes: 8 * nodeconfig.MiB, Keep: 3, SendRate: 9 * nodeconfig.MiB},
+		Log:       nodeconfig.LogSelection{Level: "debug", Format: "json"},
 	}
 	var environ, args []string
 	for _, s := range settings {
@@ -98,7 +101,7 @@ func TestEverySettingReachesTheConfig(t *testing.T) {
 	for how, cfg := range map[string]nodeconfig.Config{"variables": byVariable, "flags": byFlag} {
 		cfg.Nodes = nil
 		if cfg.Cluster != want.Cluster || cfg.Node != want.Node || cfg.DataDir != want.DataDir || cfg.ListenAPI != want.ListenAPI ||
-			cfg.ListenPeer != want.ListenPeer || cfg.TLS != want.TLS || cfg.Raft != want.Raft || cfg.Limits != want.Limits || cfg.Log != want.Log {
+			cfg.ListenPeer != want.ListenPeer || cfg.TLS != want.TLS || cfg.Raft != want.Raft || cfg.Limits != want.Limits || cfg.Snapshots != want.Snapshots || cfg.Log != want.Log {
 			t.Errorf("by %s: got %+v", how, cfg)
 		}
 	}

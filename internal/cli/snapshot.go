@@ -10,7 +10,8 @@ import (
 )
 
 func (p *Program) snapshotCommand() *cobra.Command {
-	return group("snapshot", "Look at the snapshots of a node that does not run", p.snapshotListCommand(), p.snapshotInspectCommand())
+	return group("snapshot", "Take snapshots, and look at those of a node that does not run",
+		p.snapshotTriggerCommand(), p.snapshotListCommand(), p.snapshotInspectCommand())
 }
 
 func (p *Program) snapshotListCommand() *cobra.Command {

@@ -23,11 +23,12 @@ type Config struct {
 	ListenPeer string `koanf:"listen-peer"`
 	// Nodes are the initial nodes of the cluster, this one included, alike on all
 	// of them. Required.
-	Nodes  []Node       `koanf:"nodes"`
-	TLS    TLSFiles     `koanf:"tls"`
-	Raft   RaftTiming   `koanf:"raft"`
-	Limits Limits       `koanf:"limits"`
-	Log    LogSelection `koanf:"log"`
+	Nodes     []Node       `koanf:"nodes"`
+	TLS       TLSFiles     `koanf:"tls"`
+	Raft      RaftTiming   `koanf:"raft"`
+	Limits    Limits       `koanf:"limits"`
+	Snapshots Snapshots    `koanf:"snapshots"`
+	Log       LogSelection `koanf:"log"`
 
 	// APIListener and PeerConn, when set, are used instead of opening ListenAPI
 	// and ListenPeer; the server closes them. They let the caller choose a free
@@ -149,6 +150,7 @@ func (c Config) WithDefaults() Config {
 	setDefault(&c.Limits.MachineMemory, machineMemoryDefault)
 	setDefault(&c.Limits.CompileMemory, compileMemoryDefault)
 	setDefault(&c.Limits.CompileTime, compileTimeDefault)
+	c.Snapshots = c.Snapshots.withDefaults()
 	setDefault(&c.Log.Level, "info")
 	setDefault(&c.Log.Format, "auto")
 	return c

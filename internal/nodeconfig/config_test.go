@@ -59,6 +59,13 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"limits.compile-memory:":         func(c *Config) { c.Limits.CompileMemory = 100 * MiB },
 		"limits.compile-time: 9s":        func(c *Config) { c.Limits.CompileTime = 9 * time.Second },
 		"limits.compile-time: 2h":        func(c *Config) { c.Limits.CompileTime = 2 * time.Hour },
+		"snapshots.log-bytes: 1KiB":      func(c *Config) { c.Snapshots.LogBytes = KiB },
+		"snapshots.interval: 1ms":        func(c *Config) { c.Snapshots.Interval = time.Millisecond },
+		"snapshots.interval: 1000h0m0s":  func(c *Config) { c.Snapshots.Interval = 1000 * time.Hour },
+		"snapshots.tail-bytes: 1000B":    func(c *Config) { c.Snapshots.TailBytes = 1000 },
+		"snapshots.keep: -1":             func(c *Config) { c.Snapshots.Keep = -1 },
+		"snapshots.keep: 17":             func(c *Config) { c.Snapshots.Keep = 17 },
+		"snapshots.send-rate: 1KiB":      func(c *Config) { c.Snapshots.SendRate = KiB },
 		"log.level:":                     func(c *Config) { c.Log.Level = "loud" },
 		"log.format:":                    func(c *Config) { c.Log.Format = "xml" },
 	} {

@@ -20,6 +20,7 @@ func (c Config) Validate() error {
 	problems = append(problems, c.TLS.validate()...)
 	problems = append(problems, c.Raft.validate()...)
 	problems = append(problems, c.Limits.validate()...)
+	problems = append(problems, c.Snapshots.validate()...)
 	problems = append(problems,
 		oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error"),
 		oneOf("log.format", c.Log.Format, "auto", "text", "json"))

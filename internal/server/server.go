@@ -180,8 +180,8 @@ func (s *Server) openNode(cfg Config, id *identity) error {
 				Node: raft.NodeID(cfg.Node), Incarnation: 1, Boot: s.store.Boot(), Cluster: cfg.Cluster, Conn: conn,
 				Certificate: func() (tls.Certificate, error) { return id.cert, nil },
 				CAs:         id.authority, Logger: s.log, Seed: seed,
-				IdleTimeout: idleElections * cfg.Raft.ElectionTimeout,
-				Probe:       quic.ProbeUDP, ProbeInterval: cfg.Raft.Heartbeat / 2,
+				IdleTimeout: idleElections * cfg.Raft.ElectionTimeout, FileBytesPerSecond: int(cfg.Snapshots.SendRate),
+				Probe: quic.ProbeUDP, ProbeInterval: cfg.Raft.Heartbeat / 2,
 			}, h)
 		},
 	})
@@ -202,7 +202,7 @@ func (s *Server) openAPI(ctx context.Context, cfg Config, id *identity) error {
 		Node: cfg.Node, TLS: api.ServerTLS(id.cert, id.authority), ClientAuth: cfg.TLS.ClientAuth == ClientAuthRequire,
 		CommandBytesMax: int64(cfg.Limits.CommandBytes), ModuleBytesMax: int64(cfg.Limits.ModuleBytes),
 		Metrics: registry, Log: s.log,
-	}, api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Cluster: b})
+	}, api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Cluster: b})
 	if err != nil {
 		return err
 	}
@@ -235,6 +235,8 @@ func nodeConfig(cfg Config, seed uint64) node.Config {
 		Heartbeat: cfg.Raft.Heartbeat, ElectionTimeout: cfg.Raft.ElectionTimeout,
 		CommandBytesMax: uint64(cfg.Limits.CommandBytes), ModuleBytesMax: uint64(cfg.Limits.ModuleBytes),
 		MachineMemoryMax: uint64(cfg.Limits.MachineMemory), MemoryBudget: uint64(cfg.Limits.NodeMemory),
+		SnapshotLogBytes: int64(cfg.Snapshots.LogBytes), SnapshotInterval: cfg.Snapshots.Interval,
+		SnapshotsKept: cfg.Snapshots.Keep, LogTailBytes: uint64(cfg.Snapshots.TailBytes),
 	}
 	for _, n := range cfg.Nodes {
 		c.Nodes = append(c.Nodes, node.NodeRecord{

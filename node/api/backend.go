@@ -55,6 +55,13 @@ type Upgrades interface {
 	History(ctx context.Context, name string) ([]client.UpgradeInfo, error)
 }
 
+// Snapshots writes down what machines are.
+type Snapshots interface {
+	// TakeSnapshot takes a snapshot of a machine on this node and returns once it is
+	// durable.
+	TakeSnapshot(ctx context.Context, name string) (client.SnapshotInfo, error)
+}
+
 // Cluster tells how the cluster and this node are, and what all nodes must understand.
 type Cluster interface {
 	// ClusterInfo is what this node knows; it asks nobody.

@@ -40,6 +40,7 @@ func (s *Server) routes() []route {
 		{pattern: "/v1/machines/{machine}/activate", methods: map[string]handlerFunc{"POST": s.postActivate}},
 		{pattern: "/v1/machines/{machine}/rollback", methods: map[string]handlerFunc{"POST": s.postRollback}},
 		{pattern: "/v1/machines/{machine}/history", methods: map[string]handlerFunc{"GET": s.getHistory}},
+		{pattern: "/v1/machines/{machine}/snapshots", methods: map[string]handlerFunc{"POST": s.postSnapshot}},
 		{pattern: "/v1/modules/{digest}", methods: map[string]handlerFunc{"PUT": s.putModule}},
 		{pattern: "/v1/cluster/feature-level", methods: map[string]handlerFunc{"PUT": s.putFeatureLevel}},
 		{pattern: "/v1/cluster", methods: map[string]handlerFunc{"GET": s.getCluster}},

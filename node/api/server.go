@@ -100,6 +100,7 @@ type Backend struct {
 	Queries
 	Catalogue
 	Upgrades
+	Snapshots
 	Cluster
 }
 

@@ -91,6 +91,9 @@ func TestUpgradeMistakes(t *testing.T) {
 		{"POST", "counter/rollback", `{"module":"` + someHash + `"}`, 400, client.CodeBadRequest},
 		{"POST", "counter/history", "", 405, client.CodeMethodNotAllowed},
 		{"GET", "counter/history?all=true", "", 400, client.CodeUnknownParameter},
+		{"GET", "counter/snapshots", "", 405, client.CodeMethodNotAllowed},
+		{"POST", "counter/snapshots?node=2", "", 400, client.CodeUnknownParameter},
+		{"POST", "counter/snapshots", `{"node":2}`, 400, client.CodeBadRequest},
 		{"POST", "No/rollback", "", 400, client.CodeBadName},
 	} {
 		r := c.do(t, m.method, "/v1/machines/"+m.path, strings.NewReader(m.body))
@@ -98,7 +101,7 @@ func TestUpgradeMistakes(t *testing.T) {
 			t.Errorf("%s %s %s: %+v, want %d %s", m.method, m.path, m.body, r, m.status, m.code)
 		}
 	}
-	if n := b.Seen("Activate") + b.Seen("Rollback") + b.Seen("History"); n != 0 {
+	if n := b.Seen("Activate") + b.Seen("Rollback") + b.Seen("History") + b.Seen("TakeSnapshot"); n != 0 {
 		t.Errorf("%d mistakes reached the backend", n)
 	}
 	unknown := c.do(t, "POST", "/v1/machines/nobody/activate", strings.NewReader(`{"module":"`+someHash+`"}`))

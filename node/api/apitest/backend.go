@@ -59,6 +59,7 @@ type machine struct {
 	info     client.MachineInfo
 	state    string
 	upgrades []client.UpgradeInfo // the newest first
+	snapshot uint64               // index of the newest
 	sessions map[client.SessionID]map[uint64]client.CommandResult
 }
 
@@ -76,7 +77,7 @@ func New(apply Apply) *Backend {
 
 // API is the backend in the form the server takes.
 func (b *Backend) API() api.Backend {
-	return api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Cluster: b}
+	return api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Cluster: b}
 }
 
 // AddMachine deploys a machine without an upload.
