@@ -28,6 +28,8 @@ type Config struct {
 	// clusters that follow each other compile a module once and not three times each;
 	// see Collect. It may be missing. Empty: the nodes compile everything.
 	Compiled string
+	// Flags are given to every `wraftd run`, as in "--snapshots-log-bytes", "64KiB".
+	Flags []string
 }
 
 // Cluster is a set of nodes with one authority.
@@ -36,6 +38,7 @@ type Cluster struct {
 	Nodes []*Node // ascending by ID; Nodes[i] has ID i+1
 
 	wraftd string
+	flags  []string // of wraftd run
 	tls    *tls.Config
 	probe  *http.Client
 }
@@ -48,7 +51,7 @@ func New(ctx context.Context, cfg Config) (*Cluster, error) {
 	if cfg.Name == "" {
 		cfg.Name = "e2e"
 	}
-	c := &Cluster{Dir: cfg.Dir, wraftd: cfg.Wraftd}
+	c := &Cluster{Dir: cfg.Dir, wraftd: cfg.Wraftd, flags: cfg.Flags}
 	addresses, err := freeAddresses(2 * cfg.Nodes)
 	if err != nil {
 		return nil, err

@@ -44,7 +44,8 @@ func (n *Node) Start() error {
 	if n.process != nil && n.process.Running() {
 		return fmt.Errorf("cluster: node %d runs already", n.ID)
 	}
-	p, err := startProcess(n.LogFile(), n.cluster.wraftd, n.cluster.plainEnv(), "run", "--config", n.ConfigFile())
+	args := append([]string{"run", "--config", n.ConfigFile()}, n.cluster.flags...)
+	p, err := startProcess(n.LogFile(), n.cluster.wraftd, n.cluster.plainEnv(), args...)
 	if err != nil {
 		return err
 	}

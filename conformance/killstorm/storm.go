@@ -31,8 +31,10 @@ type Config struct {
 type Result struct {
 	Rounds int
 	// Kills is how many processes were killed.
-	Kills  int
-	Report *history.Report
+	Kills int
+	// Snapshots is what the nodes had to do with snapshots.
+	Snapshots cluster.Snapshots
+	Report    *history.Report
 }
 
 // String is the stable last line of make killstorm. Unknown is how many keys the
@@ -74,8 +76,20 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 	if _, err := replicas.Compare(ctx, cfg.Cluster.Endpoints(), cfg.Cluster.TLS(), "kv"); err != nil {
 		return Result{}, err
 	}
-	return Result{Rounds: cfg.Rounds, Kills: s.kills, Report: history.Check(ops, searchPatience)}, nil
+	r := Result{Rounds: cfg.Rounds, Kills: s.kills, Report: history.Check(ops, searchPatience)}
+	if r.Snapshots, err = cfg.Cluster.Snapshots(); err != nil {
+		return r, err
+	}
+	if cfg.Rounds >= snapshotRounds && (r.Snapshots.Taken == 0 || r.Snapshots.Restored == 0) {
+		return r, fmt.Errorf("killstorm: %+v: no log was cut, or no replica began from a snapshot", r.Snapshots)
+	}
+	return r, nil
 }
+
+// snapshotRounds is after how many rounds every replica must have had to do with snapshots:
+// the log of the fewest operations that a round waits for is several times what
+// lies between two.
+const snapshotRounds = 10
 
 // SetUp builds wraftd and the key-value machine of examples/wasm-kv into dir, starts
 // three nodes there and deploys the machine as kv.
@@ -93,7 +107,7 @@ func SetUp(ctx context.Context, dir string) (*cluster.Cluster, error) {
 	if err := cluster.Compile(ctx, cluster.Config{Wraftd: program, Dir: filepath.Join(dir, "compiler"), Compiled: compiled}, module); err != nil {
 		return nil, err
 	}
-	c, err := cluster.New(ctx, cluster.Config{Wraftd: program, Dir: filepath.Join(dir, "cluster"), Name: "killstorm", Compiled: compiled})
+	c, err := cluster.New(ctx, cluster.Config{Wraftd: program, Dir: filepath.Join(dir, "cluster"), Name: "killstorm", Compiled: compiled, Flags: cluster.SmallSnapshots})
 	if err != nil {
 		return nil, err
 	}

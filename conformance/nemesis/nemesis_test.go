@@ -86,13 +86,21 @@ func settle(t *testing.T, ctx context.Context, n *nemesis, load *counter.Load) {
 		t.Fatal(err)
 	}
 	was := n.links.Counters()
-	t.Logf("acknowledged=%d replayed=%d troubles=%v datagrams: %+v", report.Acknowledged, report.Replayed, n.struck, was)
+	snapshots, err := n.c.Snapshots()
+	t.Logf("acknowledged=%d replayed=%d troubles=%v snapshots: %+v datagrams: %+v", report.Acknowledged, report.Replayed, n.struck, snapshots, was)
+	if err != nil || report.Acknowledged > snapshotCommands && snapshots.Taken == 0 {
+		t.Errorf("after %d commands: %+v, %v", report.Acknowledged, snapshots, err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	if err := n.c.Stop(ctx); err != nil {
 		t.Fatal(err)
 	}
 }
+
+// snapshotCommands have more log than lies between two snapshots, however they are
+// batched.
+const snapshotCommands = 1000
 
 // setUp starts three nodes with relays between them and a counter on them.
 func setUp(t *testing.T, ctx context.Context, seed uint64) *nemesis {
@@ -111,7 +119,7 @@ func setUp(t *testing.T, ctx context.Context, seed uint64) *nemesis {
 	if err := cluster.Compile(ctx, cluster.Config{Wraftd: program, Dir: filepath.Join(dir, "compiler"), Compiled: compiled}, module); err != nil {
 		t.Fatal(err)
 	}
-	c, err := cluster.New(ctx, cluster.Config{Wraftd: program, Dir: filepath.Join(dir, "cluster"), Name: "nemesis", Compiled: compiled})
+	c, err := cluster.New(ctx, cluster.Config{Wraftd: program, Dir: filepath.Join(dir, "cluster"), Name: "nemesis", Compiled: compiled, Flags: cluster.SmallSnapshots})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,7 @@ type collector struct {
 
 	role, term, commit, applied, lag       *prometheus.Desc
 	machineRunning, machineRebuilt         *prometheus.Desc
+	snapshotAt, purged                     *prometheus.Desc
 	syncs, batches, entries, bytes, syncS  *prometheus.Desc
 	snapTaken, snapFailed, snapInstalled   *prometheus.Desc
 	snapDamaged, snapWritten, snapReceived *prometheus.Desc
@@ -40,6 +41,8 @@ func newCollector(n *node.Node, s *storage.Store) *collector {
 		role:           desc("raft_is_leader", "1 when this node leads the group.", group...),
 		term:           desc("raft_term", "The replica's term.", group...),
 		commit:         desc("raft_commit_index", "The replica's commit index.", group...),
+		snapshotAt:     desc("raft_snapshot_index", "The index of the replica's newest snapshot.", group...),
+		purged:         desc("raft_purged_index", "The replica's log begins behind this index.", group...),
 		applied:        desc("machine_applied_index", "The last index that ran through the machine.", group...),
 		lag:            desc("raft_follower_lag_entries", "The leader's last index minus what is durable at the follower.", "group", "machine", "peer"),
 		machineRunning: desc("machine_running", "1 when the machine applies commands on this node.", group...),
@@ -94,6 +97,8 @@ func (c *collector) group(ctx context.Context, out chan<- prometheus.Metric, id 
 	gauge(c.role, one(g.Status.Role == raft.Leader))
 	gauge(c.term, float64(g.Status.Term))
 	gauge(c.commit, float64(g.Status.Commit))
+	gauge(c.snapshotAt, float64(g.Status.SnapshotIndex))
+	gauge(c.purged, float64(g.Status.PurgedIndex))
 	gauge(c.applied, float64(g.Applied))
 	gauge(c.machineRunning, one(g.Phase == node.PhaseRunning))
 	out <- prometheus.MustNewConstMetric(c.machineRebuilt, prometheus.CounterValue, float64(g.Rebuilt), labels...)

@@ -64,6 +64,7 @@ func run(ctx context.Context, dir string, rounds int, seed uint64) error {
 		return err
 	}
 	fmt.Printf("killed %d processes, %d of %d operations were answered\n", result.Kills, result.Report.Answered, result.Report.Ops)
+	fmt.Printf("snapshots: taken %d, replicas begun from one %d, logs replaced %d\n", result.Snapshots.Taken, result.Snapshots.Restored, result.Snapshots.Installed)
 	if !result.Report.OK() {
 		err = keep(dir, result.Report)
 	}

@@ -1,0 +1,96 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// scrapeBytesMax bounds an answer of /metrics.
+const scrapeBytesMax = 4 << 20
+
+// Metrics are a node's numbers, by name and labels as /metrics writes them:
+// `wraft_raft_term{group="2",machine="kv"}`. They count since the start of its process.
+func (n *Node) Metrics(ctx context.Context) (map[string]float64, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.URL()+"/metrics", nil)
+	if err != nil {
+		return nil, fmt.Errorf("cluster: %w", err)
+	}
+	resp, err := n.cluster.probe.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("cluster: metrics of node %d: %w", n.ID, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, scrapeBytesMax))
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("cluster: metrics of node %d: %s, %w", n.ID, resp.Status, errors.Join(err))
+	}
+	return parseMetrics(string(body)), nil
+}
+
+func parseMetrics(text string) map[string]float64 {
+	out := map[string]float64{}
+	for line := range strings.Lines(text) {
+		at := strings.LastIndexByte(strings.TrimSpace(line), ' ')
+		if at < 0 || line[0] == '#' {
+			continue
+		}
+		if v, err := strconv.ParseFloat(strings.TrimSpace(line[at:]), 64); err == nil {
+			out[line[:at]] = v
+		}
+	}
+	return out
+}
+
+// Messages counts how often each of some messages stands in the node's log, over all its
+// processes.
+func (n *Node) Messages(messages ...string) (map[string]int, error) {
+	text, err := os.ReadFile(n.LogFile())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("cluster: log of node %d: %w", n.ID, err)
+	}
+	out := map[string]int{}
+	for _, m := range messages {
+		out[m] = bytes.Count(text, []byte(`"msg":`+strconv.Quote(m)))
+	}
+	return out, nil
+}
+
+// What a node logs of snapshots.
+const (
+	messageTaken     = "snapshot taken"
+	messageRestored  = "replica begins from a snapshot"
+	messageInstalled = "a snapshot takes the place of the log"
+)
+
+// Snapshots is how often nodes had to do with snapshots.
+type Snapshots struct {
+	// Taken by a node of its own machines, Restored at the beginning of a replica,
+	// Installed in place of a log.
+	Taken, Restored, Installed int
+}
+
+// Snapshots adds up what the logs of all nodes say, over all processes.
+func (c *Cluster) Snapshots() (sum Snapshots, err error) {
+	for _, n := range c.Nodes {
+		m, err := n.Messages(messageTaken, messageRestored, messageInstalled)
+		if err != nil {
+			return sum, err
+		}
+		sum.Taken += m[messageTaken]
+		sum.Restored += m[messageRestored]
+		sum.Installed += m[messageInstalled]
+	}
+	return sum, nil
+}
+
+// SmallSnapshots are flags with which nodes take snapshots all the time and keep next to
+// nothing of their logs.
+var SmallSnapshots = []string{"--snapshots-log-bytes", "4KiB", "--snapshots-tail-bytes", "1KiB"}
