@@ -36,7 +36,7 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance killstorm cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
+.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance killstorm bigsnapshot cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
@@ -113,6 +113,15 @@ STORM_SEED ?=
 killstorm: ## ROUNDS rounds of kill -9 of one process, two or all, under load; every answer is judged
 	go run ./conformance/killstorm/cmd/killstorm -rounds $(ROUNDS) $(if $(STORM_SEED),-seed $(STORM_SEED))
 
+# How much state a node lacks that comes back, over links that are cut how often, at how
+# many KiB a second.
+STATE ?= 128MiB
+MACHINES ?= 2
+CUTS ?= 5
+RATE ?= 32768
+bigsnapshot: ## STATE of snapshots over links that are cut, both ends killed: bytes, and writes meanwhile
+	go run ./conformance/bigsnapshot/cmd/bigsnapshot -state $(STATE) -machines $(MACHINES) -cuts $(CUTS) -rate $(RATE) $(BIGSNAPSHOT)
+
 cover: ## statement coverage of the core, its packages and the tools of its tests
 	mkdir -p $(BUILD)
 	go test -count=1 -coverprofile=$(BUILD)/cover.out -coverpkg=$(COVERED) ./raft/...
@@ -141,7 +150,7 @@ ci: SEEDS = 500
 ci: NODE_SEEDS = 200
 ci: BUDGET = 5m
 ci: DERIVE = $(shell git rev-parse HEAD 2>/dev/null)
-ci: race sim crashpoints bitrot badmodules mutants fuzz spec determinism abi conformance killstorm demo ## the long suites; .ci/run calls test first
+ci: race sim crashpoints bitrot badmodules mutants fuzz spec determinism abi conformance killstorm bigsnapshot demo ## the long suites; .ci/run calls test first
 
 clean: ## what the other targets wrote
 	rm -rf $(BIN) $(BUILD)
