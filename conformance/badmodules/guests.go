@@ -21,6 +21,11 @@ const (
 
 var one = []byte{bad}
 
+// capBytes is what a machine of the corpus may grow to, and toCap grows to it.
+const capBytes = 32 << 20
+
+var toCap = wt.Join(wt.I32Const(capBytes/pageBytes), []byte{0x3f, 0}, wt.I32Sub, wt.MemoryGrow(), wt.Drop)
+
 // forever is a loop without an end around some code.
 func forever(code ...[]byte) []byte {
 	return wt.Join(wt.Loop, wt.Join(code...), wt.Br(0), wt.End, wt.Unreachable)
@@ -38,6 +43,8 @@ func loops() map[string]failing {
 		"writing":     {code: forever(store(dirtAt, wt.I32Const(1))), status: plugins.StatusFuel, says: saysFuel},
 		"filling":     {code: forever(wt.I32Const(0), wt.I32Const(1), wt.I32Const(65536), wt.MemoryFill), status: plugins.StatusFuel, says: saysFuel},
 		"copying":     {code: forever(wt.I32Const(0), wt.I32Const(1), wt.I32Const(65535), wt.MemoryCopy), status: plugins.StatusFuel, says: saysFuel},
+		"filling-all": {code: forever(toCap, wt.I32Const(0), wt.I32Const(1), wt.I32Const(capBytes), wt.MemoryFill), status: plugins.StatusFuel, says: saysFuel},
+		"copying-up":  {code: forever(toCap, wt.I32Const(1), wt.I32Const(0), wt.I32Const(capBytes-1), wt.MemoryCopy), status: plugins.StatusFuel, says: saysFuel},
 		"growing":     {code: forever(wt.I32Const(0), wt.MemoryGrow(), wt.Drop), status: plugins.StatusFuel, says: saysFuel},
 		"importing":   {code: forever(wt.I32Const(0), wt.I32Const(0), wt.Call(importWrite), wt.Drop), status: plugins.StatusFuel, says: saysFuel},
 		"calling": {code: forever(wt.Call(firstImport)), status: plugins.StatusFuel, says: saysFuel,

@@ -6,7 +6,7 @@
 // admitted, and it knows nothing of any engine.
 //
 // The mental model: one pass copies the binary section by section. Whatever is
-// added stands behind what was there (types, globals, exports, locals of a
+// added stands behind what was there (types, functions, globals, exports, locals of a
 // function), so no index shifts; only addresses of memory do. Bodies
 // are walked twice: the first walk plans, the second copies each instruction and
 // asks the concerns of the pass what belongs before and after it:
@@ -17,6 +17,7 @@
 //   - stack.go counts frames, so that deep recursion ends at the same depth
 //     everywhere;
 //   - nan.go gives every NaN that is seen the same bits, and settle.go plans which are;
+//   - bulk.go cuts long bulk operations into pieces, by functions of its own;
 //   - memory.go keeps a map of the blocks of memory that were written to, below
 //     the guest's own memory, where the guest cannot reach it, and marks.go plans
 //     which stores share a mark.

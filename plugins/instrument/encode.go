@@ -27,10 +27,13 @@ func appendSigned(b []byte, v int64) []byte {
 const (
 	opI32Store8    wasm.Opcode = 0x3a
 	opI32Ne        wasm.Opcode = 0x47
+	opI32LtU       wasm.Opcode = 0x49
+	opI32GtU       wasm.Opcode = 0x4b
 	opI64Eqz       wasm.Opcode = 0x50
 	opI32LeU       wasm.Opcode = 0x4d
 	opI64LtS       wasm.Opcode = 0x53
 	opI64LeU       wasm.Opcode = 0x58
+	opI64GtU       wasm.Opcode = 0x56
 	opI64GeS       wasm.Opcode = 0x59
 	opF32Eq        wasm.Opcode = wasm.OpF32Eq
 	opF32Neg       wasm.Opcode = 0x8c
@@ -39,6 +42,8 @@ const (
 	opI32Popcnt    wasm.Opcode = 0x69
 	opI32Add       wasm.Opcode = 0x6a
 	opI32Sub       wasm.Opcode = 0x6b
+	opI32And       wasm.Opcode = 0x71
+	opI32Or        wasm.Opcode = 0x72
 	opI32ShrU      wasm.Opcode = 0x76
 	opI32DivU      wasm.Opcode = 0x6e
 	opI64Clz       wasm.Opcode = 0x79
@@ -46,6 +51,7 @@ const (
 	opI64Add       wasm.Opcode = 0x7c
 	opI64Sub       wasm.Opcode = 0x7d
 	opI64Or        wasm.Opcode = 0x84
+	opI64Shl       wasm.Opcode = 0x86
 	opI64ShrU      wasm.Opcode = 0x88
 	opI64ExtendI32 wasm.Opcode = 0xad // unsigned
 	opF32Reinter   wasm.Opcode = 0xbe // behind the conversions from integers
@@ -54,8 +60,11 @@ const (
 // blockEmpty is the type of a block without results.
 const blockEmpty = 0x40
 
-// opMemoryFill is the number of memory.fill behind the prefix.
-const opMemoryFill = byte(wasm.OpMemoryFill - wasm.OpPrefixed)
+// The numbers of bulk operations behind the prefix.
+const (
+	opMemoryFill = byte(wasm.OpMemoryFill - wasm.OpPrefixed)
+	opMemoryCopy = byte(wasm.OpMemoryCopy - wasm.OpPrefixed)
+)
 
 // op appends an instruction without operands.
 func (f *function) op(op wasm.Opcode) { f.code = append(f.code, byte(op)) }
@@ -63,6 +72,13 @@ func (f *function) op(op wasm.Opcode) { f.code = append(f.code, byte(op)) }
 // indexed appends an instruction with an index.
 func (f *function) indexed(op wasm.Opcode, index uint32) {
 	f.code = appendUnsigned(append(f.code, byte(op)), uint64(index))
+}
+
+// operands pushes locals.
+func (f *function) operands(locals ...uint32) {
+	for _, l := range locals {
+		f.indexed(wasm.OpLocalGet, l)
+	}
 }
 
 // constant appends an i32.const.

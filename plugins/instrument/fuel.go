@@ -5,8 +5,8 @@ import "github.com/wraft/wraft/plugins/wasm"
 // Fuel. A body falls into segments: runs of instructions that are entered at
 // the first one only. Each segment is paid for when it is entered. Fuel may
 // fall below zero; it is looked at where that bounds how far: at the head of
-// every loop, at the entry of every function that isn't tiny, and before an
-// operation whose length only the run knows. Between two looks there is at most
+// every loop, at the entry of every function that isn't tiny, and before a bulk
+// operation that is not short. Between two looks there is at most
 // one pass over each instruction of one body, and a tiny function per call in it.
 //
 // A trap in the middle of a segment has paid for all of it. That is the same
@@ -67,9 +67,8 @@ func (f *function) takeIfNegative(framed bool) {
 	f.op(wasm.OpEnd)
 }
 
-// chargeLength pays for a bulk operation by its length, which a local holds, and
-// checks before it runs.
-func (f *function) chargeLength(length uint32) {
+// payLength pays for a bulk operation by its length, which a local holds.
+func (f *function) payLength(length uint32) {
 	f.indexed(wasm.OpGlobalGet, f.pass.fuel)
 	f.indexed(wasm.OpLocalGet, length)
 	f.op(opI64ExtendI32)
@@ -77,6 +76,4 @@ func (f *function) chargeLength(length uint32) {
 	f.op(opI64ShrU)
 	f.op(opI64Sub)
 	f.indexed(wasm.OpGlobalSet, f.pass.fuel)
-	f.indexed(wasm.OpGlobalGet, f.pass.fuel)
-	f.takeIfNegative(false)
 }

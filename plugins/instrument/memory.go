@@ -14,8 +14,7 @@ import (
 // or store. The engine adds offset and address without wrapping, so no address
 // reaches below MapBytes, and what lies beyond the guest's memory lies beyond
 // the engine's, which traps as it always did. Bulk operations have no offset;
-// their addresses are shifted by code, which keeps one that would wrap at the
-// greatest number, where nothing is in bounds.
+// their addresses are shifted by code (bulk.go).
 //
 // A mark is set behind a write, with the address that was written or one a little
 // below: the write has not trapped, so the block is one of the guest's memory.
@@ -26,7 +25,7 @@ const (
 	MapPages = 16
 	// MapBytes is the same in bytes, and the engine's address of the guest's
 	// address 0.
-	MapBytes = MapPages * pageBytes
+	MapBytes = MapPages << pageShift
 	// BlockBytes is how much memory one byte of the map stands for.
 	BlockBytes = 1 << blockShift
 	// SlackBytes is how many bytes behind a marked block may have changed too: a
@@ -37,7 +36,7 @@ const (
 	GuestPagesMax = enginePagesMax - MapPages - 1
 
 	blockShift     = 12
-	pageBytes      = 65536
+	pageShift      = 16
 	enginePagesMax = 65536
 	addressMax     = 1<<32 - 1
 )
@@ -125,64 +124,6 @@ func (f *function) markBlock() {
 func (f *function) toBlock() {
 	f.constant(blockShift)
 	f.op(opI32ShrU)
-}
-
-// bulk copies a bulk operation, paid by its length and with its addresses
-// shifted, and marks what it wrote.
-func (f *function) bulk(in wasm.Instruction) {
-	length, middle, address := f.local(abi.I32, 0), f.local(abi.I32, 1), f.local(abi.I32, 2)
-	f.indexed(wasm.OpLocalSet, length)
-	f.chargeLength(length)
-	f.indexed(wasm.OpLocalSet, middle)
-	f.indexed(wasm.OpLocalSet, address)
-	f.shifted(address)
-	if in.Op == wasm.OpMemoryCopy {
-		f.shifted(middle)
-	} else {
-		f.indexed(wasm.OpLocalGet, middle)
-	}
-	f.indexed(wasm.OpLocalGet, length)
-	f.copied(in)
-	f.markRange(address, length)
-}
-
-// shifted pushes a local that holds an address of the guest as one of the
-// engine.
-func (f *function) shifted(address uint32) {
-	f.indexed(wasm.OpLocalGet, address)
-	f.constant(MapBytes)
-	f.op(opI32Add)
-	f.constant(addressMax)
-	f.indexed(wasm.OpLocalGet, address)
-	f.constant(addressMax - MapBytes)
-	f.op(opI32LeU)
-	f.op(wasm.OpSelect)
-}
-
-// markRange marks the blocks from an address on: the first one by a store, since there
-// seldom are more, and those behind it by a fill. The operation has succeeded, so the
-// sums do not wrap. A length of 0 marks the block of the address, which may be the one
-// behind the memory.
-func (f *function) markRange(address, length uint32) {
-	f.indexed(wasm.OpLocalGet, address)
-	f.toBlock()
-	f.markBlock()
-	f.indexed(wasm.OpLocalGet, address)
-	f.toBlock()
-	f.plus(1)
-	f.constant(1)
-	f.indexed(wasm.OpLocalGet, address)
-	f.indexed(wasm.OpLocalGet, length)
-	f.op(opI32Add)
-	f.indexed(wasm.OpLocalGet, length)
-	f.constant(0)
-	f.op(opI32Ne)
-	f.op(opI32Sub)
-	f.toBlock()
-	f.indexed(wasm.OpLocalGet, address)
-	f.toBlock()
-	f.op(opI32Sub)
-	f.code = append(f.code, wasm.Prefix, opMemoryFill, 0)
 }
 
 // size copies a memory.size without the map.

@@ -11,7 +11,7 @@ import (
 
 // Version counts changes of the pass. Replicas that run binaries of different
 // versions do not run the same machine.
-const Version = 5
+const Version = 6
 
 // Names under which the pass exports the globals that it adds.
 const (
@@ -84,6 +84,8 @@ type pass struct {
 	// results are the lists of results that need a type of their own as the
 	// type of a block: their types are added behind the module's.
 	results [][]abi.ValueType
+	// helpers are the functions behind the module's own, see bulk.go.
+	helpers []helper
 }
 
 // growthShare is the part of a binary by which it usually grows.
@@ -93,6 +95,7 @@ func newPass(binary []byte, m *wasm.Module) *pass {
 	p := &pass{binary: binary, module: m, out: make([]byte, 0, len(binary)+len(binary)/growthShare)}
 	p.fuel = uint32(len(m.Globals))
 	p.stack, p.reserve = p.fuel+1, p.fuel+2
+	p.helpers = newHelpers(m)
 	for _, s := range m.Sections {
 		p.hasGlobals = p.hasGlobals || s.ID == wasm.SectionGlobal
 		if s.ID == wasm.SectionMemory {
@@ -117,6 +120,8 @@ func (p *pass) rewriteSection(s wasm.Section) {
 	case wasm.SectionCustom:
 	case wasm.SectionType:
 		p.section(s.ID, p.types(s))
+	case wasm.SectionFunction:
+		p.section(s.ID, p.functions(s))
 	case wasm.SectionMemory:
 		p.section(s.ID, p.memory(s))
 	case wasm.SectionData:
@@ -146,10 +151,15 @@ func (p *pass) items(s wasm.Section) (count int, items []byte) {
 	return int(n), body[size:]
 }
 
-// types copies the types and adds those of blocks with several results.
+// types copies the types and adds those of blocks with several results, and that of
+// the helpers.
 func (p *pass) types(s wasm.Section) []byte {
 	n, items := p.items(s)
-	body := appendUnsigned(nil, uint64(n+len(p.results)))
+	more := len(p.results)
+	if len(p.helpers) > 0 {
+		more++
+	}
+	body := appendUnsigned(nil, uint64(n+more))
 	body = append(body, items...)
 	for _, rs := range p.results {
 		body = append(body, typeFunction, 0) // no parameters
@@ -157,6 +167,19 @@ func (p *pass) types(s wasm.Section) []byte {
 		for _, t := range rs {
 			body = append(body, byte(t))
 		}
+	}
+	if len(p.helpers) > 0 {
+		body = append(body, typeFunction, helperParams, byte(abi.I32), byte(abi.I32), byte(abi.I32), 0) // no results
+	}
+	return body
+}
+
+// functions copies the types of the functions and adds those of the helpers.
+func (p *pass) functions(s wasm.Section) []byte {
+	n, items := p.items(s)
+	body := append(appendUnsigned(nil, uint64(n+len(p.helpers))), items...)
+	for range p.helpers {
+		body = appendUnsigned(body, uint64(p.module.Types()+len(p.results)))
 	}
 	return body
 }
@@ -200,12 +223,15 @@ func (p *pass) exports() []byte {
 	return append(body, more...)
 }
 
-// code rewrites every body.
+// code rewrites every body and adds those of the helpers.
 func (p *pass) code() []byte {
-	section := appendUnsigned(make([]byte, 0, len(p.out)), uint64(len(p.module.Bodies)))
+	section := appendUnsigned(make([]byte, 0, len(p.out)), uint64(len(p.module.Bodies)+len(p.helpers)))
 	f := &function{pass: p}
 	for n := range p.module.Bodies {
 		section = f.rewrite(section, n)
+	}
+	for _, h := range p.helpers {
+		section = f.helper(section, h)
 	}
 	return section
 }

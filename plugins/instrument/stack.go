@@ -13,7 +13,8 @@ import (
 // budget before each call.
 //
 // A function that calls nobody claims nothing. Beyond what is counted there is
-// thus at most one frame, which package wasm bounds.
+// thus at most one frame, which package wasm bounds, and the small one of a helper
+// (bulk.go).
 
 // enter appends what comes before the body's first instruction.
 func (f *function) enter(n int) {

@@ -11,23 +11,25 @@ import (
 // the whole process for seconds.
 //
 // So fuel is handed out in slices. Where fuel is looked at and there is none, code
-// leaves for the host and comes back (memory.grow by nothing is a call of the
-// engine's own, during which the scheduler may do as it likes), takes the next slice out of the
-// reserve, and traps only when that was not enough. Fuel and reserve together are what they would
+// leaves for the host and comes back: it asks for so much memory that there would be
+// WayOutPages of it, which no guest may have, so the host's allocator refuses, and knows what
+// is meant. Then code takes the next slice out of the reserve, and traps only when that was not enough. Fuel and reserve together are what they would
 // be without slices, so nothing that a machine computes depends on SliceFuel.
 
 // SliceFuel is how much fuel code may spend between two chances for the host's
 // scheduler: a millisecond or less.
 const SliceFuel = 1 << 19
 
+// WayOutPages is the size of memory, in pages of 64 KiB and with the map, for which
+// code asks when it only wants to give others their turn. A host must refuse it.
+const WayOutPages = enginePagesMax
+
 // yield appends the way out and back, the next slice, and a trap if fuel, or for a
 // framed function the stack, is below zero all the same. The trap is a division,
 // since another block would cost the compiler more.
 func (f *function) yield(framed bool) {
 	if f.pass.hasMemory { // as every machine has
-		f.constant(0)
-		f.code = append(f.code, byte(wasm.OpMemoryGrow), 0)
-		f.op(wasm.OpDrop)
+		f.wayOut()
 	}
 	// slice = min(reserve, SliceFuel - fuel)
 	slice := f.local(abi.I64, 0)
@@ -52,6 +54,15 @@ func (f *function) yield(framed bool) {
 	f.number(0)
 	f.op(opI64GeS)
 	f.op(opI32DivU)
+	f.op(wasm.OpDrop)
+}
+
+// wayOut appends what leaves for the host and comes back.
+func (f *function) wayOut() {
+	f.constant(WayOutPages)
+	f.code = append(f.code, byte(wasm.OpMemorySize), 0)
+	f.op(opI32Sub)
+	f.code = append(f.code, byte(wasm.OpMemoryGrow), 0)
 	f.op(wasm.OpDrop)
 }
 

@@ -75,7 +75,7 @@ func (b *body) walk(index, size int) {
 	if !r.rewritten {
 		instrumented = instrumented.instrumented()
 	}
-	m.chargeVolume(r, b.volume, b.shape)
+	m.chargeVolume(r, b.volume, instrumented)
 	code.InstrumentedCost = m.chargeBody(r, instrumented)
 	code.FrameBytes = m.chargeFrame(r, m.types[m.functions[index]], b.shape)
 	m.Bodies = append(m.Bodies, code)
@@ -138,9 +138,10 @@ func (b *body) instruction() {
 		b.module.segment(r, in.Index)
 	case OpMemoryInit:
 		b.module.segment(r, in.Index)
-		b.shape.bulks++
+		b.shape.inits++
 	case OpMemoryFill, OpMemoryCopy:
 		b.shape.bulks++
+		b.module.Bulks[in.Op-OpMemoryInit] = true
 	}
 	b.shape.values += int64(valuesOf[in.Op])
 	b.volume.count(in.Op)

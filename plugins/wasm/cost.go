@@ -38,8 +38,8 @@ const (
 // What instrumentation adds to a function at most (package instrument, whose
 // tests hold it to this): the fuel, its reserve and the stack budget, which an engine
 // keeps as it keeps locals; seven locals of its own; a block around the body; a check
-// at its entry, at each loop and before each bulk operation, which is an if.
-// Each bulk operation is followed by another, and each return becomes a branch.
+// at its entry, at each loop and before each bulk operation, which is an if. A
+// memory.init has a block, a loop, four branches and three more bulk operations besides; the others call a function if they are long. Each return becomes a branch.
 const (
 	instrumentedGlobals = 3
 	instrumentedLocals  = 7
@@ -49,6 +49,10 @@ const (
 	blocksPerIf   = 2
 	blocksPerLoop = 2
 	blocksPerBulk = 3
+
+	// What a memory.init becomes: itself and its pieces, with their marks.
+	initBulks    = 3
+	initBranches = 4
 )
 
 // shape is what the estimates need of one function as it was written.
@@ -60,7 +64,8 @@ type shape struct {
 	targets   int // branch targets
 	loopDepth int // loops within loops
 	returns   int
-	bulks     int // memory.fill, copy and init
+	bulks     int // memory.fill and copy
+	inits     int // memory.init
 	calls     int
 	globals   int // mutable ones that the function names
 	reloads   int // mutable ones of the module, all of which a call may change
@@ -77,15 +82,21 @@ func (s shape) instrumented() shape {
 	s.globals += instrumentedGlobals
 	s.reloads += instrumentedGlobals
 	s.blocks += instrumentedBlocks
-	s.ifs += s.loops + s.bulks + instrumentedChecks
-	s.bulks *= 2
-	s.targets += s.returns
+	s.ifs += s.loops + s.bulks + s.inits + instrumentedChecks
+	s.calls += s.bulks
+	s.blocks += s.inits
+	s.loops += s.inits
+	if s.inits > 0 {
+		s.loopDepth++
+	}
+	s.bulks += s.inits * initBulks
+	s.targets += s.returns + s.inits*initBranches
 	return s
 }
 
 // compileCost estimates the engine's work on a function of this shape.
 func (s shape) compileCost() int64 {
-	blocks := int64(s.blocks + s.loops*blocksPerLoop + s.ifs*blocksPerIf + s.bulks*blocksPerBulk)
+	blocks := int64(s.blocks + s.loops*blocksPerLoop + s.ifs*blocksPerIf + (s.bulks+s.inits)*blocksPerBulk)
 	targets, variables := int64(s.targets), int64(s.locals+s.globals)
 	return blocks*(blocks+targets) + targets*targets/costTargetShare +
 		variables*blocks*(costPerLocal+costPerLoopLevel*int64(s.loopDepth)) +

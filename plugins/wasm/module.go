@@ -90,6 +90,9 @@ type Module struct {
 	// DataPlaces are the places of the active data segments, in order. Read has
 	// checked that each segment lies within MemoryPages.
 	DataPlaces []DataPlace
+	// Bulks says which bulk operations there are in the bodies, by their distance
+	// from OpMemoryInit.
+	Bulks [4]bool
 	// Stats are sizes that help to choose limits.
 	Stats Stats
 

@@ -41,7 +41,7 @@ func buildExits() (t [OpcodesMax]uint8) {
 	set(2, OpI32TruncF32S, OpI32TruncF64U)
 	set(2, OpI64TruncF32S, OpI64TruncF64U)
 	t[OpUnreachable], t[OpLoop], t[OpTableGet], t[OpCallIndirect] = 1, 3, 1, 2
-	t[OpMemoryInit], t[OpMemoryCopy], t[OpMemoryFill] = 7, 7, 7
+	t[OpMemoryInit], t[OpMemoryCopy], t[OpMemoryFill] = 12, 4, 3
 	return t
 }
 

@@ -52,8 +52,11 @@ func NewWorld(ctx context.Context, c Config) *World {
 		rc = wazero.NewRuntimeConfigInterpreter()
 	}
 	pages := uint32(formatPages)
+	if c.Rewritten {
+		pages = instrument.WayOutPages - 1
+	}
 	if c.MemoryPagesMax > 0 && c.Rewritten {
-		pages = min(formatPages, c.MemoryPagesMax+shiftPages)
+		pages = min(pages, c.MemoryPagesMax+shiftPages)
 	} else if c.MemoryPagesMax > 0 {
 		pages = min(formatPages, c.MemoryPagesMax)
 	}
