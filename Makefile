@@ -36,7 +36,7 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance killstorm bigsnapshot cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
+.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance killstorm failover bigsnapshot cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
@@ -121,6 +121,9 @@ CUTS ?= 5
 RATE ?= 32768
 bigsnapshot: ## STATE of snapshots over links that are cut, both ends killed: bytes, and writes meanwhile
 	go run ./conformance/bigsnapshot/cmd/bigsnapshot -state $(STATE) -machines $(MACHINES) -cuts $(CUTS) -rate $(RATE) $(BIGSNAPSHOT)
+
+failover: ## N (20) leaders killed under load: how long nobody is answered; CUT=1 cuts their links instead
+	go run ./conformance/failover/cmd/failover -rounds $(if $(filter command line,$(origin N)),$(N),20) $(if $(CUT),-cut)
 
 cover: ## statement coverage of the core, its packages and the tools of its tests
 	mkdir -p $(BUILD)

@@ -35,6 +35,7 @@ type Load struct {
 	// mu guards the fields below; changed is closed and replaced at every answer.
 	mu       sync.Mutex
 	begun    int
+	latest   int            // number of the latest increment that was answered
 	answers  map[uint64]int // count answered -> how often
 	replayed int
 	errs     []error
@@ -78,18 +79,21 @@ func (l *Load) work(ctx context.Context, c *client.Client) error {
 	if err != nil {
 		return fmt.Errorf("register: %w", err)
 	}
-	for l.begin() {
-		if err := l.increment(ctx, session); err != nil {
+	for {
+		number, ok := l.begin()
+		if !ok {
+			return nil
+		}
+		if err := l.increment(ctx, session, number); err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
 // increment repeats one increment until it is answered. The client itself gives
 // up after a number of attempts and then says that the outcome is unknown; its
 // sequence is spent, so this load counts such an increment as a failure.
-func (l *Load) increment(ctx context.Context, session *client.Session) error {
+func (l *Load) increment(ctx context.Context, session *client.Session, number int) error {
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.Patience)
 	defer cancel()
 	result, err := session.Command(ctx, []byte("incr"))
@@ -100,24 +104,25 @@ func (l *Load) increment(ctx context.Context, session *client.Session) error {
 	if err := json.Unmarshal(result.Data, &answer); err != nil {
 		return fmt.Errorf("increment: answer %q: %w", result.Data, err)
 	}
-	l.answered(answer.Value, result.Replayed)
+	l.answered(number, answer.Value, result.Replayed)
 	return nil
 }
 
-// begin reports whether one more increment is wanted.
-func (l *Load) begin() bool {
+// begin numbers the next increment, if one more is wanted.
+func (l *Load) begin() (number int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stopping || len(l.errs) > 0 || l.cfg.Increments > 0 && l.begun >= l.cfg.Increments {
-		return false
+		return 0, false
 	}
 	l.begun++
-	return true
+	return l.begun, true
 }
 
-func (l *Load) answered(value uint64, replayed bool) {
+func (l *Load) answered(number int, value uint64, replayed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.latest = max(l.latest, number)
 	l.answers[value]++
 	if replayed {
 		l.replayed++
@@ -156,21 +161,40 @@ func (l *Load) acknowledged() int {
 // WaitFor returns once n increments were answered. It fails when a worker has
 // failed, the load has ended short of n, or ctx ends.
 func (l *Load) WaitFor(ctx context.Context, n int) error {
-	for {
+	return l.wait(ctx, fmt.Sprintf("%d increments", n), func() bool { return l.acknowledged() >= n })
+}
+
+// Begun is how many increments were begun so far.
+func (l *Load) Begun() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.begun
+}
+
+// WaitForLater returns once an increment was answered that was begun after the
+// first begun ones. It fails as WaitFor does.
+func (l *Load) WaitForLater(ctx context.Context, begun int) error {
+	return l.wait(ctx, fmt.Sprintf("one after %d", begun), func() bool { return l.latest > begun })
+}
+
+// wait returns once there is what is waited for; reached is called with mu held.
+func (l *Load) wait(ctx context.Context, what string, reached func() bool) error {
+	for ended := false; ; {
 		l.mu.Lock()
-		have, err, changed := l.acknowledged(), errors.Join(l.errs...), l.changed
+		ok, have, err, changed := reached(), l.acknowledged(), errors.Join(l.errs...), l.changed
 		l.mu.Unlock()
-		if err != nil || have >= n {
+		switch {
+		case err != nil || ok:
 			return err
+		case ended:
+			return fmt.Errorf("counter: the load ended after %d increments, waiting for %s", have, what)
 		}
 		select {
 		case <-changed:
 		case <-l.done:
-			if have := l.Acknowledged(); have < n {
-				return fmt.Errorf("counter: the load ended after %d increments, waiting for %d", have, n)
-			}
+			ended = true
 		case <-ctx.Done():
-			return fmt.Errorf("counter: %d of %d increments were answered: %w", have, n, ctx.Err())
+			return fmt.Errorf("counter: %d increments were answered, waiting for %s: %w", have, what, ctx.Err())
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"time"
 
 	"github.com/wraft/wraft/client"
@@ -94,28 +93,12 @@ const snapshotRounds = 10
 // SetUp builds wraftd and the key-value machine of examples/wasm-kv into dir, starts
 // three nodes there and deploys the machine as kv.
 func SetUp(ctx context.Context, dir string) (*cluster.Cluster, error) {
-	program, err := cluster.Build(ctx, dir)
+	c, module, err := cluster.Prepare(ctx, dir, "killstorm", "examples/wasm-kv", cluster.SmallSnapshots...)
 	if err != nil {
 		return nil, err
 	}
-	module := filepath.Join(dir, "kv.wasm")
-	if err := cluster.BuildModule(ctx, "examples/wasm-kv", module); err != nil {
-		return nil, err
-	}
-	// Compiled once and not by three nodes at once: that is not what is tested here.
-	compiled := filepath.Join(dir, "compiled")
-	if err := cluster.Compile(ctx, cluster.Config{Wraftd: program, Dir: filepath.Join(dir, "compiler"), Compiled: compiled}, module); err != nil {
-		return nil, err
-	}
-	c, err := cluster.New(ctx, cluster.Config{Wraftd: program, Dir: filepath.Join(dir, "cluster"), Name: "killstorm", Compiled: compiled, Flags: cluster.SmallSnapshots})
-	if err != nil {
-		return nil, err
-	}
-	if err := errors.Join(c.Start(), c.WaitReady(ctx)); err != nil {
+	if err := c.Launch(ctx, module, "kv"); err != nil {
 		return nil, errors.Join(err, c.KillAll())
-	}
-	if r := c.Wraftd(ctx, "deploy", module, "--name", "kv"); r.Code != 0 {
-		return nil, errors.Join(fmt.Errorf("killstorm: deploy: exit code %d: %s", r.Code, r.Stderr), c.KillAll())
 	}
 	return c, nil
 }
