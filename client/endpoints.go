@@ -119,9 +119,18 @@ func (it *itinerary) next() string {
 		it.last, it.hint = it.hint, ""
 		return it.last
 	}
-	it.last = it.all.given[(it.start+it.step)%len(it.all.given)]
-	it.step++
+	failed := it.last
+	it.last = it.walk()
+	if it.last == failed { // Why: others know more than who has just failed
+		it.last = it.walk()
+	}
 	return it.last
+}
+
+// walk is the next of the endpoints that were given.
+func (it *itinerary) walk() string {
+	it.step++
+	return it.all.given[(it.start+it.step-1)%len(it.all.given)]
 }
 
 // fail notes how the attempt at the last endpoint failed. It reports whether the
@@ -138,7 +147,7 @@ func (it *itinerary) fail(p *Problem) bool {
 		return true
 	}
 	untried := it.step == 0 || it.step%len(it.all.given) != 0
-	return p.Code == CodeUnreachable && untried
+	return (p.Code == CodeUnreachable || p.Code == CodeNoLeader) && untried
 }
 
 // rounds is how often the walk has been through all endpoints.

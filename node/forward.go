@@ -167,8 +167,8 @@ func (n *Node) forward(ctx context.Context, to raft.NodeID, g raft.GroupID, op u
 func (g *group) ledBy(leader raft.NodeID) func() (bool, <-chan struct{}) {
 	return func() (bool, <-chan struct{}) {
 		changed := g.changed.next()
-		now := g.status.Load().Leader
-		return now == leader || now == 0, changed
+		now := g.status.Load()
+		return now.Leader == leader || now.Leader == 0 && !now.Isolated, changed
 	}
 }
 

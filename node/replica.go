@@ -24,6 +24,7 @@ type replica struct {
 	leadTerm  raft.Term                    // the term leadSince belongs to
 	leadSince time.Duration                // first proposal of leadTerm
 
+	isolated bool // as was last published
 	dirty    bool
 	settled  time.Duration // the core's time
 	deadline time.Duration // position in the shard's timers
@@ -115,7 +116,7 @@ func (r *replica) translate(e *raft.Effects, out *ShardEffects) {
 	for _, a := range e.Apply {
 		out.Applies = append(out.Applies, GroupApply{Group: r.group, Work: r.work(a)})
 	}
-	changed := e.Configuration != nil
+	changed := e.Configuration != nil || r.core.Isolated() != r.isolated
 	for _, ev := range e.Events {
 		if _, ok := ev.(raft.RoleChanged); ok {
 			changed = true
@@ -123,6 +124,7 @@ func (r *replica) translate(e *raft.Effects, out *ShardEffects) {
 		out.Events = append(out.Events, GroupEvent{Group: r.group, Event: ev})
 	}
 	if changed {
+		r.isolated = r.core.Isolated()
 		out.Statuses = append(out.Statuses, ReplicaStatus{Group: r.group, Status: r.core.Status()})
 	}
 }

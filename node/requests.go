@@ -140,6 +140,9 @@ func (n *Node) read(ctx context.Context, g *group, q *queryCall, forward bool) (
 			return r, timeoutError(err)
 		}
 		last = err
+		if g.status.Load().Isolated {
+			return reply{}, fmt.Errorf("%w: %w", ErrNoLeader, err)
+		}
 		select {
 		case <-changed:
 		case <-n.clock.NewTimer(retryPause).C():
@@ -191,6 +194,9 @@ func (n *Node) replicate(ctx context.Context, id raft.GroupID, c Command, forwar
 		}
 		if !forward {
 			return r, err
+		}
+		if g.status.Load().Isolated { // Why not wait: another node is likelier to know a leader
+			return reply{}, fmt.Errorf("%w: %w", ErrNoLeader, err)
 		}
 		select {
 		case <-changed:

@@ -66,6 +66,8 @@ type Core struct {
 	onBehalf bool                   // it is the old leader's wish
 	yielded  bool                   // it made room for another one since a leader was heard
 
+	isolation isolation
+
 	promisedUntil time.Duration   // no votes before, for the sake of a lease
 	lives         map[NodeID]life // of peers' processes, as far as the driver told
 	hint          hint            // what campaigns say about the last leader
@@ -123,6 +125,7 @@ func (c *Core) Tick(now time.Duration) {
 	case c.now >= c.electionAt:
 		c.campaign(c.electionCause())
 	case c.role != Follower && c.now >= c.resendAt:
+		c.weighAnswers()
 		c.requestVotes()
 	}
 }

@@ -27,6 +27,7 @@ func (c *Core) campaign(cause string) {
 		return
 	}
 	c.takeHint()
+	c.beginAsking()
 	c.enter(PreCandidate, c.term, 0, cause)
 	clear(c.votes)
 	c.votes[c.cfg.ID] = quorum.VoteGranted
@@ -112,6 +113,7 @@ func (c *Core) tally(from NodeID, granted bool) {
 	if granted {
 		c.votes[from] = quorum.VoteGranted
 	}
+	c.weighAnswers()
 	c.countVotes()
 }
 
@@ -168,6 +170,9 @@ func (c *Core) enter(role Role, term Term, leader NodeID, cause string) {
 	}
 	if c.leader != leader {
 		c.refuseAsked()
+	}
+	if leader != 0 {
+		c.isolate(false)
 	}
 	c.role, c.leader = role, leader
 	c.announce(cause)

@@ -56,6 +56,7 @@ func (c *Core) appendOwn(t EntryType, data []byte) Index {
 func (c *Core) tickLeader() {
 	if !c.quorumHeard() {
 		c.becomeFollower(c.term, 0, "no quorum heard")
+		c.isolate(true)
 		return
 	}
 	if c.now < c.heartbeatAt {

@@ -34,6 +34,7 @@ type Status struct {
 	PendingReads     int
 	UncommittedBytes uint64
 	CacheBytes       uint64
+	Isolated         bool // see Core.Isolated
 	DiskFailed       bool
 	DiskSlow         bool          // a write takes longer than Config.DiskStallTimeout
 	Damaged          bool          // entries that were acknowledged are missing: see Restored
@@ -75,7 +76,7 @@ func (c *Core) Status() Status {
 		Configuration:    c.configs[len(c.configs)-1],
 		PendingProposals: c.proposals.len(), PendingReads: c.reads.count,
 		UncommittedBytes: c.uncommitted, CacheBytes: c.log.bytes,
-		DiskFailed: c.failed != nil, DiskSlow: c.disk.slow, Damaged: c.damage.on, QuorumRTT: c.electionRTT, LeaseUntil: c.leaseUntil(),
+		Isolated: c.isolation.on, DiskFailed: c.failed != nil, DiskSlow: c.disk.slow, Damaged: c.damage.on, QuorumRTT: c.electionRTT, LeaseUntil: c.leaseUntil(),
 	}
 	for _, p := range c.followers {
 		appends, bytes := p.Inflight()

@@ -2,6 +2,7 @@ package nodetest_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,4 +61,33 @@ func TestAKilledLeaderIsReplacedAtOnce(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestWhoIsCutOffSaysSoSoon: a node that is cut off from the others lets its clients go
+// to them, whether it led or followed, before it would stop to wait for a leader.
+func TestWhoIsCutOffSaysSoSoon(t *testing.T) {
+	inBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
+		for next := range raft.NodeID(2) { // the leader, a follower
+			id := (b.leader(2)+next-1)%3 + 1
+			b.router.isolate(bubbleAddr(id))
+			n := b.nodes[id].node
+			began := time.Now()
+			_, errCall := n.Call(ctx, "adder", node.Call{Data: []byte{1}, Forward: true})
+			called := time.Since(began)
+			_, errAgain := n.Call(ctx, "adder", node.Call{Data: []byte{1}, Forward: true})
+			_, errAsk := n.Ask(ctx, "adder", node.Ask{Linearizable: true, Forward: true})
+			took := time.Since(began)
+			t.Logf("%v: %v after %v, then %v and %v after %v", id, errCall, called, errAgain, errAsk, took)
+			if errCall == nil || !errors.Is(errAgain, node.ErrNoLeader) || !errors.Is(errAsk, node.ErrNoLeader) {
+				t.Errorf("%v is cut off and answers %v, %v and %v", id, errCall, errAgain, errAsk)
+			}
+			if called > 4*time.Second || took > called+100*time.Millisecond {
+				t.Errorf("%v said so after %v and %v of virtual time", id, called, took)
+			}
+			b.router.rejoin(bubbleAddr(id))
+			if err := b.client(ctx, 1, make(chan uint64, 1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 }

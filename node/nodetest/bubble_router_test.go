@@ -63,6 +63,13 @@ func (r *lossyRouter) isolate(addr net.Addr) {
 	r.isolated[addr.String()] = true
 }
 
+// rejoin undoes isolate.
+func (r *lossyRouter) rejoin(addr net.Addr) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.isolated, addr.String())
+}
+
 // stands reports whether a node is there.
 func (r *lossyRouter) stands(addr net.Addr) bool {
 	r.mu.Lock()
