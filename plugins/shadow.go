@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/wraft/wraft/plugins/instrument"
 )
@@ -76,13 +77,27 @@ func (s *shadow) take(m *linearMemory) []uint32 {
 	}
 }
 
+// blocksPerTurn is how many blocks are copied before others get their turn: some
+// tens of microseconds.
+const blocksPerTurn = 64
+
+// giveWay lets others have their turn, now and then, while block k of many is worked on.
+//
+// Why: the scheduler would take the processor away after 10 ms only.
+func giveWay(k int) {
+	if k%blocksPerTurn == blocksPerTurn-1 {
+		runtime.Gosched()
+	}
+}
+
 // checkpoint makes the live guest's state the one to go back to, and returns the
 // blocks that differ from the last one, in order; the list is valid until the next
 // call. before, if there is one, is called for each of them while the shadow
 // still has what it was.
 func (s *shadow) checkpoint(g *guest, before func(block uint32)) []uint32 {
 	live := g.memory.all()
-	for _, n := range s.take(g.memory) {
+	for k, n := range s.take(g.memory) {
+		giveWay(k)
 		if before != nil {
 			before(n)
 		}
@@ -104,6 +119,7 @@ func (s *shadow) load(g *guest) bool {
 	}
 	live := g.memory.all()
 	for n := range uint32(s.size / blockBytes) {
+		giveWay(int(n))
 		if block := s.block(n); !bytes.Equal(blockOf(live, n), block) {
 			copy(blockOf(live, n), block)
 		}
@@ -117,7 +133,8 @@ func (s *shadow) load(g *guest) bool {
 // reports false when the engine doesn't take the memory's former size.
 func (s *shadow) rollback(g *guest) bool {
 	live := g.memory.all()
-	for _, n := range s.take(g.memory) {
+	for k, n := range s.take(g.memory) {
+		giveWay(k)
 		if int(n) < s.size/blockBytes {
 			copy(blockOf(live, n), s.block(n))
 		} else {

@@ -52,7 +52,8 @@ func (m *memoryHash) changed(blocks []uint32, memory []byte) {
 
 // settle hashes the blocks that wait and returns the sum.
 func (m *memoryHash) settle(memory []byte) sumhash.Sum {
-	for _, n := range m.stale {
+	for k, n := range m.stale {
+		giveWay(k)
 		m.sum.Remove(m.blocks[n])
 		m.blocks[n] = blockHash(n, blockOf(memory, n))
 		m.sum.Add(m.blocks[n])

@@ -4,11 +4,13 @@ import (
 	"context"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/wraft/wraft/internal/wasmtest"
 	"github.com/wraft/wraft/plugins"
+	"github.com/wraft/wraft/plugins/instrument"
 )
 
 // TestTheWorldStopsWhileAGuestLoops: a collection of garbage, for which every
@@ -52,6 +54,49 @@ func TestTheWorldStopsWhileAGuestLoops(t *testing.T) {
 		t.Logf("%s: the world stopped %d times in %v", name, stops, time.Since(before))
 		if stops < 5 {
 			t.Errorf("%s: the world stopped %d times while the guest ran", name, stops)
+		}
+	}
+}
+
+// TestOthersGetATurnWithEachSlice: on one processor, between any two slices of a loop's
+// fuel and any two pieces of a bulk operation, and while a call is undone, somebody else
+// runs. The scheduler alone would let him every 10 ms.
+func TestOthersGetATurnWithEachSlice(t *testing.T) {
+	const mib = 24
+	fill := func(end []byte) []byte {
+		return wasmtest.NewMachine(wasmtest.I32Const(mib*16), wasmtest.MemoryGrow(), wasmtest.Drop, wasmtest.I32Const(0), wasmtest.I32Const(7),
+			wasmtest.I32Const(mib<<20), wasmtest.MemoryFill, end).Bytes()
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for _, k := range []struct {
+		name   string
+		module []byte
+		status int32
+		turns  int
+	}{
+		{"loop", wasmtest.NewMachine(wasmtest.Loop, wasmtest.Br(0), wasmtest.End, wasmtest.Unreachable).Bytes(), plugins.StatusFuel, 100_000_000/instrument.SliceFuel - 1},
+		// The pieces of the fill, and the blocks of the undoing, 64 at a time.
+		{"fill", fill(wasmtest.Unreachable), plugins.StatusTrap, (mib<<20)/instrument.BulkPieceBytes + (mib<<20)/(64*4096) - 2},
+	} {
+		i := start(t, shared, k.module, plugins.InstanceConfig{Limits: plugins.Limits{FuelCommandMax: 100_000_000}})
+		var end atomic.Bool
+		var turns atomic.Int64
+		gone := make(chan struct{})
+		go func() {
+			defer close(gone)
+			for ; !end.Load(); turns.Add(1) {
+				runtime.Gosched()
+			}
+		}()
+		rs, err := i.Apply(context.Background(), plugins.Moment{Index: 1}, [][]byte{{1}})
+		got := int(turns.Load())
+		end.Store(true)
+		<-gone
+		if err != nil || rs[0].Status != k.status {
+			t.Fatalf("%s: %+v, %v", k.name, rs, err)
+		}
+		if got < k.turns {
+			t.Errorf("%s: somebody else ran %d times, want %d", k.name, got, k.turns)
 		}
 	}
 }
