@@ -126,7 +126,7 @@ func (i *Instance) attempt(at Moment, position uint32, commands [][]byte, result
 	i.logOutput(i.live)
 	i.checkpoint()
 	i.ring.push(i.events[before:])
-	return results, i.scrub(1)
+	return results, i.scrubCall()
 }
 
 func (i *Instance) applyInput(at Moment, position uint32, input []byte) ([]byte, error) {

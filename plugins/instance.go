@@ -47,6 +47,7 @@ type Instance struct {
 	ring     ring       // the newest events
 	captures captures
 	scrubbed int // the block that is looked at next, see scrub
+	calls    int // that stand, for scrubCall
 
 	input  []byte  // encoded commands of the current call
 	events []Event // of the last Apply
@@ -144,7 +145,7 @@ func (i *Instance) StateHash() (StateHash, error) {
 	if i.broken != nil {
 		return StateHash{}, i.broken
 	}
-	if err := i.scrub(scrubBlocks); err != nil {
+	if err := i.scrub(ScrubBlocks); err != nil {
 		return StateHash{}, i.breakWith(err)
 	}
 	return i.hash(), nil

@@ -9,8 +9,12 @@ import (
 	"github.com/wraft/wraft/plugins"
 )
 
-// A byte that changes where nothing writes is noticed within as many entries as the
-// memory has blocks of 4 KiB, in the guest's memory as in the copy, in zeros too.
+// entriesPerHash is how often a node asks for a machine's hash.
+const entriesPerHash = 256
+
+// A byte that changes where nothing writes is noticed within two entries for each
+// block of 4 KiB that the memory has, up to the next hash, in the guest's memory as
+// in the copy, in zeros too.
 func TestFlippedBytesAreNoticed(t *testing.T) {
 	for name, flip := range map[string]func(*plugins.Instance, int){
 		"the guest's memory": (*plugins.Instance).FlipLive, "the copy": (*plugins.Instance).FlipShadow,
@@ -24,8 +28,11 @@ func TestFlippedBytesAreNoticed(t *testing.T) {
 				flip(i, min(int(i.MemoryBytes())*share/10+123, int(i.MemoryBytes())-1))
 				var err error
 				n := 0
-				for ; err == nil && n <= blocks; n++ {
+				for ; err == nil && n <= 2*blocks+entriesPerHash; n++ {
 					_, err = i.Apply(context.Background(), plugins.Moment{Index: uint64(n + 2)}, [][]byte{[]byte("get")})
+					if err == nil && n%entriesPerHash == 0 {
+						_, err = i.StateHash()
+					}
 				}
 				if !errors.Is(err, plugins.ErrDamaged) || !errors.Is(err, plugins.ErrBroken) {
 					t.Fatalf("at %d/10: after %d entries, of %d blocks: %v", share, n, blocks, err)
@@ -33,6 +40,22 @@ func TestFlippedBytesAreNoticed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCallsAloneNoticeFlippedBytes: nobody asks for a hash.
+func TestCallsAloneNoticeFlippedBytes(t *testing.T) {
+	i := start(t, shared, globalMachine(), plugins.InstanceConfig{})
+	blocks := int(i.MemoryBytes() / 4096)
+	i.FlipLive(4096*(blocks-1) + 7)
+	for n := range plugins.ScrubCalls * (blocks + 1) {
+		if _, err := i.Apply(context.Background(), plugins.Moment{Index: uint64(n + 2)}, [][]byte{[]byte("x")}); err != nil {
+			if !errors.Is(err, plugins.ErrDamaged) {
+				t.Fatal(err)
+			}
+			return
+		}
+	}
+	t.Error("nothing was noticed")
 }
 
 func TestHashingNoticesFlippedBytes(t *testing.T) {

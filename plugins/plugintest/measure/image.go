@@ -26,7 +26,7 @@ type Image struct {
 	AsideMiB float64
 	// Entries is how many entries were applied in all while images were written.
 	Entries int
-	// Scrub is what looking over one MiB takes, in nanoseconds of processor time.
+	// Scrub is what looking over 4 KiB takes, in nanoseconds of processor time.
 	Scrub Figure
 }
 
@@ -34,10 +34,10 @@ type Image struct {
 // and each state hash, of which there is one for so many entries, all of them.
 const blocksPerMiB = 256
 
-// Share is the part of an entry's time that looking over takes.
+// Share is the part of an entry's time that looking over takes, hashes included.
 func (i *Image) Share(entry float64) float64 {
-	const blocksPerEntry = 1 + blocksPerMiB/entriesPerHash
-	return i.Scrub.Median * blocksPerEntry / blocksPerMiB / entry
+	const blocksPerEntry = 1.0/plugins.ScrubCalls + float64(plugins.ScrubBlocks)/entriesPerHash
+	return i.Scrub.Median * blocksPerEntry / entry
 }
 
 // entriesPerHash is how many entries replicas let pass between comparisons.
@@ -86,7 +86,7 @@ func Images(ctx context.Context, o Options, mib int) (*Image, error) {
 		}
 		return nil
 	}}})
-	out.Scrub = figures["scrub"]
+	out.Scrub = figures["scrub"].per(plugins.ScrubBlocks) // which is what a hash looks over
 	return out, err
 }
 

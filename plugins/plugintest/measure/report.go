@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/plugins/plugintest/guests"
 )
 
@@ -105,8 +106,9 @@ func (r *Report) image(b *strings.Builder) {
 	b.WriteString("| longest entry without an image, ms | longest with one, ms | image written in, ms | MiB/s | most put aside, MiB | entries meanwhile |\n|---|---|---|---|---|---|\n")
 	fmt.Fprintf(b, "| %s | %s | %s | %.0f | %.1f | %d |\n", milliseconds(i.Alone), milliseconds(i.Longest), milliseconds(i.Write),
 		float64(i.MiB)/(i.Write.Median/1e9), i.AsideMiB, i.Entries)
-	fmt.Fprintf(b, "\nLooking memory over for flipped bits: %.0f µs of processor time for a MiB. Each entry looks over 4 KiB, and each state hash, every %d\n"+
-		"entries, a MiB; of an entry's time that is:\n\n| machine | commands per entry | share |\n|---|---|---|\n", i.Scrub.Median/microsecond, entriesPerHash)
+	fmt.Fprintf(b, "\nLooking memory over for flipped bits: %.0f µs of processor time for a MiB. Every %d-th entry looks over 4 KiB, and each state hash,\n"+
+		"every %d entries, %d KiB; of an entry's time that is:\n\n| machine | commands per entry | share |\n|---|---|---|\n", i.Scrub.Median*blocksPerMiB/microsecond,
+		plugins.ScrubCalls, entriesPerHash, plugins.ScrubBlocks*1024/blocksPerMiB)
 	for _, a := range r.Applies {
 		fmt.Fprintf(b, "| %s | %d | %.1f %% |\n", a.Language, a.Batch, 100*i.Share(a.Wraft.Median*float64(a.Batch)))
 	}
