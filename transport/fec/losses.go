@@ -1,0 +1,152 @@
+package fec
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	fastTau = 2 * time.Second
+	slowTau = 8 * time.Second
+	// patternTau is for how losses come, which changes less than how many.
+	patternTau = 30 * time.Second
+	// fastEnough is how many packets make the faster sums worth more than the others.
+	fastEnough = 1000
+
+	// lossMin is the loss below which nothing is repaired.
+	lossMin = 0.001
+	// lossCongested is the loss from which on all of it is taken for congestion: no
+	// link that is of use loses so much by chance.
+	lossCongested = 0.25
+
+	// After so much time and so many packets without loss, no parity is sent.
+	cleanAfter   = 4 * time.Second
+	cleanPackets = 500
+	// Where losses come in bursts, pauses between them are longer, by so much.
+	cleanBursts = 3
+	// burstExtraMin is how many losses must have followed another at once, lately.
+	burstExtraMin = 3
+	// burstLostMin is how many losses must be known before those count that no block
+	// tells of.
+	burstLostMin = 12
+)
+
+// window holds sums that fade with time.
+type window struct {
+	tau                                                time.Duration
+	at                                                 time.Duration
+	sent, lost, congested, told, clumps, runs, runLost float64
+}
+
+// fade brings the sums to the present.
+func (w *window) fade(now time.Duration) {
+	if now <= w.at {
+		return
+	}
+	f := math.Exp(-float64(now-w.at) / float64(w.tau))
+	w.at = now
+	for _, v := range [...]*float64{&w.sent, &w.lost, &w.congested, &w.told, &w.clumps, &w.runs, &w.runLost} {
+		*v *= f
+	}
+}
+
+func (w *window) add(now time.Duration, s sample) {
+	w.fade(now)
+	w.sent += s.sent
+	w.lost += s.lost
+	w.congested += s.congested
+	w.told += s.told
+	if s.told >= 1 {
+		w.clumps++
+	}
+	w.runs += s.runs
+	w.runLost += s.runLost
+}
+
+// sample is what was counted between two reports. Packets that were late make lost
+// negative now and then. told are those of the lost that fell by chance while parity
+// was sent, so that blocks should tell of them.
+type sample struct{ sent, lost, congested, told, runs, runLost float64 }
+
+// losses is what the sender believes of the path.
+type losses struct {
+	fast, slow, pattern window
+	fellAt              time.Duration // when packets were last lost
+	lostAt              time.Duration // when packets were last lost by chance
+	since               float64       // packets sent since
+}
+
+func newLosses(now time.Duration) losses {
+	return losses{
+		fast: window{tau: fastTau, at: now}, slow: window{tau: slowTau, at: now}, pattern: window{tau: patternTau, at: now},
+		lostAt: now, fellAt: now,
+	}
+}
+
+func (l *losses) add(now time.Duration, s sample) {
+	l.fast.add(now, s)
+	l.slow.add(now, s)
+	l.pattern.add(now, s)
+	if s.lost >= 1 {
+		l.fellAt = now
+	}
+	if s.lost-s.congested >= 1 {
+		l.lostAt, l.since = now, 0
+	} else {
+		l.since += s.sent
+	}
+}
+
+// fade brings all sums to the present.
+func (l *losses) fade(now time.Duration) {
+	l.fast.fade(now)
+	l.slow.fade(now)
+	l.pattern.fade(now)
+}
+
+// window returns the sums to go by: the faster ones when they hold enough.
+func (l *losses) window() *window {
+	if l.fast.sent >= fastEnough {
+		return &l.fast
+	}
+	return &l.slow
+}
+
+// total returns the share of packets that are lost, for whatever reason.
+func (l *losses) total() float64 {
+	w := l.window()
+	return min(1, max(0, w.lost)/max(1, w.sent))
+}
+
+// random returns the share of packets that are lost by chance. Where most losses
+// are congestion, what seems to be chance is taken for its fringe.
+func (l *losses) random(now time.Duration) float64 {
+	w, pause := l.window(), cleanAfter
+	if l.burst() >= burstMin {
+		pause *= cleanBursts
+	}
+	if now-l.lostAt >= pause && l.since >= cleanPackets || l.total() > lossCongested || w.congested > w.lost/2 {
+		return 0
+	}
+	return min(1, max(0, w.lost-max(0, w.congested))/max(1, w.sent))
+}
+
+// burst returns the mean number of packets that are lost in a row. When blocks tell
+// of less than half of the losses, the others fell together with their parity, and
+// what is lost between two reports is the better guess.
+func (l *losses) burst() float64 {
+	w := &l.pattern
+	if w.told >= burstLostMin && w.runLost < w.told/2 {
+		return max(1, w.told/max(1, w.clumps))
+	}
+	if w.runLost-w.runs < burstExtraMin {
+		return 1
+	}
+	return max(1, w.runLost/w.runs)
+}
+
+// over reports whether losses have ended, those of congestion too.
+func (l *losses) over(now time.Duration) bool { return now-l.fellAt >= cleanAfter }
+
+// rate returns packets per second.
+func (l *losses) rate() float64 { return l.fast.sent / fastTau.Seconds() }

@@ -1,0 +1,343 @@
+package fec
+
+import (
+	"encoding/binary"
+	"slices"
+	"time"
+)
+
+const (
+	beaconEvery     = 50 * time.Millisecond
+	beaconIdleEvery = 500 * time.Millisecond
+	// A phase of activity ends after so long without losses to repair.
+	quietAfter = 10 * time.Second
+	// tellAfter is how long parity must be sent before blocks tell of all losses.
+	tellAfter = 2 * time.Second
+	// priorPackets is what QUIC's losses before a phase weigh against reports.
+	priorPackets = 200
+	// lossesToStart is how many packets QUIC must have lost, lately.
+	lossesToStart = 2
+
+	pendingMax = 4 * widthMax * parityShardsMax
+	creditsMax = 2 * parityShardsMax
+	// debtMax is how much parity is lent: the last packets before a pause need it most.
+	debtMax = 2
+	// freePerSecond is the parity that is allowed without data to earn it.
+	freePerSecond = 5
+	burstTokens   = 64 << 10
+)
+
+// pending is a parity packet that waits for its time. Its fields that depend on the
+// time, and its MAC, are still missing.
+type pending struct {
+	due    time.Duration
+	first  uint32 // number of its block's first packet
+	packet []byte
+}
+
+// sender is the coding half of one direction: it is told of each data packet sent,
+// and says which packets of ours follow.
+type sender struct {
+	cfg    Config
+	out    *direction
+	path   Path
+	quic   window // what QUIC lost lately
+	losses losses
+	plan   plan
+
+	active bool
+	epoch  uint8
+	useful time.Duration // when there were last losses
+	coding time.Duration // since when parity is sent
+
+	sent       uint32 // data packets of this phase
+	group      group
+	pending    []pending
+	free       [][]byte
+	blocks     uint32 // numbers of blocks
+	beacons    uint32 // numbers of beacons
+	beaconAt   time.Duration
+	beaconSent uint32 // sent in the last packet of ours
+	last       report
+	credits    float64 // parity packets that may be sent
+	tokens     float64 // bytes of parity that may be sent
+	paidAt     time.Duration
+	stats      senderStats
+}
+
+// senderStats counts since the link came up.
+type senderStats struct {
+	data, parity, parityBytes, beacons, skipped uint64
+	reported, lost, repaired                    uint64 // by the peer's reports
+}
+
+func newSender(cfg Config, out *direction, now time.Duration) *sender {
+	s := &sender{cfg: cfg, out: out, quic: window{tau: slowTau, at: now}, paidAt: now, tokens: burstTokens}
+	if cfg.Mode == ModeOn {
+		s.begin(now)
+	}
+	return s
+}
+
+// begin starts a phase of activity: packets are counted and reported about.
+func (s *sender) begin(now time.Duration) {
+	s.active, s.useful, s.coding = true, now, now
+	s.epoch = (s.epoch + 1) & 63
+	s.sent, s.beaconSent, s.group.count, s.last = 0, 0, 0, report{}
+	s.beaconAt = now
+	s.losses = newLosses(now)
+	weight := min(1, priorPackets/max(1, s.quic.sent))
+	s.losses.add(now, sample{sent: weight * s.quic.sent, lost: weight * s.quic.lost})
+	s.plan = makePlan(&s.losses, now, s.path.RTT, s.cfg)
+}
+
+// end stops it; QUIC's packets are no longer looked at.
+func (s *sender) end(now time.Duration) {
+	s.active = false
+	s.recycle()
+	s.quic = window{tau: slowTau, at: now}
+}
+
+func (s *sender) recycle() {
+	for _, p := range s.pending {
+		s.free = append(s.free, p.packet)
+	}
+	s.pending = s.pending[:0]
+	s.group.count = 0
+}
+
+// onPath takes in what QUIC knows. In quiet, its losses begin a phase.
+func (s *sender) onPath(now time.Duration, p Path) {
+	sent, lost := int64(p.Sent-s.path.Sent), int64(p.Lost-s.path.Lost)
+	s.path = p
+	s.quic.add(now, sample{sent: float64(sent), lost: float64(lost)})
+	switch {
+	case s.active:
+		s.replan(now)
+	case s.cfg.Mode == ModeAuto && s.quic.lost >= lossesToStart && s.quic.lost >= lossMin*s.quic.sent:
+		s.begin(now)
+	}
+}
+
+// onReport takes in what the receiver counted.
+func (s *sender) onReport(now time.Duration, r report) {
+	if !s.active || r.about != s.epoch || !after(r.sent, s.last.sent) || after(r.sent, s.sent) {
+		return
+	}
+	sent := int64(r.sent - s.last.sent)
+	lost := sent - int64(int32(r.received-s.last.received))
+	d := func(now, before uint32) float64 { return max(0, float64(int32(now-before))) }
+	counted := sample{
+		sent: float64(sent), lost: float64(lost), congested: d(r.congested, s.last.congested),
+		runs: d(r.runs, s.last.runs), runLost: d(r.runLost, s.last.runLost),
+	}
+	if s.plan.loss > 0 && now-s.coding >= tellAfter {
+		counted.told = counted.lost - counted.congested
+	}
+	s.losses.add(now, counted)
+	s.stats.reported += uint64(sent)
+	s.stats.lost = uint64(max(0, int64(s.stats.lost)+lost))
+	s.stats.repaired += uint64(d(r.repaired, s.last.repaired))
+	s.last = r
+	s.replan(now)
+}
+
+// replan chooses anew, and ends the phase when there is nothing to repair.
+func (s *sender) replan(now time.Duration) {
+	s.losses.fade(now)
+	if s.plan.loss == 0 {
+		s.coding = now
+	}
+	s.plan = makePlan(&s.losses, now, s.path.RTT, s.cfg)
+	if s.plan.loss > 0 || !s.losses.over(now) {
+		s.useful = now
+	}
+	if s.cfg.Mode == ModeAuto && now-s.useful >= quietAfter {
+		s.end(now)
+	}
+}
+
+// onData is told of a data packet that was sent.
+func (s *sender) onData(now time.Duration, packet []byte, ecn ECN) {
+	if !s.active {
+		return
+	}
+	if s.group.count > 0 && (s.group.ecn != ecn || s.plan.loss == 0) {
+		s.close(now)
+	}
+	number := s.sent
+	s.sent++
+	s.stats.data++
+	if s.plan.loss == 0 || len(packet) > DataBytesMax {
+		return
+	}
+	s.credits = min(creditsMax, s.credits+s.plan.ratio)
+	g := &s.group
+	if g.count == 0 {
+		g.opened, g.extended, g.ecn, g.first = now, false, ecn, number
+	}
+	if number != g.first+uint32(g.count) {
+		s.close(now) // a packet too large for us came between
+		g.opened, g.extended, g.ecn, g.first = now, false, ecn, number
+	}
+	g.add(packet)
+	if g.count >= dataShardsMax*max(1, s.plan.width) {
+		s.close(now)
+	}
+}
+
+// pay brings credits and tokens to the present.
+func (s *sender) pay(now time.Duration) {
+	passed := (now - s.paidAt).Seconds()
+	s.paidAt = now
+	s.credits = min(creditsMax, s.credits+freePerSecond*passed)
+	s.tokens = min(burstTokens+float64(s.cfg.ParityBytesPerSecond)/16, s.tokens+passed*float64(s.cfg.ParityBytesPerSecond))
+}
+
+// expire closes the group whose time is over. When no parity may be sent for it, it
+// gets the same time once more.
+func (s *sender) expire(now time.Duration) {
+	s.pay(now)
+	if s.credits+debtMax < 1 && !s.group.extended {
+		s.group.extended = true
+		return
+	}
+	s.close(now)
+}
+
+// close computes the group's parity and puts it in line.
+func (s *sender) close(now time.Duration) {
+	s.pay(now)
+	g := &s.group
+	if g.count == 0 {
+		return
+	}
+	blocks := g.width()
+	want := s.plan.parity((g.count+blocks-1)/blocks, blocks)
+	var shards, scratch [dataShardsMax + parityShardsMax][]byte
+	var packets [parityShardsMax][]byte
+	for i := range blocks {
+		m := min(want, int(s.credits+debtMax), pendingMax-len(s.pending))
+		if m <= 0 {
+			s.stats.skipped++
+			continue
+		}
+		block := g.block(i, blocks, shards[:0])
+		for j := range m {
+			packets[j] = s.start(g, len(block), m, j, blocks)
+		}
+		encode(block, packets[:m], scratch[:0])
+		for _, p := range packets[:m] {
+			s.enqueue(now+s.plan.lag, g.first+uint32(i), p)
+		}
+		s.blocks++
+		s.credits -= float64(m)
+	}
+	g.count = 0
+}
+
+// start writes the header of a parity packet into a buffer.
+func (s *sender) start(g *group, k, m, pos, stride int) []byte {
+	buf := s.buffer()
+	h := header{kind: kindParity, id: s.out.id, epoch: s.epoch, ecn: g.ecn, number: s.blocks}
+	b := parity{header: h, stride: uint8(stride), m: uint8(m), pos: uint8(pos)}.append(buf)
+	b[parityCountAt] = uint8(k)
+	return b
+}
+
+func (s *sender) buffer() []byte {
+	if n := len(s.free); n > 0 {
+		b := s.free[n-1]
+		s.free = s.free[:n-1]
+		return b[:0]
+	}
+	return make([]byte, 0, datagramBytesMax)
+}
+
+// enqueue puts a parity packet in line, by its time.
+func (s *sender) enqueue(due time.Duration, first uint32, packet []byte) {
+	at := len(s.pending)
+	for at > 0 && s.pending[at-1].due > due {
+		at--
+	}
+	s.pending = slices.Insert(s.pending, at, pending{due: due, first: first, packet: packet})
+}
+
+// due says when next has something to do.
+func (s *sender) due() (time.Duration, bool) {
+	if !s.active {
+		return 0, false
+	}
+	at := s.beaconAt
+	if len(s.pending) > 0 {
+		at = min(at, s.pending[0].due)
+	}
+	if s.group.count > 0 {
+		at = min(at, s.deadline())
+	}
+	return at, true
+}
+
+func (s *sender) deadline() time.Duration {
+	if s.group.extended {
+		return s.group.opened + 2*s.plan.hold
+	}
+	return s.group.opened + s.plan.hold
+}
+
+// next appends the next packet that is due, or returns nil.
+func (s *sender) next(now time.Duration, buf []byte) []byte {
+	if !s.active {
+		return nil
+	}
+	if s.group.count > 0 && now >= s.deadline() {
+		s.expire(now)
+	}
+	for len(s.pending) > 0 && s.pending[0].due <= now {
+		p := s.pending[0]
+		s.pending = slices.Delete(s.pending, 0, 1)
+		s.free = append(s.free, p.packet)
+		if out, ok := s.finish(now, p, buf); ok {
+			return out
+		}
+	}
+	if now >= s.beaconAt {
+		return s.beacon(now, buf)
+	}
+	return nil
+}
+
+// finish fills in what a parity packet says about the present. It fails when the
+// rate is used up.
+func (s *sender) finish(now time.Duration, p pending, buf []byte) ([]byte, bool) {
+	s.pay(now)
+	size := len(p.packet) + macBytes
+	back := s.sent - p.first
+	if s.tokens < float64(size) || back > 1<<16-1 {
+		s.stats.skipped++
+		return nil, false
+	}
+	s.tokens -= float64(size)
+	at := len(buf)
+	buf = append(buf, p.packet...)
+	binary.BigEndian.PutUint32(buf[at+timeAt:], micros(now))
+	binary.BigEndian.PutUint32(buf[at+commonHeaderBytes:], s.sent)
+	binary.BigEndian.PutUint16(buf[at+commonHeaderBytes+4:], uint16(back))
+	s.stats.parity++
+	s.stats.parityBytes += uint64(size)
+	s.beaconSent, s.beaconAt = s.sent, now+beaconEvery
+	return s.out.seal(buf[at:]), true
+}
+
+// beacon tells the receiver how much was sent, often while data flows.
+func (s *sender) beacon(now time.Duration, buf []byte) []byte {
+	pause := beaconEvery
+	if s.sent == s.beaconSent {
+		pause = beaconIdleEvery
+	}
+	s.beaconAt, s.beaconSent = now+pause, s.sent
+	s.beacons++
+	s.stats.beacons++
+	h := header{kind: kindBeacon, id: s.out.id, epoch: s.epoch, number: s.beacons, time: micros(now)}
+	return s.out.seal(beacon{header: h, sent: s.sent}.append(buf))
+}
