@@ -38,6 +38,9 @@ type Config struct {
 	// ID is this node and Group the log it takes part in; neither may be 0.
 	ID    NodeID
 	Group GroupID
+	// Incarnation is the life that this node is in, which a configuration must name
+	// before the node votes. Default 1.
+	Incarnation Incarnation
 	// Seed feeds the election timeouts and the numbers of follower reads. It must
 	// differ between nodes and between two starts of one node: equal seeds collide
 	// in elections, and a repeated one could accept a read answer meant for the
@@ -119,6 +122,7 @@ type Config struct {
 
 // withDefaults returns c with every zero field set to its default.
 func (c Config) withDefaults() Config {
+	c.Incarnation = or(c.Incarnation, 1)
 	c.HeartbeatInterval = or(c.HeartbeatInterval, defaultHeartbeatInterval)
 	c.ElectionTimeoutMin = or(c.ElectionTimeoutMin, defaultElectionTimeoutMin)
 	c.ElectionTimeoutMax = or(c.ElectionTimeoutMax, defaultElectionTimeoutMax)

@@ -100,7 +100,7 @@ func (c *Core) mayCampaign() bool {
 		return false // its log is about to begin anew, or lacks something
 	}
 	for i := len(c.configs) - 1; i >= 0; i-- {
-		if c.configs[i].Configuration.IsVoter(c.cfg.ID) {
+		if c.configs[i].Configuration.VotesAs(c.self()) {
 			return true
 		}
 		if c.configs[i].Index <= c.commit {

@@ -126,7 +126,7 @@ func (c *Core) settleConfig() {
 			ID: c.change.id, Outcome: OutcomeCommitted, Index: at.Index, Term: c.term,
 		})
 	}
-	if !at.Configuration.IsVoter(c.cfg.ID) {
+	if !at.Configuration.VotesAs(c.self()) {
 		c.retire()
 		return
 	}

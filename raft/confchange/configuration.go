@@ -57,6 +57,23 @@ func (c Configuration) IsVoter(id quorum.NodeID) bool {
 	return contains(c.Voters, id) || contains(c.Outgoing, id)
 }
 
+// VotesAs reports whether m votes in either half, in just this incarnation.
+func (c Configuration) VotesAs(m Member) bool {
+	return slices.Contains(c.Voters, m) || slices.Contains(c.Outgoing, m)
+}
+
+// IncarnationOf returns the life in which id is a member, 0 when it is none.
+func (c Configuration) IncarnationOf(id quorum.NodeID) Incarnation {
+	for _, list := range [][]Member{c.Voters, c.Outgoing, c.Learners} {
+		for _, m := range list {
+			if m.Node == id {
+				return m.Incarnation
+			}
+		}
+	}
+	return 0
+}
+
 // IsLearner reports whether id listens and does not vote in either half.
 func (c Configuration) IsLearner(id quorum.NodeID) bool {
 	return contains(c.Learners, id) && !c.IsVoter(id)
