@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -37,10 +38,12 @@ func ParseDigest(text string) (Digest, error) {
 type NodeRecord struct {
 	_           struct{} `cbor:",toarray"`
 	ID          raft.NodeID
-	Incarnation raft.Incarnation
+	Incarnation raft.Incarnation // 0: it was never up
 	Region      string
 	PeerAddress string // host:port, UDP
 	APIAddress  string // host:port, TCP
+	State       NodeState
+	Claimed     uint64 // the nonce of the claim that led to Incarnation; 0: none did
 	// The rest the node says itself when it starts; 0 until it was up.
 	MemoryBudget uint64       // bytes for machines; 0 is also "without bound"
 	Serves       FeatureLevel // the newest level its release serves
@@ -71,8 +74,9 @@ type MachineRecord struct {
 	Name     string
 	Group    raft.GroupID
 	Run      MachineRun
-	Voters   []raft.NodeID // of the group's bootstrap configuration, ascending
-	Created  raft.Index    // in the meta group's log
+	First    Seats      // with which the group began
+	Seats    Seats      // the newest that the group's leader reported
+	Created  raft.Index // in the meta group's log
 	Snapshot SnapshotMode
 	Active   ActiveRun
 	Previous *ActiveRun      // what a rollback goes to; nil before the first upgrade
@@ -81,7 +85,7 @@ type MachineRecord struct {
 }
 
 // on reports whether a replica of the machine is on a node.
-func (m MachineRecord) on(id raft.NodeID) bool { return slices.Contains(m.Voters, id) }
+func (m MachineRecord) on(id raft.NodeID) bool { return m.Seats.Has(id) }
 
 // Catalogue is the meta group's state at an index: an immutable value that the
 // meta machine publishes after each change.
@@ -89,7 +93,8 @@ type Catalogue struct {
 	Index     raft.Index
 	Cluster   string
 	Level     FeatureLevel    // of the cluster
-	Nodes     []NodeRecord    // ascending by ID
+	Nodes     []NodeRecord    // ascending by ID, at most NodesMax
+	Seats     Seats           // of the meta group, the newest that its leader reported
 	Machines  []MachineRecord // ascending by name
 	NextGroup raft.GroupID
 	// LastDeploy is the newest DeployID given out.
@@ -113,6 +118,10 @@ func (c *Catalogue) Node(id raft.NodeID) (NodeRecord, bool) {
 		}
 	}
 	return NodeRecord{}, false
+}
+
+func sortNodes(nodes []NodeRecord) {
+	slices.SortFunc(nodes, func(a, b NodeRecord) int { return cmp.Compare(a.ID, b.ID) })
 }
 
 func compareName(m MachineRecord, name string) int {

@@ -20,7 +20,7 @@ import (
 type Config struct {
 	Cluster string       // required
 	Self    raft.NodeID  // required; one of Nodes
-	Nodes   []NodeRecord // the initial nodes, alike on all of them; required
+	Nodes   []NodeRecord // the initial nodes, alike on all of them, and this one as a learner if it joined later; required
 	Seed    uint64       // of all chance in this node; from the system's entropy in production
 
 	Heartbeat       time.Duration // default 100 ms
@@ -136,7 +136,10 @@ type OpenConfig struct {
 
 // Parts are the rooms a node is assembled from.
 type Parts struct {
-	Store   LogStore
+	Store LogStore
+	// Life is what the disk knows of this node's life; nil: the first one, whatever the
+	// caller knows it from.
+	Life    *Life
 	Modules ModuleStore
 	// Snapshots keeps the snapshots of the groups; nil: none are taken, and every replica
 	// begins with its log.

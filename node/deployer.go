@@ -255,13 +255,14 @@ func (d *Deployer) missing(m MachineRecord) Digest {
 	return Digest{}
 }
 
-// peers are the other voters, starting at a place that differs from node to node,
+// peers are the others that have a replica, starting at a place that differs from node to node,
 // so that not all ask the same one.
 func (d *Deployer) peers(m MachineRecord) []raft.NodeID {
 	var out []raft.NodeID
-	at := slices.Index(m.Voters, d.self)
-	for i := 1; i <= len(m.Voters); i++ {
-		if id := m.Voters[(at+i+len(m.Voters))%len(m.Voters)]; id != d.self {
+	nodes := m.Seats.Nodes()
+	at := slices.Index(nodes, d.self)
+	for i := 1; i <= len(nodes); i++ {
+		if id := nodes[(at+i+len(nodes))%len(nodes)]; id != d.self {
 			out = append(out, id)
 		}
 	}

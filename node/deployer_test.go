@@ -28,10 +28,10 @@ func describeActions(actions []DeployAction) string {
 // both, a failed fetch is tried again later, a failed open is final.
 func TestDeployer(t *testing.T) {
 	d := NewDeployer(2, 0, 0)
-	voters := []raft.NodeID{1, 2, 3}
+	voters := testSeats(1, 2, 3)
 	catalogue := &Catalogue{Machines: []MachineRecord{
-		{Name: "a", Group: 2, Run: MachineRun{Module: Digest{0xbb}, Artefact: Digest{0xaa}}, Voters: voters},
-		{Name: "b", Group: 3, Run: MachineRun{Module: Digest{0xbb}, Artefact: Digest{0xaa}}, Voters: voters},
+		{Name: "a", Group: 2, Run: MachineRun{Module: Digest{0xbb}, Artefact: Digest{0xaa}}, Seats: voters},
+		{Name: "b", Group: 3, Run: MachineRun{Module: Digest{0xbb}, Artefact: Digest{0xaa}}, Seats: voters},
 	}}
 	expect := func(want string) {
 		t.Helper()
@@ -97,7 +97,7 @@ func TestMachinesWithoutRoomHaltHere(t *testing.T) {
 	d := NewDeployer(2, 0, 500*mib)
 	record := func(name string, g raft.GroupID, memory uint64) MachineRecord {
 		run := testRun(1, memory)
-		return MachineRecord{Name: name, Group: g, Run: run, Active: ActiveRun{Run: run}, Voters: []raft.NodeID{1, 2, 3}}
+		return MachineRecord{Name: name, Group: g, Run: run, Active: ActiveRun{Run: run}, Seats: testSeats(1, 2, 3)}
 	}
 	d.Observe(&Catalogue{Machines: []MachineRecord{record("a", 4, 50*mib), record("b", 3, 150*mib), record("c", 2, 150*mib)}})
 	d.ModuleStored(Digest{1})

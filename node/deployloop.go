@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -84,11 +85,7 @@ func (l *deployLoop) do(a DeployAction) {
 
 func (l *deployLoop) createGroup(m MachineRecord) error {
 	n := l.node
-	var nodes []NodeRecord
-	for _, id := range m.Voters {
-		nodes = append(nodes, NodeRecord{ID: id})
-	}
-	if err := n.store.CreateGroup(m.Group, raft.SnapshotMeta{Configuration: initialConfiguration(nodes)}); err != nil {
+	if err := n.store.CreateGroup(m.Group, raft.SnapshotMeta{Configuration: m.First.Configuration()}); err != nil {
 		return fmt.Errorf("node: create group %d: %w", m.Group, err)
 	}
 	if err := n.addGroup(m.Group); err != nil {
@@ -201,7 +198,8 @@ func (n *Node) awaitCatalogue(ctx context.Context) error {
 // Whichever node leads first does it; the meta machine takes only one.
 func (n *Node) bootstrapCatalogue() {
 	g := n.group(MetaGroup)
-	data, err := BootstrapCommand(n.cfg.Cluster, n.cfg.Nodes)
+	initial := slices.DeleteFunc(slices.Clone(n.cfg.Nodes), func(r NodeRecord) bool { return r.State != NodeVoter })
+	data, err := BootstrapCommand(n.cfg.Cluster, initial)
 	if err != nil {
 		n.fail(err)
 		return
@@ -224,10 +222,11 @@ func (n *Node) bootstrapCatalogue() {
 	}
 }
 
+// others are the other nodes of the cluster.
 func (n *Node) others() []raft.NodeID {
 	var out []raft.NodeID
-	for _, r := range n.cfg.Nodes {
-		if r.ID != n.cfg.Self {
+	for _, r := range n.Nodes() {
+		if r.ID != n.cfg.Self && r.State != NodeRemoved {
 			out = append(out, r.ID)
 		}
 	}

@@ -30,6 +30,14 @@ var (
 	ErrTooLarge = errors.New("node: command too large")
 	// ErrModuleTooLarge: a module exceeds its limit. Make it smaller.
 	ErrModuleTooLarge = errors.New("node: module too large")
+	// ErrUnknownNode: no node of that ID is in the cluster. Fix the ID, or add the node.
+	ErrUnknownNode = errors.New("node: no such node in the cluster")
+	// ErrLastVoter: without that node nobody would vote. Promote another one first.
+	ErrLastVoter = errors.New("node: the last voter has to stay")
+	// ErrNodeConflict: a node of that ID is there with other addresses, or is leaving. Choose another ID, or wait.
+	ErrNodeConflict = errors.New("node: the node is there already, and another")
+	// ErrUnborn: this node has no life in the cluster yet; the others are asked for one. See Birth.
+	ErrUnborn = errors.New("node: no part of the cluster yet")
 	// ErrNoQuorum: not enough nodes answered to make a module safe. Try when they are back.
 	ErrNoQuorum = errors.New("node: no quorum")
 )

@@ -17,6 +17,8 @@ const (
 	forwardPull     uint8 = 2 // body: forwardedPull; the receiver fetches the module from the sender
 	forwardState    uint8 = 3 // body: forwardedState; not answered
 	forwardProgress uint8 = 5 // body: forwardedProgress; not answered
+	forwardBirth    uint8 = 6 // body: forwardedBirth
+	forwardClaim    uint8 = 7 // body: forwardedClaim
 	forwardReady    uint8 = 4 // body: forwardedReady; answered when the receiver leads and runs the machine
 )
 
@@ -219,6 +221,15 @@ func (n *Node) serveForward(from raft.NodeID, g raft.GroupID, f transport.Forwar
 		}
 	case forwardReady:
 		n.deploys.ready(g, w)
+	case forwardBirth:
+		n.births.answerBirth(from, w)
+	case forwardClaim:
+		var c forwardedClaim
+		if err := batchDecoding.Unmarshal(f.Body, &c); err != nil {
+			w.resolve(reply{err: fmt.Errorf("node: malformed forward: %w", err)})
+			return
+		}
+		n.births.obey(from, c, w)
 	default:
 		w.resolve(reply{err: fmt.Errorf("node: unknown forwarded operation %d", f.Op)})
 	}

@@ -13,15 +13,19 @@ import (
 type handler struct{ n *Node }
 
 // Deliver routes frames to the shards of their groups and to forwarding.
-func (h handler) Deliver(from raft.NodeID, frames []transport.Frame) {
+func (h handler) Deliver(from raft.Member, frames []transport.Frame) {
 	n := h.n
 	byShard := make([][]transport.Frame, len(n.shards))
+	unborn := n.unborn(from)
 	for _, f := range frames {
+		if unborn && !aboutBirth(f) {
+			continue
+		}
 		switch p := f.Payload.(type) {
 		case transport.Forward:
-			n.serveForward(from, f.Group, p)
+			n.serveForward(from.Node, f.Group, p)
 		case transport.ForwardReply:
-			n.forwards.reply(from, p)
+			n.forwards.reply(from.Node, p)
 		case raft.Message:
 			at := uint64(f.Group) % uint64(len(n.shards))
 			byShard[at] = append(byShard[at], f)
@@ -35,7 +39,7 @@ func (h handler) Deliver(from raft.NodeID, frames []transport.Frame) {
 		s.in.put(func(sh *Shard) { // Why unchecked: a full inbox drops messages, which raft repeats
 			for _, f := range list {
 				if err := sh.Receive(from, f.Group, f.Payload.(raft.Message)); err != nil {
-					n.log.Warn("refused a message of a peer", "peer", uint64(from), "group", f.Group, "err", err)
+					n.log.Warn("refused a message of a peer", "peer", uint64(from.Node), "group", f.Group, "err", err)
 				}
 			}
 		})

@@ -97,7 +97,10 @@ func (n *Node) Digest(ctx context.Context, id raft.GroupID) ([32]byte, raft.Inde
 
 // Checks are the readiness checks of this node; none blocks for long.
 func (n *Node) Checks() []Check {
-	meta := n.group(MetaGroup).status.Load()
+	meta := &raft.Status{}
+	if g := n.group(MetaGroup); g != nil {
+		meta = g.status.Load()
+	}
 	checks := []Check{
 		{Name: "disk", OK: n.Cause() == nil, Detail: "writes are durable"},
 		{Name: "meta-leader", OK: meta.Leader != 0, Detail: fmt.Sprintf("%v leads the meta group", meta.Leader)},
@@ -108,6 +111,9 @@ func (n *Node) Checks() []Check {
 	}
 	if meta.Leader == 0 {
 		checks[1].Detail = "no leader is known; are a majority of the nodes running and connected?"
+	}
+	if stage := n.births.Stage(); stage != StageBorn {
+		checks[1].Detail = fmt.Sprintf("this node takes no part in the cluster yet: it is %v", stage)
 	}
 	if !checks[2].OK {
 		checks[2].Detail = "the catalogue has not been read yet"

@@ -31,6 +31,8 @@ const (
 	metaLevel int32 = 21
 	// metaUnknownNode: no node of that ID.
 	metaUnknownNode int32 = 22
+	// metaLastVoter: without that node nobody would vote; the answer names it.
+	metaLastVoter int32 = 23
 )
 
 // MachinesMax bounds the machines of a cluster.
@@ -46,6 +48,10 @@ type metaCommand struct {
 	Decide    *decideCommand
 	Announce  *announceCommand
 	Raise     *raiseCommand
+	AddNode   *addNodeCommand
+	MoveNode  *moveNodeCommand
+	Claim     *claimCommand
+	Seats     *seatsCommand
 }
 
 const metaCommandVersion = 1
@@ -179,6 +185,22 @@ func (m *MetaMachine) applyOne(index raft.Index, data []byte) plugins.Result {
 		return m.announce(index, *c.Announce)
 	case c.Raise != nil:
 		return m.raise(index, *c.Raise)
+	default:
+		return m.applyMembers(index, c)
+	}
+}
+
+// applyMembers runs a command about nodes and seats.
+func (m *MetaMachine) applyMembers(index raft.Index, c metaCommand) plugins.Result {
+	switch {
+	case c.AddNode != nil:
+		return m.addNode(index, *c.AddNode)
+	case c.MoveNode != nil:
+		return m.moveNode(index, *c.MoveNode)
+	case c.Claim != nil:
+		return m.claim(index, *c.Claim)
+	case c.Seats != nil:
+		return m.takeSeats(index, *c.Seats)
 	}
 	return plugins.Result{Status: metaMalformed, Data: []byte("an empty meta command")}
 }
@@ -189,7 +211,11 @@ func (m *MetaMachine) bootstrap(index raft.Index, c bootstrapCommand) plugins.Re
 	}
 	next := *m.catalogue
 	next.Index, next.Cluster, next.Level, next.Nodes = index, c.Cluster, c.Level, slices.Clone(c.Nodes)
-	slices.SortFunc(next.Nodes, func(a, b NodeRecord) int { return int(int64(a.ID) - int64(b.ID)) })
+	for i := range next.Nodes {
+		next.Nodes[i].Incarnation = max(next.Nodes[i].Incarnation, 1)
+	}
+	sortNodes(next.Nodes)
+	next.Seats = firstSeats(next.Nodes)
 	m.catalogue = &next
 	return plugins.Result{}
 }
@@ -216,10 +242,9 @@ func (m *MetaMachine) create(index raft.Index, c createCommand) plugins.Result {
 	}
 	next := *m.catalogue
 	record := MachineRecord{Name: c.Name, Group: next.NextGroup, Run: c.Run, Created: index, Snapshot: c.Snapshot.orImage(), Active: ActiveRun{Run: c.Run}}
-	for _, n := range next.Nodes {
-		record.Voters = append(record.Voters, n.ID)
-	}
-	if r, ok := m.admit(record.Voters, c.Run, false); !ok {
+	record.First = firstSeats(next.Nodes)
+	record.Seats = record.First
+	if r, ok := m.admit(record.Seats.Nodes(), c.Run, false); !ok {
 		return r
 	}
 	next.Index, next.NextGroup = index, next.NextGroup+1
@@ -228,14 +253,14 @@ func (m *MetaMachine) create(index raft.Index, c createCommand) plugins.Result {
 	return plugins.Result{}
 }
 
-// admit says why voters may not run something besides what they run, if so. What a
+// admit says why nodes may not run something besides what they run, if so. What a
 // rollback goes to ran before, so no level forbids it.
-func (m *MetaMachine) admit(voters []raft.NodeID, run MachineRun, rollback bool) (refusal plugins.Result, ok bool) {
+func (m *MetaMachine) admit(nodes []raft.NodeID, run MachineRun, rollback bool) (refusal plugins.Result, ok bool) {
 	if level := m.catalogue.Level; !rollback && !level.allows(run.Pass, run.Host) {
 		why := fmt.Appendf(nil, "level %d allows no machine of pass %d and host semantics %d", level, run.Pass, run.Host)
 		return plugins.Result{Status: metaLevel, Data: why}, false
 	}
-	if missing := m.catalogue.Admit(voters, run.Limits.need()); missing != nil {
+	if missing := m.catalogue.Admit(nodes, run.Limits.need()); missing != nil {
 		return plugins.Result{Status: metaMemory, Data: missing.encode()}, false
 	}
 	return plugins.Result{}, true

@@ -56,7 +56,7 @@ func (m *MetaMachine) raise(index raft.Index, c raiseCommand) plugins.Result {
 		return plugins.Result{Status: metaExists}
 	}
 	for _, n := range m.catalogue.Nodes {
-		if n.Serves < c.Level {
+		if n.State != NodeRemoved && n.Serves < c.Level {
 			return plugins.Result{Status: metaLevel, Data: fmt.Appendf(nil, "%v serves up to %d, %d was asked for", n.ID, n.Serves, c.Level)}
 		}
 	}

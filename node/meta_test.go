@@ -51,7 +51,7 @@ func TestMetaMachine(t *testing.T) {
 		t.Errorf("nonsense: status %d", r.Status)
 	}
 	got, ok := published.Machine("counter")
-	if !ok || got.Group != 2 || len(got.Voters) != 3 || got.Voters[0] != 1 || got.Created != 4 {
+	if !ok || got.Group != 2 || len(got.Seats.Voters) != 3 || got.Seats.Voters[0].Node != 1 || got.Created != 4 {
 		t.Errorf("the record of counter is %+v, %v", got, ok)
 	}
 	if published.Machines[0].Name != "archive" || published.Machines[0].Group != 3 {

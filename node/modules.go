@@ -56,32 +56,45 @@ func (n *Node) keepModule(d Digest, binary []byte) error {
 }
 
 // spreadModule asks every other node to fetch the module, and the artefact made of
-// it if there is one yet, and returns when a quorum, this node included, has them
-// durable.
+// it if there is one yet, and returns when a quorum of the voters has them durable.
 func (n *Node) spreadModule(ctx context.Context, module, artefact Digest) error {
 	ctx, cancel := n.bound(ctx)
 	defer cancel()
-	voters := n.group(MetaGroup).status.Load().Configuration.Configuration.Nodes()
-	answers := make(chan error, len(voters))
-	for _, v := range voters {
-		if v == n.cfg.Self {
-			continue
-		}
-		n.spawn(func() {
-			answers <- n.askToPull(ctx, v, forwardedPull{Module: module, Artefact: artefact})
-		})
+	meta, err := n.awaitMeta(ctx)
+	if err != nil {
+		return err
 	}
-	have, need := 1, len(voters)/2+1
-	var problems []error
-	for open := len(voters) - 1; have < need && open > 0; open-- {
-		if err := <-answers; err != nil {
-			problems = append(problems, err)
-			continue
+	type answer struct {
+		voter bool
+		err   error
+	}
+	members := meta.status.Load().Configuration.Configuration
+	nodes := members.Nodes()
+	answers := make(chan answer, len(nodes))
+	have, open, need := 0, 0, len(members.Voters)/2+1
+	for _, id := range nodes {
+		voter := members.IsVoter(id)
+		switch {
+		case id != n.cfg.Self:
+			open++
+			n.spawn(func() {
+				answers <- answer{voter, n.askToPull(ctx, id, forwardedPull{Module: module, Artefact: artefact})}
+			})
+		case voter:
+			have++
 		}
-		have++
+	}
+	var problems []error
+	for ; have < need && open > 0; open-- {
+		switch a := <-answers; {
+		case a.err != nil:
+			problems = append(problems, a.err)
+		case a.voter:
+			have++
+		}
 	}
 	if have < need {
-		return fmt.Errorf("%w: the module is on %d of %d nodes, %d are needed: %w", ErrNoQuorum, have, len(voters), need, errors.Join(problems...))
+		return fmt.Errorf("%w: the module is on %d of %d voters, %d are needed: %w", ErrNoQuorum, have, len(members.Voters), need, errors.Join(problems...))
 	}
 	return nil
 }

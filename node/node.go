@@ -32,10 +32,14 @@ type Node struct {
 	shards    []*shardLoop
 	deploys   *deployLoop
 	upgrades  *upgradeLoop
+	seating   *seatingLoop
+	births    *birthLoop
 	forwards  *forwards
 	snapshots *snapshots
 	catalogue atomic.Pointer[Catalogue]
-	changed   *broadcast // the catalogue, or a machine's phase, changed
+	changed   *broadcast       // the catalogue, or a machine's phase, changed
+	life      raft.Incarnation // set before the first group is added
+
 	// metaCommitted is how much of the catalogue was known to be committed at the start.
 	metaCommitted raft.Index
 
@@ -81,8 +85,10 @@ func Start(cfg Config, parts Parts) (*Node, error) {
 	}
 	n.deploys = newDeployLoop(n)
 	n.upgrades = newUpgradeLoop(n)
+	n.seating = newSeatingLoop(n)
+	n.births = newBirthLoop(n, parts.Life)
 	err := n.open(parts)
-	if err == nil {
+	if err == nil && n.group(MetaGroup) != nil {
 		if err = n.replayCatalogue(n.metaCommitted); err != nil {
 			_ = n.network.Close() // the first error says more
 		}
@@ -96,22 +102,13 @@ func Start(cfg Config, parts Parts) (*Node, error) {
 }
 
 func (n *Node) open(parts Parts) error {
-	base := raft.SnapshotMeta{Configuration: initialConfiguration(n.cfg.Nodes)}
-	if err := n.store.CreateGroup(MetaGroup, base); err != nil {
-		return fmt.Errorf("node: bootstrap: %w", err)
-	}
-	ids, err := n.store.Groups()
-	if err != nil {
-		return fmt.Errorf("node: list groups: %w", err)
-	}
+	var err error
 	if n.network, err = parts.Network(handler{n}); err != nil {
 		return fmt.Errorf("node: open network: %w", err)
 	}
-	for _, id := range ids {
-		if err := n.addGroup(id); err != nil {
-			_ = n.network.Close() // the first error says more
-			return err
-		}
+	if err = n.comeToLife(parts.Life); err != nil {
+		_ = n.network.Close() // the first error says more
+		return err
 	}
 	n.network.SetPeers(n.peers())
 	for _, s := range n.shards {
@@ -121,10 +118,72 @@ func (n *Node) open(parts Parts) error {
 	}
 	n.spawn(n.deploys.run)
 	n.spawn(n.upgrades.run)
+	n.spawn(n.seating.run)
 	n.spawn(n.runPaths)
+	n.spawn(n.births.run)
+	return nil
+}
+
+// comeToLife begins at once when it is certain in which life this node is.
+func (n *Node) comeToLife(life *Life) error {
+	switch {
+	case life == nil:
+		return n.begin(1)
+	case life.Incarnation == 0:
+		return n.births.act(n.ctx) // it may be alone
+	}
+	took, err := n.tookPart()
+	if err != nil {
+		return err
+	}
+	if took || life.Incarnation > 1 {
+		n.births.stage.Store(uint32(StageBorn))
+		return n.begin(life.Incarnation)
+	}
+	return n.births.act(n.ctx)
+}
+
+// tookPart reports whether this life has voted, or heard of a vote. It creates the meta
+// group: a disk that lost its log keeps what it promised.
+func (n *Node) tookPart() (bool, error) {
+	if err := n.createMeta(); err != nil {
+		return false, err
+	}
+	r, err := n.store.Restore(MetaGroup)
+	if err != nil {
+		return false, fmt.Errorf("node: restore group %d: %w", MetaGroup, err)
+	}
+	return r.HardState.Term > 0 || r.Damaged, nil
+}
+
+func (n *Node) createMeta() error {
+	base := raft.SnapshotMeta{Configuration: initialConfiguration(n.cfg.Nodes)}
+	if err := n.store.CreateGroup(MetaGroup, base); err != nil {
+		return fmt.Errorf("node: bootstrap: %w", err)
+	}
+	return nil
+}
+
+// begin takes part in the cluster, in a life that is on the disk.
+func (n *Node) begin(life raft.Incarnation) error {
+	n.life = life
+	n.network.SetIncarnation(life)
+	if err := n.createMeta(); err != nil {
+		return err
+	}
+	ids, err := n.store.Groups()
+	if err != nil {
+		return fmt.Errorf("node: list groups: %w", err)
+	}
+	for _, id := range ids {
+		if err := n.addGroup(id); err != nil {
+			return err
+		}
+	}
 	n.spawn(n.bootstrapCatalogue)
 	n.spawn(n.announce)
 	n.openMeta()
+	n.changed.notify()
 	return nil
 }
 
@@ -184,7 +243,7 @@ func (n *Node) addGroup(id raft.GroupID) error {
 
 func (n *Node) coreConfig(id raft.GroupID) raft.Config {
 	return raft.Config{
-		ID: n.cfg.Self, Group: id, Seed: n.cfg.Seed ^ uint64(id)*0x9e3779b97f4a7c15,
+		ID: n.cfg.Self, Incarnation: n.life, Group: id, Seed: n.cfg.Seed ^ uint64(id)*0x9e3779b97f4a7c15,
 		HeartbeatInterval:  n.cfg.Heartbeat,
 		ElectionTimeoutMin: n.cfg.ElectionTimeout, ElectionTimeoutMax: 2 * n.cfg.ElectionTimeout,
 		DiskStallTimeout: n.cfg.DiskStallTimeout,
@@ -216,6 +275,7 @@ func (n *Node) publish(s ReplicaStatus) {
 			g.applier.in.force(func(l *applierLoop) { l.leadNot() })
 		}
 		n.upgrades.in.force(func(u *Upgrader) { u.Lead(s.Group, s.Status.Role == raft.Leader) })
+		n.seating.in.force(func(t *Seating) { t.Lead(s.Group, s.Status) })
 	}
 }
 
@@ -238,6 +298,8 @@ func (n *Node) observeCatalogue(c *Catalogue) {
 	n.catalogue.Store(c)
 	n.deploys.in.force(func(d *Deployer) { d.Observe(c) })
 	n.upgrades.in.force(func(u *Upgrader) { u.Observe(c) })
+	n.seating.in.force(func(s *Seating) { s.Observe(c) })
+	n.network.SetPeers(n.peers())
 	n.changed.notify()
 }
 
@@ -260,18 +322,25 @@ func (n *Node) fail(err error) {
 	})
 }
 
+// peers are the nodes to keep connected.
 func (n *Node) peers() []transport.Peer {
 	var out []transport.Peer
-	for _, r := range n.cfg.Nodes {
-		out = append(out, transport.Peer{ID: r.ID, Address: r.PeerAddress})
+	for _, r := range n.Nodes() {
+		if r.State != NodeRemoved {
+			out = append(out, transport.Peer{ID: r.ID, Address: r.PeerAddress})
+		}
 	}
 	return out
 }
 
+// initialConfiguration is that of the meta group of a new cluster. A node that joins
+// later stands in its own configuration as a learner.
 func initialConfiguration(nodes []NodeRecord) raft.Configuration {
-	ids := make([]raft.NodeID, len(nodes))
-	for i, r := range nodes {
-		ids[i] = r.ID
+	var ids []raft.NodeID
+	for _, r := range nodes {
+		if r.State == NodeVoter {
+			ids = append(ids, r.ID)
+		}
 	}
 	return confchange.New(ids...)
 }

@@ -21,6 +21,7 @@ type replica struct {
 	reads     map[raft.ReadID]Ticket       // asked, index not known yet
 	gated     []raft.GatedEnvelope         // ascending by After
 	persisted raft.WriteID                 // everything up to here is durable
+	change    raft.ProposalID              // the change of configuration under way; 0: none
 	leadTerm  raft.Term                    // the term leadSince belongs to
 	leadSince time.Duration                // first proposal of leadTerm
 
@@ -136,6 +137,9 @@ func (r *replica) translateAnswers(e *raft.Effects, out *ShardEffects) {
 		}
 	}
 	for _, res := range e.Results {
+		if r.changed(res, out) {
+			continue
+		}
 		tickets := r.batches[res.ID]
 		delete(r.batches, res.ID)
 		if res.Outcome == raft.OutcomeCommitted {

@@ -180,6 +180,9 @@ func retryableRead(err error) bool {
 func (n *Node) replicate(ctx context.Context, id raft.GroupID, c Command, forward bool) (reply, error) {
 	ctx, cancel := n.bound(ctx)
 	defer cancel()
+	if _, err := n.awaitMeta(ctx); err != nil {
+		return reply{}, err
+	}
 	g, err := n.awaitGroup(ctx, id)
 	if err != nil {
 		return reply{}, err
@@ -321,8 +324,36 @@ func (n *Node) findMachine(ctx context.Context, name string) (MachineRecord, err
 // Barrier returns once this node's catalogue holds everything that was committed
 // when it was called.
 func (n *Node) Barrier(ctx context.Context) error {
-	_, err := n.read(ctx, n.group(MetaGroup), &queryCall{only: true}, true)
+	g, err := n.awaitMeta(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = n.read(ctx, g, &queryCall{only: true}, true)
 	return err
+}
+
+// awaitMeta waits for a node that is about to be born, for LeaderWait at most.
+func (n *Node) awaitMeta(ctx context.Context) (*group, error) {
+	if g := n.group(MetaGroup); g != nil {
+		return g, nil
+	}
+	patience := n.clock.NewTimer(n.cfg.LeaderWait)
+	defer patience.Stop()
+	for {
+		changed := n.changed.next()
+		if g := n.group(MetaGroup); g != nil {
+			return g, nil
+		}
+		select {
+		case <-changed:
+		case <-patience.C():
+			return nil, fmt.Errorf("%w: %w", ErrNoLeader, ErrUnborn)
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w: %w", ErrNoLeader, ErrUnborn, ctx.Err())
+		case <-n.stop:
+			return nil, ErrStopping
+		}
+	}
 }
 
 // awaitGroup waits until a group of the catalogue is created here.

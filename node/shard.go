@@ -18,7 +18,8 @@ type Shard struct {
 	dirty    []*replica // touched since the last Drain
 	timers   deadlines
 	now      time.Duration
-	effects  raft.Effects // reused by Drain
+	effects  raft.Effects  // reused by Drain
+	changes  []GroupChange // answers for the next Drain
 }
 
 // ShardEffects is what a shard wants done. Slices are the caller's until its next
@@ -35,6 +36,7 @@ type ShardEffects struct {
 	Accepted  []Acceptance
 	Statuses  []ReplicaStatus // of replicas whose role, term, leader or configuration changed
 	Events    []GroupEvent
+	Changes   []GroupChange
 }
 
 // Outgoing is a frame and where it goes.
@@ -123,15 +125,16 @@ func (s *Shard) Tick(now time.Duration) {
 // NextDeadline is when Tick next matters; ok is false when no replica waits.
 func (s *Shard) NextDeadline() (at time.Duration, ok bool) { return s.timers.first() }
 
-// Receive hands a raft message from an authenticated peer to its group's core. A
-// message for a group that is not here is dropped: raft sends it again.
-func (s *Shard) Receive(from raft.NodeID, g raft.GroupID, m raft.Message) error {
+// Receive hands a raft message from an authenticated peer to its group's core, which
+// judges in which life the peer is. A message for a group that is not here is dropped:
+// raft sends it again.
+func (s *Shard) Receive(from raft.Member, g raft.GroupID, m raft.Message) error {
 	r := s.replicas[g]
 	if r == nil {
 		return nil
 	}
 	s.settle(r)
-	err := r.core.Receive(from, m)
+	err := r.core.ReceiveFrom(from, m)
 	s.touch(r)
 	return err
 }
@@ -283,6 +286,8 @@ func (s *Shard) Drain(out *ShardEffects) {
 	}
 	clear(s.dirty)
 	s.dirty = s.dirty[:0]
+	out.Changes = append(out.Changes, s.changes...)
+	s.changes = s.changes[:0]
 }
 
 // settle brings a core's clock up to the shard's before an input that starts
@@ -310,7 +315,7 @@ func (e *ShardEffects) reset() {
 	clear(e.Accepted)
 	*e = ShardEffects{
 		Writes: e.Writes[:0], Sends: e.Sends[:0], Snapshots: e.Snapshots[:0], Applies: e.Applies[:0], Fetches: e.Fetches[:0], Reads: e.Reads[:0],
-		Failures: e.Failures[:0], Accepted: e.Accepted[:0], Statuses: e.Statuses[:0], Events: e.Events[:0],
+		Failures: e.Failures[:0], Accepted: e.Accepted[:0], Statuses: e.Statuses[:0], Events: e.Events[:0], Changes: e.Changes[:0],
 	}
 }
 

@@ -93,6 +93,9 @@ func (l *shardLoop) dispatch() {
 	for _, s := range l.out.Statuses {
 		l.node.publish(s)
 	}
+	for _, c := range l.out.Changes {
+		l.node.seated(c)
+	}
 	for _, e := range l.out.Events {
 		l.node.observe(e)
 	}

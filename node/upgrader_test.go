@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"testing"
 	"time"
-
-	"github.com/wraft/wraft/raft"
 )
 
 func describeUpgrades(actions []UpgradeAction) string {
@@ -54,7 +52,7 @@ func (d desk) later() {
 }
 
 func pending(id DeployID) *Catalogue {
-	m := MachineRecord{Name: "a", Group: 2, Voters: []raft.NodeID{1, 2, 3}}
+	m := MachineRecord{Name: "a", Group: 2, Seats: testSeats(1, 2, 3)}
 	if id != 0 {
 		m.Pending = &UpgradeRecord{ID: id, To: letterRun(byte(id))}
 	}

@@ -109,6 +109,9 @@ type Network interface {
 	OpenFile(ctx context.Context, from raft.NodeID, name string, offset int64) (r io.ReadCloser, size int64, err error)
 	// SetPeers replaces the list of peers to keep connected. The own node is ignored.
 	SetPeers(peers []Peer)
+	// SetIncarnation says in which life this node is from now on. Connections that were
+	// made in another one end.
+	SetIncarnation(life raft.Incarnation)
 	// Links describes the path to each peer, ascending by ID.
 	Links() []LinkStats
 	// Close ends all connections and waits for the network's goroutines.
@@ -117,11 +120,11 @@ type Network interface {
 
 // Handler is what a network needs of a node.
 type Handler interface {
-	// Deliver hands over frames that arrived from an authenticated peer. It must
-	// not block for long; it may drop frames when the node is overloaded. The
+	// Deliver hands over frames that arrived from an authenticated peer, in the life that
+	// it said it is in; 0: it has none yet. It must not block for long; it may drop frames when the node is overloaded. The
 	// slice is the network's again after the return, what the frames point to is
 	// the handler's.
-	Deliver(from raft.NodeID, frames []Frame)
+	Deliver(from raft.Member, frames []Frame)
 	// PeerUp and PeerDown tell that a connection to the peer stands or fell. boot is
 	// the number of the peer's process, which grows with each start of the node.
 	PeerUp(peer raft.NodeID, boot uint64)

@@ -35,6 +35,7 @@ const idleElections = 3
 type Server struct {
 	log      *slog.Logger
 	store    *storage.Store
+	life     node.Life // what the store says of it
 	engine   *plugins.Engine
 	node     *node.Node
 	api      *api.Server
@@ -123,9 +124,14 @@ func (s *Server) openStore(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	id := storage.Identity{Cluster: cfg.Cluster, Node: raft.NodeID(cfg.Node), Incarnation: 1}
-	if err := store.Bootstrap(id, digest); err != nil {
-		return storageProblem(cfg.DataDir, err)
+	have, settled := store.Identity()
+	s.life = node.Life{Incarnation: have.Incarnation, Settle: func(life raft.Incarnation) error {
+		return store.Bootstrap(storage.Identity{Cluster: cfg.Cluster, Node: raft.NodeID(cfg.Node), Incarnation: life}, digest)
+	}}
+	if settled { // Why again: a directory of another node or cluster is refused here
+		if err := s.life.Settle(have.Incarnation); err != nil {
+			return storageProblem(cfg.DataDir, err)
+		}
 	}
 	return nil
 }
@@ -174,10 +180,10 @@ func (s *Server) openNode(cfg Config, id *identity) error {
 	}
 	n, err := node.Start(nodeConfig(cfg, seed), node.Parts{
 		Store: s.store, Snapshots: s.store.Snapshots(), Modules: node.NewStoredModules(s.store.Modules()), Opener: node.NewWASM(s.engine),
-		Clock: clock.System(), Logger: s.log,
+		Clock: clock.System(), Logger: s.log, Life: &s.life,
 		Network: func(h transport.Handler) (transport.Network, error) {
 			return quic.New(quic.Config{
-				Node: raft.NodeID(cfg.Node), Incarnation: 1, Boot: s.store.Boot(), Cluster: cfg.Cluster, Conn: conn,
+				Node: raft.NodeID(cfg.Node), Incarnation: s.life.Incarnation, Boot: s.store.Boot(), Cluster: cfg.Cluster, Conn: conn,
 				Certificate: func() (tls.Certificate, error) { return id.cert, nil },
 				CAs:         id.authority, Logger: s.log, Seed: seed,
 				IdleTimeout: idleElections * cfg.Raft.ElectionTimeout, FileBytesPerSecond: int(cfg.Snapshots.SendRate),

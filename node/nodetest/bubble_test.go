@@ -173,10 +173,7 @@ func (b *bubble) tryBoot(id raft.NodeID, fs *vfs.MemFS) error {
 	if err != nil {
 		return err
 	}
-	identity := storage.Identity{Cluster: bubbleCluster, Node: id, Incarnation: 1}
-	if err := store.Bootstrap(identity, "three"); err != nil {
-		return errors.Join(err, store.Close())
-	}
+	life := bubbleLife(id, store)
 	conn := simnet.NewSimConn(bubbleAddr(id), b.router)
 	cfg := bubbleConfig(id)
 	if b.tune != nil {
@@ -184,8 +181,10 @@ func (b *bubble) tryBoot(id raft.NodeID, fs *vfs.MemFS) error {
 	}
 	n, err := node.Start(cfg, node.Parts{
 		Store: store, Snapshots: store.Snapshots(), Modules: node.NewStoredModules(store.Modules()), Opener: b.opener(id), Clock: clock.System(),
-		Logger:  slog.New(slog.DiscardHandler),
-		Network: func(h transport.Handler) (transport.Network, error) { return b.network(id, store.Boot(), conn, h) },
+		Logger: slog.New(slog.DiscardHandler), Life: life,
+		Network: func(h transport.Handler) (transport.Network, error) {
+			return b.network(raft.Member{Node: id, Incarnation: life.Incarnation}, store.Boot(), conn, h)
+		},
 	})
 	if err != nil {
 		_ = conn.Close() // the network closed it or never had it
@@ -193,6 +192,14 @@ func (b *bubble) tryBoot(id raft.NodeID, fs *vfs.MemFS) error {
 	}
 	b.nodes[id] = &bubbleNode{fs: fs, store: store, conn: conn, node: n}
 	return nil
+}
+
+// bubbleLife is what a store says of its node's life.
+func bubbleLife(id raft.NodeID, store *storage.Store) *node.Life {
+	have, _ := store.Identity()
+	return &node.Life{Incarnation: have.Incarnation, Settle: func(life raft.Incarnation) error {
+		return store.Bootstrap(storage.Identity{Cluster: bubbleCluster, Node: id, Incarnation: life}, "three")
+	}}
 }
 
 func bubbleConfig(id raft.NodeID) node.Config {
@@ -203,7 +210,8 @@ func bubbleConfig(id raft.NodeID) node.Config {
 	return c
 }
 
-func (b *bubble) network(id raft.NodeID, boot uint64, conn net.PacketConn, h transport.Handler) (transport.Network, error) {
+func (b *bubble) network(self raft.Member, boot uint64, conn net.PacketConn, h transport.Handler) (transport.Network, error) {
+	id := self.Node
 	pair, err := b.authority.IssueNode(id, []string{bubbleAddr(id).IP.String()}, time.Now(), time.Hour)
 	if err != nil {
 		return nil, err
@@ -213,7 +221,7 @@ func (b *bubble) network(id raft.NodeID, boot uint64, conn net.PacketConn, h tra
 		return nil, err
 	}
 	cfg := quic.Config{
-		Node: id, Incarnation: 1, Boot: boot, Cluster: bubbleCluster, Conn: conn, CAs: b.authority.Pool(),
+		Node: id, Incarnation: self.Incarnation, Boot: boot, Cluster: bubbleCluster, Conn: conn, CAs: b.authority.Pool(),
 		Certificate: certificate(cert), FileBytesPerSecond: b.fileRate,
 	}
 	if b.probes {

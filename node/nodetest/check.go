@@ -27,6 +27,7 @@ type readRecord struct {
 // check holds what must be true after every event on a node.
 func (s *Sim) check(n *simNode) {
 	s.checkOrderOfIndexes(n)
+	s.checkVotes(n)
 	for _, r := range n.out.Statuses {
 		st := r.Status
 		s.result.Terms = max(s.result.Terms, st.Term)
@@ -72,7 +73,7 @@ func (s *Sim) converged() bool {
 		}
 		ledgers = append(ledgers, n.groups[s.group].applier.Applied())
 	}
-	return slices.Min(ledgers) == slices.Max(ledgers)
+	return slices.Min(ledgers) == slices.Max(ledgers) && s.seated()
 }
 
 // conclude judges the whole history at the end of a run.

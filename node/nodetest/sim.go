@@ -27,6 +27,7 @@ type Config struct {
 	Partitions                   int           // of random pairs, one way or both, each healed later
 	CacheBytesMax, ApplyBytesMax uint64        // of the cores; default their own
 	Upgrades                     int           // asked for at random times; every third one is refused
+	Wipes                        int           // crashes that take the whole disk, each followed by a restart
 	LoseModules                  bool          // a crash may take modules that others have
 
 	SnapshotBytes uint64 // of the log between two snapshots; 0: none are taken
@@ -51,6 +52,8 @@ type Result struct {
 	Restores     int       // machines that began in the state of a snapshot
 	Damaged      int       // snapshots that were found damaged
 	Asked        int       // snapshots that came from a peer because nothing here would do
+	Wipes        int       // disks that were emptied
+	Changes      int       // of configurations that leaders were asked for
 	// TransferBytes is what was received of snapshots.
 	TransferBytes int
 	Hash          uint64 // of the whole run: equal seeds, equal hashes
@@ -65,10 +68,13 @@ type Sim struct {
 	stores map[raft.NodeID]*MemStore
 	mods   map[raft.NodeID]map[node.Digest]bool
 	lives  map[raft.NodeID]uint64
-	cuts   map[[2]raft.NodeID]int
-	draws  map[drawKey]uint64
-	disks  map[diskKey]*simDisk
-	states map[stateKey][]byte // what snapshots held behind an entry, whoever took them
+	votes  map[voteKey]raft.NodeID
+	// identities are the lives that disks are in; 0: the disk is empty.
+	identities map[raft.NodeID]raft.Incarnation
+	cuts       map[[2]raft.NodeID]int
+	draws      map[drawKey]uint64
+	disks      map[diskKey]*simDisk
+	states     map[stateKey][]byte // what snapshots held behind an entry, whoever took them
 
 	clients      []*simClient
 	leaders      map[leaderKey]raft.NodeID
@@ -102,6 +108,7 @@ func Run(cfg Config) Result {
 	}
 	s.plan()
 	s.planUpgrades()
+	s.planWipes()
 	s.startClients()
 	deadline := s.horizon()
 	for len(s.result.Violations) == 0 && s.now() < deadline && !s.finished() {
@@ -118,7 +125,7 @@ func Run(cfg Config) Result {
 func newSim(cfg Config) *Sim {
 	s := &Sim{
 		cfg: cfg, chance: chance{cfg.Seed}, nodes: map[raft.NodeID]*simNode{}, stores: map[raft.NodeID]*MemStore{},
-		mods: map[raft.NodeID]map[node.Digest]bool{}, lives: map[raft.NodeID]uint64{}, cuts: map[[2]raft.NodeID]int{},
+		mods: map[raft.NodeID]map[node.Digest]bool{}, lives: map[raft.NodeID]uint64{}, votes: map[voteKey]raft.NodeID{}, identities: map[raft.NodeID]raft.Incarnation{}, cuts: map[[2]raft.NodeID]int{},
 		draws: map[drawKey]uint64{}, disks: map[diskKey]*simDisk{}, states: map[stateKey][]byte{}, leaders: map[leaderKey]raft.NodeID{}, trace: fnv.New64a().Sum64(),
 	}
 	for _, id := range s.ids() {
@@ -224,6 +231,7 @@ func (s *Sim) crash(id raft.NodeID) {
 // send carries a frame, perhaps not at all, perhaps twice.
 func (s *Sim) send(from raft.NodeID, o node.Outgoing) {
 	r := s.draw("net", from)
+	sender, to := s.nodes[from].self(), s.identities[o.To]
 	copies := 1
 	if s.faulty && r.Float64() < s.cfg.Duplicate {
 		copies = 2
@@ -235,11 +243,13 @@ func (s *Sim) send(from raft.NodeID, o node.Outgoing) {
 			continue
 		}
 		s.events.after(delay, func() {
+			// Why nothing reaches another life than it was sent to: it is lost with its
+			// connection. What an earlier life sent may still arrive.
 			n := s.nodes[o.To]
-			if n == nil || !s.reachable(from, o.To) {
+			if n == nil || n.born != to || !s.reachable(from, o.To) || n.outlived(sender) {
 				return
 			}
-			if err := n.shard.Receive(from, o.Frame.Group, o.Frame.Payload.(raft.Message)); err != nil {
+			if err := n.shard.Receive(sender, o.Frame.Group, o.Frame.Payload.(raft.Message)); err != nil {
 				s.violate("%v refused a message of %v: %v", o.To, from, err)
 			}
 			n.pump()
@@ -290,7 +300,7 @@ func (s *Sim) cut(at, length time.Duration, from, to raft.NodeID) {
 
 // finished: the faults are over, every client has its answers, every replica has caught up.
 func (s *Sim) finished() bool {
-	if s.now() < faultsEnd && (s.cfg.Crashes > 0 || s.cfg.Partitions > 0 || s.cfg.Upgrades > 0) {
+	if s.now() < faultsEnd && s.cfg.Crashes+s.cfg.Partitions+s.cfg.Upgrades+s.cfg.Wipes > 0 {
 		return false
 	}
 	if slices.ContainsFunc(s.clients, func(c *simClient) bool { return !c.done }) {

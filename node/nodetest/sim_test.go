@@ -44,6 +44,7 @@ func swarm(seed uint64) Config {
 	pick(func() { c.Nodes = 5 })
 	pick(func() { c.Upgrades = 1 + r.IntN(6) })
 	pick(func() { c.LoseModules = true })
+	pick(func() { c.Wipes = 1 + r.IntN(5) })
 	pick(func() {
 		c.SnapshotBytes, c.Crashes = 200+r.Uint64N(1000), c.Crashes+2 // Why: who is never away needs no snapshot
 		pick(func() { c.TailEntries, c.PinnedBytes = 1+r.IntN(5), 1+r.Uint64N(300) })
@@ -62,6 +63,7 @@ func TestSim(t *testing.T) {
 	var total Result
 	defer func() {
 		t.Logf("upgrades=%d refused=%d orders=%d waits=%d", total.Upgrades, total.Refused, total.Orders, total.Waits)
+		t.Logf("wipes=%d changes=%d", total.Wipes, total.Changes)
 		t.Logf("snapshots=%d installs=%d restores=%d damaged=%d asked=%d", total.Snapshots, total.Installs, total.Restores, total.Damaged, total.Asked)
 	}()
 	for i := range n {
@@ -78,6 +80,7 @@ func TestSim(t *testing.T) {
 			total.Upgrades, total.Refused = total.Upgrades+r.Upgrades, total.Refused+r.Refused
 			total.Orders, total.Waits = total.Orders+r.Orders, total.Waits+r.Waits
 			total.Snapshots, total.Installs, total.Restores = total.Snapshots+r.Snapshots, total.Installs+r.Installs, total.Restores+r.Restores
+			total.Wipes, total.Changes = total.Wipes+r.Wipes, total.Changes+r.Changes
 			total.Damaged, total.Asked = total.Damaged+r.Damaged, total.Asked+r.Asked
 			if r.Reads == 0 {
 				t.Error("no read was answered")

@@ -24,6 +24,9 @@ type simNode struct {
 	writer    node.LogWriter
 	deployer  *node.Deployer
 	upgrader  *node.Upgrader
+	seating   *node.Seating
+	birth     *node.Birth
+	born      raft.Incarnation // the life that takes part; 0: none yet
 	catalogue *node.Catalogue
 	groups    map[raft.GroupID]*simGroup
 	out       node.ShardEffects
@@ -56,8 +59,22 @@ func (n *simNode) start() error {
 	n.shard = node.NewShard(n.sim.now())
 	n.deployer = node.NewDeployer(n.id, n.sim.now(), 0)
 	n.upgrader = node.NewUpgrader(n.sim.now())
+	n.seating = node.NewSeating(n.id, n.sim.now())
 	n.catalogue = &node.Catalogue{}
 	n.groups = map[raft.GroupID]*simGroup{}
+	n.birth = n.newBirth()
+	if life := n.sim.identities[n.id]; life > 1 || life == 1 && n.tookPart() {
+		if err := n.begin(life); err != nil {
+			return err
+		}
+	}
+	n.pump()
+	return nil
+}
+
+// begin takes part in a life that is on the disk.
+func (n *simNode) begin(life raft.Incarnation) error {
+	n.born = life
 	if err := n.store.CreateGroup(node.MetaGroup, raft.SnapshotMeta{Configuration: confchange.New(n.sim.ids()...)}); err != nil {
 		return err
 	}
@@ -71,7 +88,6 @@ func (n *simNode) start() error {
 		}
 	}
 	n.openFrom(node.MetaGroup)
-	n.pump()
 	return nil
 }
 
@@ -80,6 +96,7 @@ func (n *simNode) metaMachine() *node.MetaMachine {
 		n.catalogue = c
 		n.deployer.Observe(c)
 		n.upgrader.Observe(c)
+		n.seating.Observe(c)
 	})
 }
 
@@ -100,7 +117,7 @@ func (n *simNode) addGroup(g raft.GroupID) error {
 		return err
 	}
 	core, err := raft.New(raft.Config{
-		ID: n.id, Group: g, Seed: n.sim.chance.at("core", uint64(n.id), n.life, uint64(g)).Uint64(),
+		ID: n.id, Incarnation: n.born, Group: g, Seed: n.sim.chance.at("core", uint64(n.id), n.life, uint64(g)).Uint64(),
 		HeartbeatInterval: n.sim.cfg.Heartbeat, ElectionTimeoutMin: n.sim.cfg.ElectionTimeout, ElectionTimeoutMax: 2 * n.sim.cfg.ElectionTimeout,
 		CacheBytesMax: n.sim.cfg.CacheBytesMax, ApplyBytesMax: n.sim.cfg.ApplyBytesMax,
 		RetainedEntriesMax: n.sim.cfg.TailEntries, PinnedBytesMax: n.sim.cfg.PinnedBytes,
@@ -145,6 +162,7 @@ func (n *simNode) pump() {
 		return
 	}
 	n.pumping = true
+	n.live()
 	n.shard.Tick(n.sim.now())
 	n.shard.Drain(&n.out)
 	for _, w := range n.out.Writes {
@@ -174,9 +192,14 @@ func (n *simNode) pump() {
 	}
 	for _, s := range n.out.Statuses {
 		n.upgrader.Lead(s.Group, s.Status.Role == raft.Leader)
+		n.seating.Lead(s.Group, s.Status)
+	}
+	for _, c := range n.out.Changes {
+		n.seating.Changed(c.Group, c.Err)
 	}
 	n.deploy()
 	n.upgrade()
+	n.seat()
 	n.schedule()
 	n.pumping = false
 	n.sim.check(n)
@@ -325,7 +348,7 @@ func (n *simNode) deploy() {
 
 func (n *simNode) createGroup(m node.MachineRecord) {
 	n.later(n.sim.cfg.DiskMin, func() {
-		err := n.store.CreateGroup(m.Group, raft.SnapshotMeta{Configuration: confchange.New(m.Voters...)})
+		err := n.store.CreateGroup(m.Group, raft.SnapshotMeta{Configuration: m.First.Configuration()})
 		if err == nil {
 			err = n.addGroup(m.Group)
 		}

@@ -31,6 +31,7 @@ type event struct {
 	boot  uint64 // of the node it comes from: how many times it has joined
 	class transport.Class
 	data  []byte
+	life  raft.Incarnation // of the sender
 }
 
 // inbox orders events by time, and those of one time as they were scheduled.

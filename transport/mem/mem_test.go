@@ -30,7 +30,8 @@ func newRecorder() *recorder {
 	return &recorder{frames: map[raft.NodeID][]transport.Frame{}, files: map[string][]byte{}}
 }
 
-func (r *recorder) Deliver(from raft.NodeID, frames []transport.Frame) {
+func (r *recorder) Deliver(sender raft.Member, frames []transport.Frame) {
+	from := sender.Node
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, f := range frames {

@@ -28,6 +28,7 @@ type Network struct {
 	peers  map[raft.NodeID]bool
 	inbox  inbox
 	closed bool
+	life   raft.Incarnation
 
 	// frames is run's own.
 	frames []transport.Frame
@@ -38,7 +39,7 @@ var _ transport.Network = (*Network)(nil)
 func newNetwork(s *Switch, id raft.NodeID, h transport.Handler) *Network {
 	return &Network{
 		s: s, id: id, handler: h, peers: map[raft.NodeID]bool{},
-		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+		life: 1, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 }
 
@@ -92,7 +93,7 @@ func (n *Network) transmit(p *path, to raft.NodeID, class transport.Class, data 
 		p.queued[class]++
 		n.s.schedule(n.s.nodes[to], event{
 			kind: eventFrame, from: n.id, class: class, epoch: n.s.pair(n.id, to).epoch,
-			at: time.Now().Add(delay), data: bytes.Clone(data),
+			at: time.Now().Add(delay), data: bytes.Clone(data), life: n.life,
 		})
 	}
 }
@@ -116,6 +117,14 @@ func (n *Network) SetPeers(peers []transport.Peer) {
 	for _, id := range slices.Sorted(maps.Keys(changed)) {
 		n.s.reconsider(n.id, id)
 	}
+}
+
+// SetIncarnation implements transport.Network. A node begins in its first life. What is
+// on its way in another one still arrives, and says so.
+func (n *Network) SetIncarnation(life raft.Incarnation) {
+	n.s.mu.Lock()
+	defer n.s.mu.Unlock()
+	n.life = life
 }
 
 // Links implements transport.Network. RTT is what the links' settings add up to.
@@ -212,7 +221,7 @@ func (n *Network) turn() time.Duration {
 		case eventGone:
 			n.handler.PeerGone(e.from, e.boot)
 		case eventFrame:
-			n.handler.Deliver(e.from, n.frames)
+			n.handler.Deliver(raft.Member{Node: e.from, Incarnation: e.life}, n.frames)
 		}
 		select {
 		case <-n.stop:
@@ -257,7 +266,7 @@ func (n *Network) gather(e event) {
 		if p := n.s.pair(n.id, from); p.up && p.epoch == e.epoch {
 			n.frames = append(n.frames, decode(e.data))
 		}
-		more := len(n.inbox) > 0 && n.inbox[0].kind == eventFrame && n.inbox[0].from == from
+		more := len(n.inbox) > 0 && n.inbox[0].kind == eventFrame && n.inbox[0].from == from && n.inbox[0].life == e.life
 		if !more || len(n.frames) >= deliverFramesMax {
 			return
 		}

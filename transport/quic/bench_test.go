@@ -24,7 +24,7 @@ type counter struct {
 func (c *counter) PeerUp(raft.NodeID, uint64)   { close(c.up) }
 func (c *counter) PeerDown(raft.NodeID)         {}
 func (c *counter) PeerGone(raft.NodeID, uint64) {}
-func (c *counter) Deliver(_ raft.NodeID, frames []transport.Frame) {
+func (c *counter) Deliver(_ raft.Member, frames []transport.Frame) {
 	c.frames.Add(int64(len(frames)))
 	if c.answer != nil {
 		for _, f := range frames {

@@ -51,7 +51,8 @@ type Config struct {
 	// Node is this node; it must be the one in the certificate.
 	Node raft.NodeID
 	// Incarnation and Boot order this node's lives: a connection of a later one
-	// replaces those of earlier ones at the peers. Boot must grow with each start.
+	// replaces those of earlier ones at the peers. Boot must grow with each start. An
+	// Incarnation of 0 is a node that has no life yet: see Network.SetIncarnation.
 	Incarnation raft.Incarnation
 	Boot        uint64
 	// Cluster is the cluster's name; it must be the one in all certificates.

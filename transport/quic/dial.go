@@ -73,7 +73,7 @@ func (p *peer) dialOnce(ctx context.Context) (*link, error) {
 	defer p.reached(false)
 	unwatch := context.AfterFunc(ctx, func() { _ = conn.CloseWithError(endCode(ctx)) })
 	defer unwatch()
-	hello, err := p.sayHello(ctx, conn)
+	own, hello, err := p.sayHello(ctx, conn)
 	if err != nil {
 		// Why the cause: when the other side closed the connection, it says why.
 		if cause := context.Cause(conn.Context()); cause != nil {
@@ -82,7 +82,7 @@ func (p *peer) dialOnce(ctx context.Context) (*link, error) {
 		_ = conn.CloseWithError(helloCode(err), "hello refused")
 		return nil, fmt.Errorf("quic: hello to %v: %w", p.id, err)
 	}
-	return newLink(p, conn, hello), nil
+	return newLink(p, conn, own, hello), nil
 }
 
 // endCode is how a connection is closed whose attempt ended before its hello: only
@@ -98,6 +98,6 @@ func endCode(ctx context.Context) (quicgo.ApplicationErrorCode, string) {
 func (n *Network) ownHello(connection uint64) wire.Hello {
 	return wire.Hello{
 		VersionMin: protocolVersion, VersionMax: protocolVersion, Cluster: n.cfg.Cluster, Node: n.cfg.Node,
-		Incarnation: n.cfg.Incarnation, Boot: n.cfg.Boot, Connection: connection,
+		Incarnation: n.life(), Boot: n.cfg.Boot, Connection: connection,
 	}
 }

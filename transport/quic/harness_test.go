@@ -50,7 +50,8 @@ func (r *recorder) change(f func()) {
 	r.changed = make(chan struct{})
 }
 
-func (r *recorder) Deliver(from raft.NodeID, frames []transport.Frame) {
+func (r *recorder) Deliver(sender raft.Member, frames []transport.Frame) {
+	from := sender.Node
 	r.change(func() {
 		if !r.up[from] {
 			r.wrong = append(r.wrong, fmt.Sprintf("frames of %v while it is down", from))

@@ -17,19 +17,19 @@ import (
 const protocolVersion = 1
 
 // sayHello is the dialling side's part: send a hello, check the answer.
-func (p *peer) sayHello(ctx context.Context, conn *quicgo.Conn) (wire.Hello, error) {
+func (p *peer) sayHello(ctx context.Context, conn *quicgo.Conn) (own, hello wire.Hello, err error) {
+	own = p.n.ownHello(p.n.dials.Add(1))
 	stream, err := conn.OpenStreamSync(ctx)
 	if err != nil {
-		return wire.Hello{}, err
+		return own, hello, err
 	}
-	if err := writeHello(stream, p.n.ownHello(p.n.dials.Add(1))); err != nil {
-		return wire.Hello{}, err
+	if err := writeHello(stream, own); err != nil {
+		return own, hello, err
 	}
-	hello, err := readHello(stream)
-	if err != nil {
-		return wire.Hello{}, err
+	if hello, err = readHello(stream); err != nil {
+		return own, hello, err
 	}
-	return hello, p.n.checkHello(hello, p.id)
+	return own, hello, p.n.checkHello(hello, p.id)
 }
 
 // greet is the accepting side's part up to the point where the peer's own
@@ -151,8 +151,9 @@ func bootNumber(h wire.Hello) uint64 {
 
 // accept answers the hello; from then on the peer may send.
 func (a *arrival) accept(p *peer) (*link, error) {
-	if err := writeHello(a.stream, p.n.ownHello(a.hello.Connection)); err != nil {
+	own := p.n.ownHello(a.hello.Connection)
+	if err := writeHello(a.stream, own); err != nil {
 		return nil, fmt.Errorf("quic: answer the hello of %v: %w", p.id, err)
 	}
-	return newLink(p, a.conn, a.hello), nil
+	return newLink(p, a.conn, own, a.hello), nil
 }

@@ -22,7 +22,8 @@ const (
 type link struct {
 	p       *peer
 	conn    *quicgo.Conn
-	hello   wire.Hello // the peer's
+	hello   wire.Hello       // the peer's
+	said    raft.Incarnation // in which life this node was by its own hello
 	beats   *beatQueue
 	votes   *queue
 	lanes   []*queue // appends
@@ -31,10 +32,10 @@ type link struct {
 	wg      sync.WaitGroup
 }
 
-func newLink(p *peer, conn *quicgo.Conn, hello wire.Hello) *link {
+func newLink(p *peer, conn *quicgo.Conn, own, hello wire.Hello) *link {
 	cfg := &p.n.cfg
 	l := &link{
-		p: p, conn: conn, hello: hello,
+		p: p, conn: conn, hello: hello, said: own.Incarnation,
 		beats:   newBeatQueue(cfg.QueueFramesMax),
 		votes:   newQueue(transport.ClassControl, cfg.QueueBytesMax, cfg.QueueFramesMax),
 		forward: newQueue(transport.ClassForward, cfg.QueueBytesMax, cfg.QueueFramesMax),
@@ -45,6 +46,14 @@ func newLink(p *peer, conn *quicgo.Conn, hello wire.Hello) *link {
 	}
 	return l
 }
+
+// sender is whose frames arrive: the peer in the life of its hello.
+func (l *link) sender() raft.Member {
+	return raft.Member{Node: l.p.id, Incarnation: l.hello.Incarnation}
+}
+
+// outdated reports whether the peer takes this node to be in an earlier life.
+func (l *link) outdated() bool { return l.said != l.p.n.life() }
 
 // startWriters starts to drain the queues.
 func (l *link) startWriters() {

@@ -30,6 +30,7 @@ type Network struct {
 	handshakes chan struct{} // holds a token per hello of an accepted connection
 	pending    atomic.Int64  // TLS handshakes under way on the accepting side
 	dials      atomic.Uint64 // connections dialled since the start
+	lifeNow    atomic.Uint32 // the raft.Incarnation that hellos name
 	stopAccept context.CancelFunc
 	wg         sync.WaitGroup // of the accept loop, handshakes and peers
 
@@ -57,6 +58,7 @@ func New(cfg Config, h transport.Handler) (*Network, error) {
 		peers:      map[raft.NodeID]*peer{},
 		retired:    map[raft.NodeID]<-chan struct{}{},
 	}
+	n.lifeNow.Store(uint32(cfg.Incarnation))
 	cert, err := n.checkOwnCertificate()
 	if err != nil {
 		return nil, err
@@ -191,6 +193,21 @@ func (n *Network) forgetRetired() {
 		}
 	}
 }
+
+// SetIncarnation implements transport.Network.
+func (n *Network) SetIncarnation(life raft.Incarnation) {
+	n.lifeNow.Store(uint32(life))
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	for _, p := range n.peers {
+		if l := p.link.Load(); l != nil && l.outdated() {
+			_ = l.conn.CloseWithError(codeReplaced, "a new life began")
+		}
+	}
+}
+
+// life is the one that this node is in; 0: none yet.
+func (n *Network) life() raft.Incarnation { return raft.Incarnation(n.lifeNow.Load()) }
 
 // Links implements transport.Network.
 func (n *Network) Links() []transport.LinkStats {

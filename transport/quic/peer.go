@@ -139,6 +139,9 @@ func (p *peer) attend(ctx context.Context, l *link) (next *arrival) {
 	p.link.Store(l)
 	p.n.handler.PeerUp(p.id, bootNumber(l.hello))
 	l.startReaders()
+	if l.outdated() { // Why after it is shown: SetIncarnation ends all links that it sees
+		_ = l.conn.CloseWithError(codeReplaced, "a new life began")
+	}
 	logger.Info("peer connected", "address", l.conn.RemoteAddr().String(), "boot", l.hello.Boot)
 
 	for next == nil && ctx.Err() == nil && !l.ended() {

@@ -24,7 +24,7 @@ func (l *link) readDatagrams() {
 			return
 		}
 		if len(frames) > 0 {
-			l.p.n.handler.Deliver(l.p.id, frames)
+			l.p.n.handler.Deliver(l.sender(), frames)
 		}
 		clear(frames)
 	}
@@ -67,7 +67,7 @@ func (l *link) readStream(stream *quicgo.ReceiveStream) error {
 			}
 		}
 		if len(frames) > 0 {
-			l.p.n.handler.Deliver(l.p.id, frames)
+			l.p.n.handler.Deliver(l.sender(), frames)
 		}
 		clear(frames)
 		if errors.Is(err, io.ErrUnexpectedEOF) {
