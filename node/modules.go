@@ -99,14 +99,14 @@ func (n *Node) spreadModule(ctx context.Context, module, artefact Digest) error 
 	return nil
 }
 
-// askToPull asks a node to fetch something from here. A node that is not connected
-// is asked again for LeaderWait: it may just be starting.
+// askToPull asks a node to fetch something from here. A node that is not connected, or was
+// cut off before it answered, is asked again for LeaderWait: it may just be starting.
 func (n *Node) askToPull(ctx context.Context, to raft.NodeID, p forwardedPull) error {
 	patience := n.clock.NewTimer(n.cfg.LeaderWait)
 	defer patience.Stop()
 	for {
 		_, err := n.forward(ctx, to, MetaGroup, forwardPull, p, nil)
-		if !errors.Is(err, transport.ErrNotConnected) {
+		if !errors.Is(err, transport.ErrNotConnected) && !errors.As(err, new(*UnknownOutcomeError)) {
 			return err
 		}
 		select {
