@@ -23,6 +23,9 @@ type Options struct {
 	// MemTableBytes is how much Pebble gathers in memory before it writes a table;
 	// up to two such amounts are held. Default 16 MiB, at least 64 KiB.
 	MemTableBytes uint64
+	// SetAside has Open move what a damaged directory holds into a folder of it, rather than
+	// fail with ErrDamaged, and begin anew. Only for a node whose data others have.
+	SetAside bool
 	// CacheBytes bounds the cache of table blocks. Default 16 MiB.
 	CacheBytes int64
 }

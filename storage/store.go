@@ -53,19 +53,45 @@ type Store struct {
 // format (ErrFormat) or does not hold what was written (ErrDamaged). All entries of
 // all groups are read and checked. Damage is ErrDamaged only when the files beside
 // Pebble are damaged, too; otherwise the directory goes on with what is whole, or
-// with an empty Pebble, and Restore says of each group that it is damaged.
+// with an empty Pebble, and Restore says of each group that it is damaged. With
+// Options.SetAside damage is never an error: see Bereft.
 func Open(dir string, o Options) (*Store, error) {
 	o = o.withDefaults()
 	d, lock, err := openDirectory(dir, o.FS)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: d, lock: lock, fatal: o.Fatal, clock: o.Clock, groups: map[raft.GroupID]*group{}}
-	if err := s.open(o); err != nil {
+	s := newStore(d, lock, o)
+	err = s.open(o)
+	if o.SetAside && errors.Is(err, ErrDamaged) && !errors.Is(err, errMixed) {
+		s.letGo()
+		s = newStore(d, lock, o)
+		if err = d.setAsideAll(err, o.Logger); err == nil {
+			err = s.open(o)
+		}
+	}
+	if err != nil {
 		_ = s.Close() // the first error is the one that tells
 		return nil, err
 	}
 	return s, nil
+}
+
+func newStore(d directory, lock io.Closer, o Options) *Store {
+	return &Store{dir: d, lock: lock, fatal: o.Fatal, clock: o.Clock, groups: map[raft.GroupID]*group{}}
+}
+
+// letGo closes the files of a store that is not going to be used; the lock stays.
+func (s *Store) letGo() {
+	if s.db != nil {
+		_ = guarded(s.db.Close) // it is damaged
+	}
+	if s.mark != nil {
+		_ = s.mark.close(false)
+	}
+	if s.votes != nil {
+		_ = s.votes.close()
+	}
 }
 
 func (s *Store) open(o Options) error {

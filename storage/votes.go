@@ -153,6 +153,14 @@ func (v *votes) of(g raft.GroupID) vote {
 	return v.known[g]
 }
 
+// voted reports whether any group is known.
+func (v *votes) voted() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	_, boots := v.known[0]
+	return len(v.known) > 1 || len(v.known) == 1 && !boots
+}
+
 func (v *votes) close() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -114,7 +114,7 @@ func (s *Server) start(ctx context.Context, cfg Config) error {
 }
 
 func (s *Server) openStore(cfg Config) error {
-	store, err := storage.Open(cfg.DataDir, storage.Options{Logger: s.log})
+	store, err := storage.Open(cfg.DataDir, storage.Options{Logger: s.log, SetAside: len(cfg.Nodes) > 1})
 	if err != nil {
 		return storageProblem(cfg.DataDir, err)
 	}
@@ -125,7 +125,7 @@ func (s *Server) openStore(cfg Config) error {
 		return err
 	}
 	have, settled := store.Identity()
-	s.life = node.Life{Incarnation: have.Incarnation, Settle: func(life raft.Incarnation) error {
+	s.life = node.Life{Incarnation: have.Incarnation, Past: store.Bereft(), Settle: func(life raft.Incarnation) error {
 		return store.Bootstrap(storage.Identity{Cluster: cfg.Cluster, Node: raft.NodeID(cfg.Node), Incarnation: life}, digest)
 	}}
 	if settled { // Why again: a directory of another node or cluster is refused here

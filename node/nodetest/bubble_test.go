@@ -169,7 +169,7 @@ func (b *bubble) tryBoot(id raft.NodeID, fs *vfs.MemFS) error {
 	if b.watch != nil {
 		disk = b.watch(id, fs)
 	}
-	store, err := storage.Open("data", storage.Options{FS: disk, Fatal: fatal})
+	store, err := storage.Open("data", storage.Options{FS: disk, Fatal: fatal, SetAside: true})
 	if err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ func (b *bubble) tryBoot(id raft.NodeID, fs *vfs.MemFS) error {
 // bubbleLife is what a store says of its node's life.
 func bubbleLife(id raft.NodeID, store *storage.Store) *node.Life {
 	have, _ := store.Identity()
-	return &node.Life{Incarnation: have.Incarnation, Settle: func(life raft.Incarnation) error {
+	return &node.Life{Incarnation: have.Incarnation, Past: store.Bereft(), Settle: func(life raft.Incarnation) error {
 		return store.Bootstrap(storage.Identity{Cluster: bubbleCluster, Node: id, Incarnation: life}, "three")
 	}}
 }
