@@ -8,8 +8,8 @@
  * classes up to 256 bytes, then 16 per power of two, found through bitmaps. Both malloc
  * and free take a bounded number of steps, whatever the machine holds.
  *
- * In a native build only the heap is compiled, under other names and over an arena of
- * the tests.
+ * In a native build only the heap and memcmp are compiled, under other names and over an
+ * arena of the tests.
  */
 #include "wraft_memory.h"
 
@@ -55,6 +55,7 @@ static bool grow_pages(uint32_t n) { return __builtin_wasm_memory_grow(0, n) != 
 #define calloc heap_calloc
 #define realloc heap_realloc
 #define free heap_free
+#define memcmp heap_memcmp
 uint8_t *heap_arena;
 uint32_t heap_pages, heap_pages_max;
 static uint32_t memory_pages(void) { return heap_pages; }
@@ -269,6 +270,40 @@ void *realloc(void *p, size_t n)
 	return q;
 }
 
+/* ---- Comparing. ---- */
+
+typedef struct { uint64_t word; } __attribute__((packed, may_alias)) unaligned64;
+typedef struct { uint32_t word; } __attribute__((packed, may_alias)) unaligned32;
+
+static uint64_t load64(const void *p) { return ((const unaligned64 *)p)->word; }
+static uint32_t load32(const void *p) { return ((const unaligned32 *)p)->word; }
+
+/* The first byte decides, so words are compared with their bytes turned round. The last
+ * word may overlap the one before, which was equal. */
+int memcmp(const void *a, const void *b, size_t n)
+{
+	const uint8_t *x = a, *y = b;
+	if (n >= 8) {
+		for (size_t at = 0;; at = n - at > 16 ? at + 8 : n - 8) {
+			uint64_t p = load64(x + at), q = load64(y + at);
+			if (p != q)
+				return __builtin_bswap64(p) < __builtin_bswap64(q) ? -1 : 1;
+			if (at == n - 8)
+				return 0;
+		}
+	}
+	if (n >= 4) {
+		uint32_t p = load32(x), q = load32(y);
+		if (p == q)
+			p = load32(x + n - 4), q = load32(y + n - 4);
+		return p == q ? 0 : __builtin_bswap32(p) < __builtin_bswap32(q) ? -1 : 1;
+	}
+	for (; n > 0; n--, x++, y++)
+		if (*x != *y)
+			return *x - *y;
+	return 0;
+}
+
 #ifdef __wasm__
 
 /* ---- Strings of bytes. Why loops for short ones: bulk instructions are calls of the engine. ---- */
@@ -276,12 +311,7 @@ void *realloc(void *p, size_t n)
 enum { BULK_BYTES_MIN = 128 };
 
 /* This file is compiled with -fno-builtin, or these loops would become calls of themselves. */
-typedef struct { uint64_t word; } __attribute__((packed, may_alias)) unaligned64;
-typedef struct { uint32_t word; } __attribute__((packed, may_alias)) unaligned32;
-
-static uint64_t load64(const void *p) { return ((const unaligned64 *)p)->word; }
 static void store64(void *p, uint64_t word) { ((unaligned64 *)p)->word = word; }
-static uint32_t load32(const void *p) { return ((const unaligned32 *)p)->word; }
 static void store32(void *p, uint32_t word) { ((unaligned32 *)p)->word = word; }
 
 /* The last word may overlap the one before: nothing is read after it was written. */
@@ -327,17 +357,6 @@ void *memset(void *to, int byte, size_t n)
 	for (; n > 0; n--)
 		*t++ = (uint8_t)byte;
 	return to;
-}
-
-int memcmp(const void *a, const void *b, size_t n)
-{
-	const uint8_t *x = a, *y = b;
-	for (; n >= 8 && load64(x) == load64(y); n -= 8, x += 8, y += 8)
-		;
-	for (; n > 0; n--, x++, y++)
-		if (*x != *y)
-			return *x - *y;
-	return 0;
 }
 
 size_t strlen(const char *s)

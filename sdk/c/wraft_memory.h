@@ -17,6 +17,7 @@ void *heap_malloc(size_t n);
 void *heap_calloc(size_t count, size_t n);
 void *heap_realloc(void *p, size_t n);
 void heap_free(void *p);
+int heap_memcmp(const void *a, const void *b, size_t n);
 #endif
 
 #endif

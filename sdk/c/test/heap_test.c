@@ -140,8 +140,31 @@ static void foreign_growth(void)
 	free(heap_arena);
 }
 
+static int sign(int n) { return (n > 0) - (n < 0); }
+
+/* comparing holds memcmp against the library's: every length up to some words, every
+ * place of a difference, and another one behind it that must not count. */
+static void comparing(void)
+{
+	for (size_t n = 0; n <= 40; n++)
+		for (size_t at = 0; at <= n; at++)
+			for (int by = 1; by < 256; by += 127) {
+				uint8_t *a = malloc(n ? n : 1), *b = malloc(n ? n : 1); /* so that a sanitizer sees what is read beyond */
+				for (size_t i = 0; i < n; i++)
+					a[i] = b[i] = (uint8_t)(i * 37 + by);
+				if (at < n)
+					b[at] = (uint8_t)(a[at] + by);
+				if (at + 1 < n)
+					a[n - 1] ^= 0x80;
+				check(sign(heap_memcmp(a, b, n)) == sign(memcmp(a, b, n)));
+				check(sign(heap_memcmp(b, a, n)) == sign(memcmp(b, a, n)));
+				free(a), free(b);
+			}
+}
+
 int main(void)
 {
+	comparing();
 	for (uint64_t s = 1; s <= 4; s++)
 		random_use(s, 1, s % 2 ? PAGES_MAX : 64);
 	limits();
