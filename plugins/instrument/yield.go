@@ -17,8 +17,9 @@ import (
 // be without slices, so nothing that a machine computes depends on SliceFuel.
 
 // SliceFuel is how much fuel code may spend between two chances for the host's
-// scheduler: a millisecond or less.
-const SliceFuel = 1 << 19
+// scheduler: some 100 us, so that who has to wait for one waits no longer than for a
+// disk. The way out and back takes less than a hundredth of it.
+const SliceFuel = 1 << 17
 
 // WayOutPages is the size of memory, in pages of 64 KiB and with the map, for which
 // code asks when it only wants to give others their turn. A host must refuse it.
