@@ -114,6 +114,11 @@ type NodeInfo struct {
 	// RTT is the smoothed round trip of the link to it, 0 when not measured. It
 	// travels as microseconds.
 	RTT time.Duration `json:"-"`
+	// FEC says whether losses on that link are repaired: off, quiet (there are none)
+	// or active; "" when unknown. Loss is the share of packets that the path to the
+	// node lost lately, before repair, 0 to 1; 0 while FEC is not active.
+	FEC  string  `json:"fec,omitempty"`
+	Loss float64 `json:"loss,omitempty"`
 	// Version is the node's program version, "" when unknown.
 	Version string `json:"version,omitempty"`
 	// MemoryBudget is how many bytes the machines of the node may count for, each

@@ -96,6 +96,33 @@ type LinkStats struct {
 	LostPackets uint64
 	Dropped     uint64 // frames that were refused or replaced, all classes
 	Reconnects  uint64
+
+	// What is below concerns the repair of losses below the connection; LostPackets
+	// are those that it left.
+	Repair          RepairState
+	RepairLoss      float64 // share of the packets sent that the path lost lately; 0 while not RepairActive
+	PathLostPackets uint64  // packets sent that did not arrive by themselves
+	RepairedPackets uint64  // of these, rebuilt by the peer
+	RebuiltPackets  uint64  // packets from the peer that were rebuilt here
+	ParityPackets   uint64  // sent beside SentPackets
+	ParityBytes     uint64  // sent beside SentBytes
+}
+
+// RepairState says whether losses on a link are repaired.
+type RepairState uint8
+
+const (
+	// RepairOff: one side does not repair, or no link stands.
+	RepairOff RepairState = iota
+	// RepairQuiet: both would, but there is nothing to repair; nothing is sent for it.
+	RepairQuiet
+	// RepairActive: losses are counted, and parity is sent as they need it.
+	RepairActive
+)
+
+// String returns off, quiet, active or invalid.
+func (s RepairState) String() string {
+	return [...]string{"off", "quiet", "active", "invalid"}[min(s, RepairActive+1)]
 }
 
 // Network is what a node needs of a network. All methods are safe for concurrent

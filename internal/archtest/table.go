@@ -36,6 +36,8 @@ const (
 	modQUIC       = "github.com/quic-go/quic-go"
 	modRapid      = "pgregory.net/rapid"
 	modReedSol    = "github.com/klauspost/reedsolomon"
+	modNet        = "golang.org/x/net"
+	modSys        = "golang.org/x/sys"
 	modSync       = "golang.org/x/sync"
 	modTerm       = "golang.org/x/term"
 	modTestscript = "github.com/rogpeppe/go-internal"
@@ -75,8 +77,9 @@ var rooms = []Room{
 		Modules: []string{modCBOR}, Why: "frames of raft's messages"},
 	{Path: "transport/mem", Imports: []string{"transport", "transport/wire", "raft", "raft/quorum"}, Why: "the network in memory"},
 	{Path: "transport/quic", Imports: with(leaves, "transport", "transport/wire", "transport/fec", "raft", "raft/quorum", "internal/pki"),
-		Modules: []string{modQUIC, modCBOR, modSync}, Why: "the network over QUIC; the only room with peer sockets"},
-	{Path: "transport/fec", Modules: []string{modReedSol}, Why: "a net.PacketConn under QUIC that knows nothing above it"},
+		TestImports: []string{"internal/relay"},
+		Modules:     []string{modQUIC, modCBOR, modSync}, Why: "the network over QUIC; the only room with peer sockets"},
+	{Path: "transport/fec", Modules: []string{modReedSol, modNet, modSys}, Why: "a net.PacketConn under QUIC that knows nothing above it"},
 	{Path: "plugins/abi", Why: "names and numbers of the guest ABI"},
 	{Path: "plugins/wasm", Imports: []string{"plugins/abi"}, TestImports: []string{"internal/wasmtest"}, Why: "reads binaries from strangers before an engine may"},
 	{Path: "plugins/instrument", Imports: []string{"plugins/abi", "plugins/wasm"}, TestImports: []string{"internal/wasmtest"}, Why: "rewrites a binary; the engine never sees it"},

@@ -63,6 +63,9 @@ func nodeRows(info client.ClusterInfo) [][]any {
 		if n.RTT > 0 {
 			rtt = n.RTT.Round(10 * time.Microsecond).String()
 		}
+		if n.Loss > 0 {
+			rtt += fmt.Sprintf(", loses %.1f%%", 100*n.Loss)
+		}
 		rows = append(rows, []any{n.ID.String(), n.Name, dash(n.Role), up, rtt, memoryOf(n), dash(n.Region), n.API, n.Peer})
 	}
 	return rows

@@ -23,7 +23,10 @@ type Config struct {
 	ListenPeer string `koanf:"listen-peer"`
 	// Nodes are the initial nodes of the cluster, this one included, alike on all
 	// of them. Required.
-	Nodes     []Node       `koanf:"nodes"`
+	Nodes []Node `koanf:"nodes"`
+	// FEC says whether losses on the way to other nodes are repaired by forward error
+	// correction: FECAuto (default: where there are losses), FECOff or FECOn (always).
+	FEC       string       `koanf:"fec"`
 	TLS       TLSFiles     `koanf:"tls"`
 	Raft      RaftTiming   `koanf:"raft"`
 	Limits    Limits       `koanf:"limits"`
@@ -71,6 +74,13 @@ type TLSFiles struct {
 const (
 	ClientAuthRequire = "require"
 	ClientAuthNone    = "none"
+)
+
+// The values of Config.FEC.
+const (
+	FECAuto = "auto"
+	FECOff  = "off"
+	FECOn   = "on"
 )
 
 // RaftTiming are the times of elections. Alike on all nodes.
@@ -143,6 +153,7 @@ func (c Config) WithDefaults() Config {
 		setDefault(&c.ListenPeer, self.Peer)
 	}
 	setDefault(&c.TLS.ClientAuth, ClientAuthRequire)
+	setDefault(&c.FEC, FECAuto)
 	setDefault(&c.Raft.Heartbeat, heartbeatDefault)
 	setDefault(&c.Raft.ElectionTimeout, electionTimeoutDefault)
 	setDefault(&c.Limits.CommandBytes, commandBytesDefault)

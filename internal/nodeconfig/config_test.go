@@ -49,6 +49,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"tls.cert: missing":              func(c *Config) { c.TLS.Cert = "" },
 		"tls.key: missing":               func(c *Config) { c.TLS.Key = "" },
 		"tls.client-auth:":               func(c *Config) { c.TLS.ClientAuth = "maybe" },
+		"fec:":                           func(c *Config) { c.FEC = "maybe" },
 		"raft.heartbeat:":                func(c *Config) { c.Raft.Heartbeat = time.Millisecond },
 		"raft.election-timeout: 200ms":   func(c *Config) { c.Raft.ElectionTimeout = 200 * time.Millisecond },
 		"raft.election-timeout: 2m":      func(c *Config) { c.Raft.ElectionTimeout = 2 * time.Minute },

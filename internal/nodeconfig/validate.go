@@ -22,6 +22,7 @@ func (c Config) Validate() error {
 	problems = append(problems, c.Limits.validate()...)
 	problems = append(problems, c.Snapshots.validate()...)
 	problems = append(problems,
+		oneOf("fec", c.FEC, FECAuto, FECOff, FECOn),
 		oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error"),
 		oneOf("log.format", c.Log.Format, "auto", "text", "json"))
 	return errors.Join(problems...)

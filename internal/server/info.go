@@ -69,11 +69,11 @@ func (b backend) nodeInfos(c *node.Catalogue) []client.NodeInfo {
 		link := links[r.ID]
 		info := client.NodeInfo{
 			ID: client.NodeID(r.ID), Name: r.ID.String(), Region: r.Region, Peer: r.PeerAddress, API: r.APIAddress,
-			Role: "unknown", Up: link.Up, RTT: link.RTT,
+			Role: "unknown", Up: link.Up, RTT: link.RTT, Loss: link.RepairLoss, FEC: link.Repair.String(),
 			MemoryBudget: r.MemoryBudget, MemoryUsed: c.MemoryUsed(r.ID), FeatureLevel: uint32(r.Serves),
 		}
 		if r.ID == b.node.Self() {
-			info.Up, info.Version = true, b.version
+			info.Up, info.Version, info.FEC = true, b.version, ""
 		}
 		out = append(out, info)
 	}

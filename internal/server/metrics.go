@@ -10,6 +10,7 @@ import (
 	"github.com/wraft/wraft/node"
 	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/storage"
+	"github.com/wraft/wraft/transport"
 )
 
 // collectTimeout bounds what a scrape waits for the node's shards.
@@ -29,6 +30,9 @@ type collector struct {
 	snapDamaged, snapWritten, snapReceived *prometheus.Desc
 	linkUp, linkRTT, linkSent, linkRecv    *prometheus.Desc
 	linkPackets, linkLost, linkDropped, re *prometheus.Desc
+	linkRepair, linkPathLoss, linkPathLost *prometheus.Desc
+	linkRepaired, linkRebuilt              *prometheus.Desc
+	linkParity, linkParityB                *prometheus.Desc
 }
 
 func newCollector(n *node.Node, s *storage.Store) *collector {
@@ -65,6 +69,13 @@ func newCollector(n *node.Node, s *storage.Store) *collector {
 		linkPackets:    desc("link_sent_packets_total", "Packets sent to the peer.", peer...),
 		linkLost:       desc("link_lost_packets_total", "Packets to the peer that were declared lost.", peer...),
 		linkDropped:    desc("link_dropped_frames_total", "Frames refused or replaced before they were sent.", peer...),
+		linkRepair:     desc("link_repair_active", "1 while losses on the way to the peer are counted and repaired below QUIC.", peer...),
+		linkPathLoss:   desc("link_path_loss_ratio", "Share of packets to the peer that the path lost lately, before repair; 0 while that is not counted.", peer...),
+		linkPathLost:   desc("link_path_lost_packets_total", "Packets to the peer that did not arrive by themselves, while that was counted.", peer...),
+		linkRepaired:   desc("link_repaired_packets_total", "Lost packets that the peer rebuilt.", peer...),
+		linkRebuilt:    desc("link_rebuilt_packets_total", "Packets from the peer that were rebuilt here.", peer...),
+		linkParity:     desc("link_parity_packets_total", "Parity packets sent to the peer.", peer...),
+		linkParityB:    desc("link_parity_bytes_total", "Bytes of parity sent to the peer.", peer...),
 		re:             desc("link_reconnects_total", "Connections to the peer after the first.", peer...),
 	}
 }
@@ -137,11 +148,15 @@ func (c *collector) links(out chan<- prometheus.Metric) {
 		peer := strconv.FormatUint(uint64(l.Peer), 10)
 		out <- prometheus.MustNewConstMetric(c.linkUp, prometheus.GaugeValue, one(l.Up), peer)
 		out <- prometheus.MustNewConstMetric(c.linkRTT, prometheus.GaugeValue, l.RTT.Seconds(), peer)
+		out <- prometheus.MustNewConstMetric(c.linkRepair, prometheus.GaugeValue, one(l.Repair == transport.RepairActive), peer)
+		out <- prometheus.MustNewConstMetric(c.linkPathLoss, prometheus.GaugeValue, l.RepairLoss, peer)
 		counters := []struct {
 			desc  *prometheus.Desc
 			value uint64
 		}{
 			{c.linkSent, l.SentBytes}, {c.linkRecv, l.RecvBytes}, {c.linkPackets, l.SentPackets},
+			{c.linkPathLost, l.PathLostPackets}, {c.linkRepaired, l.RepairedPackets}, {c.linkRebuilt, l.RebuiltPackets},
+			{c.linkParity, l.ParityPackets}, {c.linkParityB, l.ParityBytes},
 			{c.linkLost, l.LostPackets}, {c.linkDropped, l.Dropped}, {c.re, l.Reconnects},
 		}
 		for _, row := range counters {

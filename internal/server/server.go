@@ -25,6 +25,7 @@ import (
 	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/storage"
 	"github.com/wraft/wraft/transport"
+	"github.com/wraft/wraft/transport/fec"
 	"github.com/wraft/wraft/transport/quic"
 )
 
@@ -187,7 +188,8 @@ func (s *Server) openNode(cfg Config, id *identity) error {
 				Certificate: func() (tls.Certificate, error) { return id.cert, nil },
 				CAs:         id.authority, Logger: s.log, Seed: seed,
 				IdleTimeout: idleElections * cfg.Raft.ElectionTimeout, FileBytesPerSecond: int(cfg.Snapshots.SendRate),
-				Probe: quic.ProbeUDP, ProbeInterval: cfg.Raft.Heartbeat / 2,
+				Repair: fec.Config{Mode: fec.Mode(cfg.FEC)},
+				Probe:  quic.ProbeUDP, ProbeInterval: cfg.Raft.Heartbeat / 2,
 			}, h)
 		},
 	})

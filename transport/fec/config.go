@@ -11,7 +11,8 @@ type Mode string
 
 // The modes.
 const (
-	// ModeAuto: when the peer can, and while there are losses. The default.
+	// ModeAuto: when the peer can, while there are losses, and on paths with a round
+	// trip of 5 ms and more. The default.
 	ModeAuto Mode = "auto"
 	// ModeOff: never; the peer is told so.
 	ModeOff Mode = "off"

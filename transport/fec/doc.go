@@ -1,6 +1,6 @@
-// Package fec repairs loss below QUIC: it sends parity packets beside the packets of
-// an unchanged quic-go, and rebuilds from them what the network lost before QUIC
-// knows of it.
+// Package fec repairs loss below QUIC: a net.PacketConn that sends parity packets
+// beside the packets of an unchanged quic-go, and rebuilds from them what the
+// network lost before QUIC knows of it.
 //
 // It is no congestion controller and no QUIC: it does not read what it protects,
 // which QUIC authenticates above it, and it sends no data packet later, twice or
@@ -50,5 +50,7 @@
 // Replays find their block done or gone. All that is kept is bounded by constants.
 // Packets are sent only to the address that QUIC itself sends to.
 //
-// Concurrency: sender and receiver belong to one goroutine at a time.
+// Concurrency: sender and receiver belong to one goroutine at a time. Conn and Link
+// are safe for concurrent use, but for reading, which is one goroutine's, as
+// quic-go does it. Each Link has a goroutine that sends what is due.
 package fec

@@ -6,12 +6,14 @@ import (
 )
 
 const (
-	// A block is closed after an eighth of a round trip, within these bounds: a
-	// repaired packet is then not much later than the others, and QUIC's threshold
-	// for late packets, an eighth of a round trip at least, is met.
+	// A block is closed after an eighth of a round trip, or up to a sixth where packets
+	// are few, within these bounds: a repaired packet is then not much later than the
+	// others, and about as late as QUIC takes for reordering from the start.
 	holdMin     = 3 * time.Millisecond
-	holdMax     = 12 * time.Millisecond
+	holdMax     = 16 * time.Millisecond
 	holdPerRTT  = 8
+	holdFewRTT  = 6
+	holdPackets = 3   // that a block should have
 	burstMin    = 1.6 // the mean run from which on losses come in bursts
 	burstSlack  = 1.25
 	burstTooFar = 100 * time.Millisecond
@@ -20,9 +22,9 @@ const (
 
 	// ratioBase is the parity allowed per data packet at little loss, and ratioSlope
 	// what loss above ratioFrom adds.
-	ratioBase  = 0.13
+	ratioBase  = 0.15
 	ratioFrom  = 0.0125
-	ratioSlope = 25
+	ratioSlope = 50
 )
 
 // plan is how the sender codes, until it learns more.
@@ -39,8 +41,10 @@ type plan struct {
 func makePlan(l *losses, now, rtt time.Duration, cfg Config) plan {
 	p := plan{
 		loss: l.random(now), burst: 1, width: 1,
-		hold: min(max(rtt/holdPerRTT, holdMin), holdMax),
+		hold: rtt / holdPerRTT,
 	}
+	few := time.Duration(holdPackets / max(1, l.rate()) * float64(time.Second))
+	p.hold = min(max(p.hold, min(few, rtt/holdFewRTT), holdMin), holdMax)
 	if cfg.Mode == ModeOn {
 		p.loss = max(p.loss, lossMin)
 	}

@@ -15,6 +15,9 @@ const (
 	tellAfter = 2 * time.Second
 	// priorPackets is what QUIC's losses before a phase weigh against reports.
 	priorPackets = 200
+	// rttWorth is the round trip below which QUIC repeats a packet sooner than a block
+	// closes, and what falls falls from a socket's buffer.
+	rttWorth = 5 * time.Millisecond
 	// lossesToStart is how many packets QUIC must have lost, lately.
 	lossesToStart = 2
 
@@ -114,7 +117,7 @@ func (s *sender) onPath(now time.Duration, p Path) {
 	switch {
 	case s.active:
 		s.replan(now)
-	case s.cfg.Mode == ModeAuto && s.quic.lost >= lossesToStart && s.quic.lost >= lossMin*s.quic.sent:
+	case s.cfg.Mode == ModeAuto && p.RTTMin >= rttWorth && s.quic.lost >= lossesToStart && s.quic.lost >= lossMin*s.quic.sent:
 		s.begin(now)
 	}
 }

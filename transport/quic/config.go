@@ -14,6 +14,7 @@ import (
 
 	"github.com/wraft/wraft/internal/pki"
 	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/transport/fec"
 	"github.com/wraft/wraft/transport/wire"
 )
 
@@ -82,6 +83,10 @@ type Config struct {
 	ProbeInterval time.Duration
 	// Seed is that of the jitter in reconnects, together with Node and Boot.
 	Seed uint64
+
+	// Repair says whether and at what cost losses are repaired below QUIC, with peers
+	// that do so too. Default: while there are losses.
+	Repair fec.Config
 
 	// IdleTimeout ends a connection from which nothing came; it should be a few
 	// election timeouts. Default 3 s.
@@ -168,6 +173,9 @@ func (c Config) Validate() error {
 	check(d.Lanes >= 1 && d.Lanes <= lanesMax, "%d lanes: must be 1 to %d", d.Lanes, lanesMax)
 	check(d.QueueBytesMax > 0 && d.QueueFramesMax > 0, "queues of %d bytes and %d frames: must be positive", d.QueueBytesMax, d.QueueFramesMax)
 	check(d.ServesMax > 0, "%d files at once: must be positive", d.ServesMax)
+	if err := c.Repair.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("quic: %w", err))
+	}
 	check(d.FileBytesPerSecond >= 0, "%d bytes per second for files: must not be negative", d.FileBytesPerSecond)
 	return errors.Join(errs...)
 }

@@ -98,6 +98,6 @@ func endCode(ctx context.Context) (quicgo.ApplicationErrorCode, string) {
 func (n *Network) ownHello(connection uint64) wire.Hello {
 	return wire.Hello{
 		VersionMin: protocolVersion, VersionMax: protocolVersion, Cluster: n.cfg.Cluster, Node: n.cfg.Node,
-		Incarnation: n.life(), Boot: n.cfg.Boot, Connection: connection,
+		Incarnation: n.life(), Boot: n.cfg.Boot, Connection: connection, Features: n.features(),
 	}
 }

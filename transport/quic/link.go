@@ -2,11 +2,13 @@ package quic
 
 import (
 	"sync"
+	"sync/atomic"
 
 	quicgo "github.com/quic-go/quic-go"
 
 	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/transport"
+	"github.com/wraft/wraft/transport/fec"
 	"github.com/wraft/wraft/transport/wire"
 )
 
@@ -29,6 +31,7 @@ type link struct {
 	lanes   []*queue // appends
 	forward *queue
 	fetches chan struct{} // holds a token per file being fetched
+	repair  atomic.Pointer[fec.Link]
 	wg      sync.WaitGroup
 }
 
@@ -57,6 +60,7 @@ func (l *link) outdated() bool { return l.said != l.p.n.life() }
 
 // startWriters starts to drain the queues.
 func (l *link) startWriters() {
+	l.openRepair()
 	l.wg.Go(l.writeBeats)
 	for _, q := range append([]*queue{l.votes, l.forward}, l.lanes...) {
 		l.wg.Go(func() { l.write(q) })

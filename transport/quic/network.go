@@ -14,6 +14,7 @@ import (
 
 	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/transport"
+	"github.com/wraft/wraft/transport/fec"
 	"github.com/wraft/wraft/transport/wire"
 )
 
@@ -23,6 +24,7 @@ type Network struct {
 	cfg        Config
 	handler    transport.Handler
 	transport  *quicgo.Transport
+	repair     *fec.Conn // nil: losses are not repaired
 	listener   *quicgo.Listener
 	refusals   *refusals
 	serves     chan struct{} // holds a token per file being served
@@ -67,8 +69,12 @@ func New(cfg Config, h transport.Handler) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
+	conn, err := n.packetConn()
+	if err != nil {
+		return nil, err
+	}
 	n.transport = &quicgo.Transport{
-		Conn: cfg.Conn, ConnectionIDLength: connectionIDBytes, StatelessResetKey: key,
+		Conn: conn, ConnectionIDLength: connectionIDBytes, StatelessResetKey: key,
 		ConnContext: n.watchHandshake, VerifySourceAddress: n.crowded,
 	}
 	if n.listener, err = n.transport.Listen(n.serverTLS(), n.quicConfig()); err != nil {

@@ -188,6 +188,8 @@ func (p *peer) absorb(l *link) {
 	p.past.RecvBytes += now.BytesReceived
 	p.past.SentPackets += now.PacketsSent
 	p.past.LostPackets += now.PacketsLost
+	l.repaired(&p.past)
+	p.past.Repair, p.past.RepairLoss = transport.RepairOff, 0
 }
 
 // stats describes the path to the peer.
@@ -204,6 +206,7 @@ func (p *peer) stats() transport.LinkStats {
 		out.RecvBytes += now.BytesReceived
 		out.SentPackets += now.PacketsSent
 		out.LostPackets += now.PacketsLost
+		l.repaired(&out)
 	}
 	return out
 }
