@@ -28,8 +28,8 @@ func (g *group) add(packet []byte) {
 	g.count++
 }
 
-// width returns how many blocks the packets are spread over.
-func (g *group) width() int { return (g.count + dataShardsMax - 1) / dataShardsMax }
+// width returns how many blocks of a size the packets are spread over.
+func (g *group) width(size int) int { return (g.count + size - 1) / size }
 
 // block returns the shards of block i of a number of blocks, padded to one length,
 // in the given slice.

@@ -6,14 +6,14 @@ import (
 )
 
 const (
-	// A block is closed after an eighth of a round trip, or up to a sixth where packets
+	// A block is closed after an eighth of a round trip, or up to a fifth where packets
 	// are few, within these bounds: a repaired packet is then not much later than the
 	// others, and about as late as QUIC takes for reordering from the start.
 	holdMin     = 3 * time.Millisecond
 	holdMax     = 16 * time.Millisecond
 	holdPerRTT  = 8
-	holdFewRTT  = 6
-	holdPackets = 3   // that a block should have
+	holdFewRTT  = 5
+	holdPackets = 16  // that a block should have
 	burstMin    = 1.6 // the mean run from which on losses come in bursts
 	burstSlack  = 1.25
 	burstTooFar = 100 * time.Millisecond
@@ -33,6 +33,7 @@ type plan struct {
 	burst float64       // mean run of lost packets
 	hold  time.Duration // how long a block may wait for packets
 	lag   time.Duration // how long a block's parity waits, so as not to fall with it
+	size  int           // packets in a block, at most
 	width int           // blocks that are interleaved when packets come fast
 	ratio float64       // parity packets allowed per data packet
 }
@@ -40,7 +41,7 @@ type plan struct {
 // makePlan chooses how to code for what is known of the path.
 func makePlan(l *losses, now, rtt time.Duration, cfg Config) plan {
 	p := plan{
-		loss: l.random(now), burst: 1, width: 1,
+		loss: l.random(now), burst: 1, size: dataShardsMax, width: 1,
 		hold: rtt / holdPerRTT,
 	}
 	few := time.Duration(holdPackets / max(1, l.rate()) * float64(time.Second))
@@ -70,6 +71,7 @@ func (p plan) forBursts(burst, rate float64, rtt time.Duration, cfg Config) plan
 	}
 	p.burst = burst
 	p.lag = min(time.Duration(burstSlack*float64(lasts)), lagMax, rtt/2)
+	p.size = parityShardsMax // so that a block which fell whole can be rebuilt
 	p.width = min(widthMax, int(math.Ceil(4*burst/dataShardsMax)))
 	p.ratio = cfg.ParityRatioMax
 	return p

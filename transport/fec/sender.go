@@ -184,7 +184,7 @@ func (s *sender) onData(now time.Duration, packet []byte, ecn ECN) {
 		g.opened, g.extended, g.ecn, g.first = now, false, ecn, number
 	}
 	g.add(packet)
-	if g.count >= dataShardsMax*max(1, s.plan.width) {
+	if g.count >= s.plan.size*s.plan.width {
 		s.close(now)
 	}
 }
@@ -215,7 +215,7 @@ func (s *sender) close(now time.Duration) {
 	if g.count == 0 {
 		return
 	}
-	blocks := g.width()
+	blocks := g.width(s.plan.size)
 	want := s.plan.parity((g.count+blocks-1)/blocks, blocks)
 	var shards, scratch [dataShardsMax + parityShardsMax][]byte
 	var packets [parityShardsMax][]byte
