@@ -68,8 +68,11 @@ type MachineInfo struct {
 	HostVersion uint32 `json:"host_version,omitempty"`
 	// Limits are in full.
 	Limits MachineLimits `json:"limits,omitzero"`
-	// Snapshot says of what its Raft snapshots are made, once nodes take them.
+	// Snapshot says of what its Raft snapshots are made.
 	Snapshot SnapshotMode `json:"snapshot,omitempty"`
+	// LastExport is what became of the newest entry at which the machine's state went
+	// through its own exports, as far as the answering node has applied the log.
+	LastExport *ExportInfo `json:"last_export,omitempty"`
 	// DeployIndex is the index of the meta group's entry that deployed it.
 	DeployIndex uint64       `json:"deploy_index"`
 	State       MachineState `json:"state"`
@@ -93,8 +96,17 @@ type MachineInfo struct {
 	// Upgrade is the newest upgrade, under way or decided.
 	Upgrade *UpgradeInfo `json:"upgrade,omitempty"`
 	// Changed is part of the answer to Deploy, Activate and Rollback: the machine was
-	// created or upgraded by the request.
+	// created or upgraded by the request, or its snapshots are made another way.
 	Changed bool `json:"changed,omitempty"`
+}
+
+// ExportInfo is what became of an export entry of a machine's log.
+type ExportInfo struct {
+	// Index is that of the entry.
+	Index uint64 `json:"index"`
+	// Refused is the module's reason for refusing it, or empty. An image was recorded
+	// in its place.
+	Refused string `json:"refused,omitempty"`
 }
 
 // NodeInfo describes one node as the answering node sees it.
@@ -122,7 +134,7 @@ type NodeInfo struct {
 	// Version is the node's program version, "" when unknown.
 	Version string `json:"version,omitempty"`
 	// MemoryBudget is how many bytes the machines of the node may count for, each
-	// with twice its limit, and MemoryUsed what they count for; a budget of 0 is
+	// with twice its limit, or four times with snapshots by export, and MemoryUsed what they count for; a budget of 0 is
 	// without bound or not known yet.
 	MemoryBudget uint64 `json:"memory_budget,omitempty"`
 	MemoryUsed   uint64 `json:"memory_used,omitempty"`

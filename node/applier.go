@@ -46,7 +46,8 @@ type Applier struct {
 	logTime  int64     // ns, never goes back
 	commands uint64    // executed by the machine, for metrics
 	upgrades upgrades
-	checks   []StateCheck // since TakeChecks
+	exported ExportOutcome // the newest; Index 0 is none
+	checks   []StateCheck  // since TakeChecks
 	points   snapshotPoints
 	scratch  [][]byte
 }
@@ -138,9 +139,7 @@ func (a *Applier) Export(ctx context.Context, w io.Writer) error { return a.mach
 
 // Close ends the machine.
 func (a *Applier) Close(ctx context.Context) error {
-	if c := a.TakeCapture(); c != nil {
-		c.Close()
-	}
+	a.points.drop()
 	return a.machine.Close(ctx)
 }
 
@@ -154,8 +153,13 @@ func (a *Applier) applyEntry(ctx context.Context, e raft.Entry) ([]Applied, erro
 	}
 	a.advance(e.Term, b.Elapsed)
 	at := plugins.Moment{Index: uint64(e.Index), Time: a.logTime, WallTime: b.Wall}
-	if c, ok := upgradeOf(b); ok {
-		return a.applyUpgrade(ctx, e, at, c)
+	if len(b.Commands) == 1 {
+		switch c := b.Commands[0]; c.Kind {
+		case CommandUpgrade:
+			return a.applyUpgrade(ctx, e, at, c)
+		case CommandExport:
+			return a.applyExport(ctx, e, at, c)
+		}
 	}
 	return a.applyBatch(ctx, e, at, b.Commands)
 }

@@ -27,8 +27,9 @@ type applierLoop struct {
 	shard *shardLoop
 	in    *mailbox[func(*applierLoop)]
 
-	applied atomic.Uint64                 // published for others
-	running atomic.Pointer[RunningModule] // published for others, never changed once stored
+	applied  atomic.Uint64                 // published for others
+	running  atomic.Pointer[RunningModule] // published for others, never changed once stored
+	exported atomic.Pointer[ExportOutcome] // published for others, never changed once stored
 	// The rest belongs to the goroutine.
 	applier *Applier
 	backlog []ApplyWork
@@ -42,6 +43,7 @@ type applierLoop struct {
 	handed    raft.Index  // the core has handed out this much
 	chain     snapshotChain
 	recording bool // a snapshot is being written
+	exporting bool // the log was asked for an export, and has not answered
 
 	comparison *Comparison
 	rebuilds   int           // since a majority last agreed
@@ -170,6 +172,7 @@ func (l *applierLoop) apply(w ApplyWork) {
 	}
 	l.publish()
 	l.capture()
+	l.proposeExport()
 	l.serveWaiting()
 	l.tellStates()
 }
@@ -184,6 +187,7 @@ func (l *applierLoop) publish() {
 	if was := l.running.Load(); was == nil || *was != running {
 		l.running.Store(&running)
 	}
+	l.publishExport()
 	if known := min(index, l.handed); known > 0 { // Why min: a snapshot of a peer's may be ahead of this log
 		l.shard.in.force(func(s *Shard) { s.Applied(l.group, known) })
 	}

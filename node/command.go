@@ -18,6 +18,9 @@ const (
 	// CommandUpgrade changes the machine's module; its data is an UpgradeOrder. It
 	// is alone in its entry.
 	CommandUpgrade CommandKind = 3
+	// CommandExport has the machine's state go through the module's own exports; its
+	// data is an ExportOrder. It is alone in its entry.
+	CommandExport CommandKind = 4
 )
 
 // SessionID names a client session of one machine; 0 means "no session".

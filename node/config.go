@@ -38,7 +38,7 @@ type Config struct {
 	MachineMemoryMax uint64 // bytes of linear memory, default 256 MiB
 
 	// MemoryBudget is how many bytes the machines of this node may count for, each
-	// with twice its limit. Default 0: without bound.
+	// with twice its limit, or four times with snapshots by export. Default 0: without bound.
 	MemoryBudget uint64
 	// SnapshotLogBytes and SnapshotInterval say how much of a group's log, and how much
 	// time that the log has seen, lie between two snapshots: see SnapshotPolicy. Alike on

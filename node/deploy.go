@@ -17,7 +17,8 @@ type DeployRequest struct {
 
 // Deploy creates a machine from a stored module and returns once it runs on this
 // node and on its leader, so that a command finds it. This node makes the artefact that all replicas will run.
-// created is false when the same machine was there. Errors: ErrNoModule,
+// created is false when the same machine was there; then its snapshots are made as the
+// request says from now on. Errors: ErrNoModule,
 // ErrNoQuorum, *LimitError, *MemoryError, *LevelRefusedError, *ConflictError,
 // *plugins.RefusedError mean that nothing was created.
 func (n *Node) Deploy(ctx context.Context, r DeployRequest) (m MachineRecord, created bool, err error) {
@@ -51,6 +52,7 @@ func (n *Node) Deploy(ctx context.Context, r DeployRequest) (m MachineRecord, cr
 	if err := deployError(r.Machine, reply.answer); err != nil {
 		return MachineRecord{}, false, err
 	}
+	n.awaitApplied(ctx, MetaGroup, reply.answer.Index) // Why: the record here may be one from before
 	m, err = n.awaitServing(ctx, r.Machine)
 	return m, reply.answer.Status == metaOK, err
 }
@@ -58,7 +60,7 @@ func (n *Node) Deploy(ctx context.Context, r DeployRequest) (m MachineRecord, cr
 // deployError says what a meta machine's answer to a deploy means.
 func deployError(name string, a Answer) error {
 	switch a.Status {
-	case metaOK, metaExists:
+	case metaOK, metaExists, metaMode:
 		return nil
 	case metaConflict:
 		return &ConflictError{Name: name, Module: string(a.Data)}

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/raft"
 )
 
@@ -116,12 +117,14 @@ func (l *deployLoop) campaign(g *group) {
 func (l *deployLoop) openMachine(m MachineRecord) error {
 	n := l.node
 	applier, err := n.openReplica(n.group(m.Group), func() (*Applier, error) {
-		machine, err := l.openWASM(m, m.Run, nil)
+		machine, err := l.openWASM(m, m.Run, plugins.Moment{}, nil)
 		if err != nil {
 			return nil, err
 		}
 		return NewApplier(m.Group, machine, n.store), nil
-	}, func(run MachineRun, images []io.Reader) (Machine, error) { return l.openWASM(m, run, images) })
+	}, func(run MachineRun, created plugins.Moment, images []io.Reader) (Machine, error) {
+		return l.openWASM(m, run, created, images)
+	})
 	if err != nil {
 		return fmt.Errorf("node: open machine %q: %w", m.Name, err)
 	}

@@ -28,6 +28,7 @@ func runLoopBy(t *testing.T, m Machine, c clock.Clock) *runningLoop {
 	quit := make(chan struct{})
 	n := &Node{ctx: context.Background(), stop: quit, clock: c}
 	n.snapshots = newSnapshots(n, nil)
+	n.catalogue.Store(&Catalogue{})
 	l := &runningLoop{newApplierLoop(n, 7, &shardLoop{in: newMailbox[shardInput](1 << 20)}), t, 1, quit, make(chan struct{})}
 	go func() {
 		l.run()

@@ -26,7 +26,7 @@ func (e *MemoryError) Missing() uint64 { return addMemory(e.Used, e.Needs) - e.B
 
 // Error says by how much it does not fit.
 func (e *MemoryError) Error() string {
-	return fmt.Sprintf("node: %v has %d bytes too few: the machine counts for %d (twice its limit), the others there for %d, the budget is %d",
+	return fmt.Sprintf("node: %v has %d bytes too few: the machine counts for %d (twice its limit, or four times with snapshots by export), the others there for %d, the budget is %d",
 		e.Node, e.Missing(), e.Needs, e.Used, e.Budget)
 }
 
@@ -85,12 +85,22 @@ func (c *Catalogue) Admit(voters []raft.NodeID, needs uint64) *MemoryError {
 	return worst
 }
 
+// memory is what a machine under these limits counts for. Snapshots of exports take a
+// second instance: at each of them a fresh one takes the place of the old one, which
+// goes when its state is written.
+func (m SnapshotMode) memory(l MachineLimits) uint64 {
+	if m == SnapshotExport {
+		return addMemory(l.need(), l.need())
+	}
+	return l.need()
+}
+
 // memory is what a machine counts for: while an upgrade is under way, for both
 // modules, since both have an instance for a moment.
 func (m MachineRecord) memory() uint64 {
-	sum := m.Active.Run.Limits.need()
+	sum := m.Snapshot.memory(m.Active.Run.Limits)
 	if m.Pending != nil {
-		sum = addMemory(sum, m.Pending.To.Limits.need())
+		sum = addMemory(sum, m.Snapshot.memory(m.Pending.To.Limits))
 	}
 	return sum
 }

@@ -33,6 +33,8 @@ const (
 	metaUnknownNode int32 = 22
 	// metaLastVoter: without that node nobody would vote; the answer names it.
 	metaLastVoter int32 = 23
+	// metaMode: the machine was there already; its snapshots are made another way now.
+	metaMode int32 = 30
 )
 
 // MachinesMax bounds the machines of a cluster.
@@ -232,10 +234,13 @@ func (m *MetaMachine) create(index raft.Index, c createCommand) plugins.Result {
 		have := m.catalogue.Machines[at]
 		// Why not the artefact: a newer release makes another one of the same module,
 		// and what runs stays what it is.
-		if have.Active.Run.same(c.Run) && c.Snapshot.fits(have.Snapshot) {
+		switch {
+		case !have.Active.Run.same(c.Run):
+			return plugins.Result{Status: metaConflict, Data: []byte(have.Active.Run.Module.String())}
+		case c.Snapshot.fits(have.Snapshot):
 			return plugins.Result{Status: metaExists}
 		}
-		return plugins.Result{Status: metaConflict, Data: fmt.Appendf(nil, "%v, with snapshots by %v", have.Active.Run.Module, have.Snapshot)}
+		return m.changeMode(index, at, c.Snapshot)
 	}
 	if len(m.catalogue.Machines) >= MachinesMax {
 		return plugins.Result{Status: metaFull}
@@ -244,7 +249,7 @@ func (m *MetaMachine) create(index raft.Index, c createCommand) plugins.Result {
 	record := MachineRecord{Name: c.Name, Group: next.NextGroup, Run: c.Run, Created: index, Snapshot: c.Snapshot.orImage(), Active: ActiveRun{Run: c.Run}}
 	record.First = firstSeats(next.Nodes)
 	record.Seats = record.First
-	if r, ok := m.admit(record.Seats.Nodes(), c.Run, false); !ok {
+	if r, ok := m.admit(record.Seats.Nodes(), c.Run, record.Snapshot, false); !ok {
 		return r
 	}
 	next.Index, next.NextGroup = index, next.NextGroup+1
@@ -253,14 +258,29 @@ func (m *MetaMachine) create(index raft.Index, c createCommand) plugins.Result {
 	return plugins.Result{}
 }
 
+// changeMode has the snapshots of the machine at a place made another way from now on.
+func (m *MetaMachine) changeMode(index raft.Index, at int, mode SnapshotMode) plugins.Result {
+	changed := m.catalogue.Machines[at]
+	before := changed.memory()
+	changed.Snapshot = mode
+	if more := changed.memory(); more > before {
+		if missing := m.catalogue.Admit(changed.Seats.Nodes(), more-before); missing != nil {
+			return plugins.Result{Status: metaMemory, Data: missing.encode()}
+		}
+	}
+	next := *m.catalogue
+	m.replaceMachine(&next, index, at, changed)
+	return plugins.Result{Status: metaMode}
+}
+
 // admit says why nodes may not run something besides what they run, if so. What a
 // rollback goes to ran before, so no level forbids it.
-func (m *MetaMachine) admit(nodes []raft.NodeID, run MachineRun, rollback bool) (refusal plugins.Result, ok bool) {
+func (m *MetaMachine) admit(nodes []raft.NodeID, run MachineRun, mode SnapshotMode, rollback bool) (refusal plugins.Result, ok bool) {
 	if level := m.catalogue.Level; !rollback && !level.allows(run.Pass, run.Host) {
 		why := fmt.Appendf(nil, "level %d allows no machine of pass %d and host semantics %d", level, run.Pass, run.Host)
 		return plugins.Result{Status: metaLevel, Data: why}, false
 	}
-	if missing := m.catalogue.Admit(nodes, run.Limits.need()); missing != nil {
+	if missing := m.catalogue.Admit(nodes, mode.memory(run.Limits)); missing != nil {
 		return plugins.Result{Status: metaMemory, Data: missing.encode()}, false
 	}
 	return plugins.Result{}, true

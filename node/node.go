@@ -295,7 +295,7 @@ func (n *Node) observe(e GroupEvent) {
 
 // observeCatalogue takes a new catalogue from the meta machine.
 func (n *Node) observeCatalogue(c *Catalogue) {
-	n.catalogue.Store(c)
+	n.followModes(n.catalogue.Swap(c), c)
 	n.deploys.in.force(func(d *Deployer) { d.Observe(c) })
 	n.upgrades.in.force(func(u *Upgrader) { u.Observe(c) })
 	n.seating.in.force(func(s *Seating) { s.Observe(c) })

@@ -66,7 +66,7 @@ func (r *replica) propose(now time.Duration, out *ShardEffects) {
 func packed(queue []queued) int {
 	n, bytes := 0, 0
 	for n < len(queue) && n < BatchCommandsMax && (n == 0 || bytes+queue[n].command.size() <= BatchBytesMax) {
-		if queue[n].command.Kind == CommandUpgrade {
+		if queue[n].command.Kind.alone() {
 			return max(n, 1) // alone: an entry is what replicas switch at
 		}
 		bytes += queue[n].command.size()

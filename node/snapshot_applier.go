@@ -49,6 +49,11 @@ type snapshotPoints struct {
 	bytes  uint64 // of the log since the last point
 	at     int64  // log time of the last point
 
+	byExport bool           // snapshots are to be made of exports
+	due      bool           // a point was passed, and no export entry since
+	exported *exportedState // of the entry that was applied last
+	refused  bool           // an export at that entry was
+
 	held  bool              // one is being written; the next point is let go by
 	base  plugins.StateHash // of the state to take an increment on; zero: none
 	ready *SnapshotCapture  // taken, and nobody has asked for it yet
@@ -67,27 +72,81 @@ func (a *Applier) TakeSnapshots(p SnapshotPolicy) {
 	}
 }
 
-// point looks whether a snapshot is due behind the entry that was applied last.
+// SnapshotByExport says of what snapshots are made from now on: of what the module
+// exports, or of the instance's memory. Why it need not be the same on all replicas at
+// a time: the entries of the log decide where they export, this only who asks for one.
+func (a *Applier) SnapshotByExport(on bool) {
+	a.points.byExport, a.points.due = on, a.points.due && on
+}
+
+// ExportDue returns the command that the log should have: a point was passed, and the
+// machine's snapshots are made of exports.
+func (a *Applier) ExportDue() (c Command, due bool) {
+	if !a.points.due || a.points.held {
+		return Command{}, false
+	}
+	c, err := ExportCommand(ExportOrder{After: a.exported.Index})
+	return c, err == nil
+}
+
+// reached counts an entry and reports whether a point comes behind it.
+func (p *snapshotPoints) reached(e raft.Entry, logTime int64) bool {
+	p.bytes += e.Size()
+	long := p.policy.Interval > 0 && logTime-p.at >= int64(p.policy.Interval)
+	if (p.policy.LogBytes == 0 || p.bytes < p.policy.LogBytes) && !long {
+		return false
+	}
+	p.bytes, p.at = 0, logTime
+	return true
+}
+
+// point looks whether a snapshot is to be taken behind the entry that was applied last:
+// where there was an export, or where one is due. Why an image when an export has been
+// due for as long as lies between two points, or was refused: the log has to be cut.
 func (a *Applier) point(e raft.Entry) error {
 	p := &a.points
-	p.bytes += e.Size()
-	long := p.policy.Interval > 0 && a.logTime-p.at >= int64(p.policy.Interval)
-	if (p.policy.LogBytes == 0 || p.bytes < p.policy.LogBytes) && !long {
+	exported, refused := p.exported, p.refused
+	p.exported, p.refused = nil, false
+	reached := p.reached(e, a.logTime)
+	switch {
+	case p.held && exported != nil:
+		exported.Close()
 		return nil
-	}
-	p.bytes, p.at = 0, a.logTime
-	if p.held {
+	case p.held:
+		p.due = p.due || reached && p.byExport
 		return nil
+	case exported != nil:
+		return a.ready(a.captureExport(exported))
+	case reached && p.byExport && !p.due && !refused:
+		p.due = true
+		return nil
+	case reached || refused:
+		return a.ready(a.Capture())
 	}
-	c, err := a.Capture()
+	return nil
+}
+
+// ready keeps a capture for whoever writes it.
+func (a *Applier) ready(c *SnapshotCapture, err error) error {
 	if err != nil && !errors.Is(err, errNoRecord) {
 		return err
 	}
+	if a.points.ready != nil {
+		a.points.ready.Close()
+	}
+	a.points.ready = c
+	return nil
+}
+
+// drop gives up what nobody has asked for.
+func (p *snapshotPoints) drop() {
 	if p.ready != nil {
 		p.ready.Close()
 	}
-	p.ready = c
-	return nil
+	if p.exported != nil {
+		p.exported.Close()
+	}
+	p.ready, p.exported = nil, nil
 }
 
 // TakeCapture returns the newest snapshot that is due and was not taken yet, or nil.
@@ -132,21 +191,42 @@ func (a *Applier) Capture() (*SnapshotCapture, error) {
 	default:
 		return nil, errNoRecord
 	}
+	a.describe(c)
+	return c, nil
+}
+
+// captureExport is Capture of what was exported at the entry that was applied last.
+func (a *Applier) captureExport(x *exportedState) (*SnapshotCapture, error) {
+	if h, ok := a.machine.(StateHasher); ok {
+		var err error
+		if x.origin.State, err = h.StateHash(); err != nil {
+			x.Close()
+			return nil, fmt.Errorf("node: snapshot of group %d at %d: %w", a.group, a.applied, err)
+		}
+	}
+	c := &SnapshotCapture{Index: a.applied, machine: x}
+	a.describe(c)
+	c.state.Origin = &x.origin
+	return c, nil
+}
+
+// describe adds everything to a capture that is not the machine's.
+func (a *Applier) describe(c *SnapshotCapture) {
 	c.sessions = a.sessions.snapshot()
 	c.state = snapshotState{
 		Version: snapshotStateVersion, Group: a.group, Applied: a.applied,
 		Term: a.term, TermBase: a.termBase, LogTime: a.logTime, Commands: a.commands,
 		Run: a.upgrades.running.Run, Since: a.upgrades.running.Since,
-		Decided: a.upgrades.decided, Answer: answerStateOf(0, a.upgrades.answer),
+		Decided: a.upgrades.decided, Answer: answerStateOf(0, a.upgrades.answer), Exported: a.exported,
 		PointBytes: a.points.bytes, PointTime: a.points.at,
 		NextSession: a.sessions.next, SessionUses: a.sessions.uses, Sessions: uint64(len(c.sessions)),
 	}
-	return c, nil
 }
 
 // OpenSnapshot makes a machine of its part of a snapshot: what it ran, and what its
-// Recorded or Capture wrote, a whole one first and then the increments on it.
-type OpenSnapshot func(run MachineRun, parts []io.Reader) (Machine, error)
+// Recorded or Capture wrote, a whole one first and then the increments on it. Without
+// parts it makes a fresh one, whose first moment is created.
+type OpenSnapshot func(run MachineRun, created plugins.Moment, parts []io.Reader) (Machine, error)
 
 // RestoreApplier returns an applier in the state of a snapshot: the contents of a
 // whole one and of the increments on it. Each is read to its end. Errors:
@@ -164,7 +244,7 @@ func RestoreApplier(ctx context.Context, g raft.GroupID, contents []io.Reader, o
 	if err != nil {
 		return nil, fmt.Errorf("node: restore group %d: %w", g, err)
 	}
-	machine, err := open(state.Run, contents)
+	machine, err := restoreMachine(ctx, state, contents, open)
 	if err != nil {
 		return nil, fmt.Errorf("node: restore group %d: %w", g, err)
 	}
@@ -175,6 +255,7 @@ func RestoreApplier(ctx context.Context, g raft.GroupID, contents []io.Reader, o
 		}
 	}
 	a := NewApplier(g, machine, entries)
+	a.exported = state.Exported
 	a.sessions, a.applied, a.commands = table, state.Applied, state.Commands
 	a.term, a.termBase, a.logTime = state.Term, state.TermBase, state.LogTime
 	a.points.bytes, a.points.at = state.PointBytes, state.PointTime
@@ -183,4 +264,22 @@ func RestoreApplier(ctx context.Context, g raft.GroupID, contents []io.Reader, o
 		decided: state.Decided, answer: state.Answer.answer(),
 	}
 	return a, nil
+}
+
+// restoreMachine makes a machine of the rest of a snapshot.
+func restoreMachine(ctx context.Context, s snapshotState, contents []io.Reader, open OpenSnapshot) (Machine, error) {
+	if s.Origin == nil {
+		return open(s.Run, plugins.Moment{}, contents)
+	}
+	if len(contents) != 1 {
+		return nil, fmt.Errorf("%w: an export among %d parts", ErrSnapshotState, len(contents))
+	}
+	machine, err := open(s.Run, s.Origin.moment(), nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Origin.takeBack(ctx, machine, contents[0]); err != nil {
+		return nil, errors.Join(err, machine.Close(ctx))
+	}
+	return machine, nil
 }

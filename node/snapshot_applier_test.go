@@ -34,9 +34,9 @@ func newKVs(t *testing.T) kvOf {
 	return kvOf{t, engine, m}
 }
 
-func (k kvOf) open(_ MachineRun, images []io.Reader) (Machine, error) {
+func (k kvOf) open(_ MachineRun, created plugins.Moment, images []io.Reader) (Machine, error) {
 	if images == nil {
-		return k.engine.NewInstance(k.t.Context(), k.module, plugins.InstanceConfig{})
+		return k.engine.NewInstance(k.t.Context(), k.module, plugins.InstanceConfig{Created: created})
 	}
 	return k.engine.Restore(k.t.Context(), k.module, plugins.InstanceConfig{}, images...)
 }
@@ -78,7 +78,7 @@ func captureBytes(t *testing.T, c *SnapshotCapture, err error) []byte {
 // rest of the log: both must be the same in every bit.
 func TestAReplicaGoesOnFromItsSnapshot(t *testing.T) {
 	kvs, log := newKVs(t), snapshotLog(t, 120)
-	machine, err := kvs.open(MachineRun{}, nil)
+	machine, err := kvs.open(MachineRun{}, plugins.Moment{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestPointsFollowFromTheLog(t *testing.T) {
 		}
 		c, err := a.Capture()
 		content := captureBytes(t, c, err)
-		b, err := RestoreApplier(t.Context(), 7, []io.Reader{bytes.NewReader(content)}, func(_ MachineRun, parts []io.Reader) (Machine, error) {
+		b, err := RestoreApplier(t.Context(), 7, []io.Reader{bytes.NewReader(content)}, func(_ MachineRun, _ plugins.Moment, parts []io.Reader) (Machine, error) {
 			m := NewMetaMachine(func(*Catalogue) {})
 			return m, m.Load(parts[0])
 		}, log)

@@ -147,7 +147,10 @@ func (n *Node) openMeta() {
 	}
 	n.spawn(func() {
 		a, err := n.openReplica(g, func() (*Applier, error) { return NewApplier(MetaGroup, machine(), n.store), nil },
-			func(_ MachineRun, parts []io.Reader) (Machine, error) {
+			func(_ MachineRun, _ plugins.Moment, parts []io.Reader) (Machine, error) {
+				if len(parts) == 0 {
+					return nil, fmt.Errorf("%w: the catalogue is not exported", ErrSnapshotState)
+				}
 				m := machine()
 				return m, m.Load(parts[len(parts)-1])
 			})
@@ -159,8 +162,8 @@ func (n *Node) openMeta() {
 	})
 }
 
-// openWASM opens a machine from its beginning, or from images.
-func (l *deployLoop) openWASM(m MachineRecord, run MachineRun, images []io.Reader) (Machine, error) {
+// openWASM opens a machine from its beginning, which is the moment created, or from images.
+func (l *deployLoop) openWASM(m MachineRecord, run MachineRun, created plugins.Moment, images []io.Reader) (Machine, error) {
 	n := l.node
 	artefact, err := n.artefact(run)
 	if err != nil {
@@ -172,7 +175,7 @@ func (l *deployLoop) openWASM(m MachineRecord, run MachineRun, images []io.Reade
 	case <-n.stop:
 		return nil, ErrStopping
 	}
-	o := OpenConfig{Name: m.Name, Limits: run.Limits, Seed: machineSeed(n.cfg.Cluster, m.Group), Logger: n.log.With("machine", m.Name)}
+	o := OpenConfig{Name: m.Name, Limits: run.Limits, Seed: machineSeed(n.cfg.Cluster, m.Group), Logger: n.log.With("machine", m.Name), Created: created}
 	if images == nil {
 		return n.opener.Open(n.ctx, artefact, o)
 	}

@@ -36,6 +36,11 @@ type snapshotState struct {
 	Decided UpgradeOutcome
 	Answer  answerState
 
+	Exported ExportOutcome
+	// Origin: the machine's part is what it exported at the entry Applied. Without it
+	// it is an image, or the catalogue.
+	Origin *importOrigin
+
 	// How far it is to the next point at which a snapshot is taken.
 	PointBytes uint64
 	PointTime  int64
@@ -45,7 +50,7 @@ type snapshotState struct {
 	Sessions    uint64 // how many sessionStates follow
 }
 
-const snapshotStateVersion = 1
+const snapshotStateVersion = 2
 
 // sessionState is a session, as the table keeps it.
 type sessionState struct {
@@ -199,7 +204,24 @@ func (c *SnapshotCapture) WriteTo(w io.Writer) (int64, error) {
 	return written + n, err
 }
 
-func (c *SnapshotCapture) machineMakesImages() bool { return c.State != plugins.StateHash{} }
+// Kinds of snapshots, as their files say.
+const (
+	snapshotKindImage  = "image/1"
+	snapshotKindExport = "export/1"
+	snapshotKindState  = "state/1"
+)
+
+// Kind says of what the machine's part is made: image/1 is an image of an instance,
+// export/1 what a module wrote of its state, state/1 anything else.
+func (c *SnapshotCapture) Kind() string {
+	switch {
+	case c.state.Origin != nil:
+		return snapshotKindExport
+	case c.State != plugins.StateHash{}:
+		return snapshotKindImage
+	}
+	return snapshotKindState
+}
 
 // Close gives the capture up, whether it was written or not.
 func (c *SnapshotCapture) Close() { c.machine.Close() }

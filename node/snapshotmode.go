@@ -3,7 +3,7 @@ package node
 import "fmt"
 
 // SnapshotMode says of what a machine's Raft snapshots are made. It is chosen when
-// the machine is created. Nodes keep it and make images of every machine yet.
+// the machine is created, and a later deploy may change it.
 type SnapshotMode uint8
 
 const (
@@ -13,7 +13,7 @@ const (
 	// SnapshotImage: of the instance's memory as it is. It costs the module nothing.
 	SnapshotImage
 	// SnapshotExport: of what the module's snapshot export writes, which is smaller
-	// and costs the module time.
+	// and costs the module time. Where the module refuses, an image takes its place.
 	SnapshotExport
 )
 

@@ -15,8 +15,8 @@ func TestSnapshotModeText(t *testing.T) {
 	}
 }
 
-// TestMetaKeepsTheSnapshotMode: image unless another was asked for, and a later
-// request for another one is a conflict.
+// TestMetaKeepsTheSnapshotMode: image unless another was asked for, until a later
+// request asks for another one, and never by one that is refused.
 func TestMetaKeepsTheSnapshotMode(t *testing.T) {
 	d := newMetaDesk(t)
 	run := MachineRun{Module: Digest{7}}
@@ -30,15 +30,15 @@ func TestMetaKeepsTheSnapshotMode(t *testing.T) {
 		want int32
 	}{
 		{"plain", SnapshotDefault, metaOK}, {"small", SnapshotExport, metaOK},
-		{"plain", SnapshotImage, metaExists}, {"plain", SnapshotDefault, metaExists}, {"plain", SnapshotExport, metaConflict},
-		{"small", SnapshotDefault, metaExists}, {"small", SnapshotExport, metaExists}, {"small", SnapshotImage, metaConflict},
+		{"plain", SnapshotImage, metaExists}, {"plain", SnapshotDefault, metaExists}, {"plain", SnapshotExport, metaMode},
+		{"small", SnapshotDefault, metaExists}, {"small", SnapshotExport, metaExists}, {"small", SnapshotImage, metaMode}, {"small", SnapshotImage, metaExists}, {"small", SnapshotExport, metaMode},
 		{"odd", 9, metaMalformed},
 	} {
 		if got := deploy(c.name, c.mode); got != c.want {
 			t.Errorf("%s with mode %d: status %d, want %d", c.name, c.mode, got, c.want)
 		}
 	}
-	for name, want := range map[string]SnapshotMode{"plain": SnapshotImage, "small": SnapshotExport, "counter": SnapshotImage} {
+	for name, want := range map[string]SnapshotMode{"plain": SnapshotExport, "small": SnapshotExport, "counter": SnapshotImage} {
 		if m, _ := d.seen.Machine(name); m.Snapshot != want {
 			t.Errorf("%s has mode %v, want %v", name, m.Snapshot, want)
 		}

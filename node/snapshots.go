@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"sync/atomic"
 
@@ -16,12 +17,6 @@ const (
 	snapshotWritesMax = 2
 	// snapshotIncrementsMax bounds the increments on a whole snapshot.
 	snapshotIncrementsMax = 8
-)
-
-// Kinds of snapshots, as their files say.
-const (
-	snapshotKindImage = "image/1"
-	snapshotKindState = "state/1"
 )
 
 // snapshots keeps the snapshots of a node's groups: it writes what appliers record,
@@ -47,6 +42,7 @@ type sendingTo struct {
 // snapshotMeter counts since the start of the process.
 type snapshotMeter struct {
 	taken, failed, installed, damaged atomic.Uint64
+	exports, exportsRefused           atomic.Uint64
 	writtenBytes, receivedBytes       atomic.Uint64
 }
 
@@ -55,8 +51,11 @@ type SnapshotStats struct {
 	Taken, Failed uint64 // of this node's own machines
 	Installed     uint64 // that took the place of a log
 	Damaged       uint64 // files that were put away
-	WrittenBytes  uint64
-	ReceivedBytes uint64
+	// Exports are entries at which a machine's state went through its module's exports,
+	// ExportsRefused those at which it could not.
+	Exports, ExportsRefused uint64
+	WrittenBytes            uint64
+	ReceivedBytes           uint64
 }
 
 // SnapshotStats returns what this node has done with snapshots.
@@ -64,6 +63,7 @@ func (n *Node) SnapshotStats() SnapshotStats {
 	m := &n.snapshots.meter
 	return SnapshotStats{
 		Taken: m.taken.Load(), Failed: m.failed.Load(), Installed: m.installed.Load(), Damaged: m.damaged.Load(),
+		Exports: m.exports.Load(), ExportsRefused: m.exportsRefused.Load(),
 		WrittenBytes: m.writtenBytes.Load(), ReceivedBytes: m.receivedBytes.Load(),
 	}
 }
@@ -116,16 +116,12 @@ func (s *snapshots) write(g *group, c *SnapshotCapture, base storage.Digest) (st
 	if err != nil {
 		return storage.SnapshotFile{}, err
 	}
-	kind := snapshotKindState
-	if c.machineMakesImages() {
-		kind = snapshotKindImage
-	}
-	w, err := s.files.Create(storage.SnapshotHeader{Group: g.id, Meta: meta, Kind: kind, Base: base})
+	w, err := s.files.Create(storage.SnapshotHeader{Group: g.id, Meta: meta, Kind: c.Kind(), Base: base})
 	if err != nil {
 		return storage.SnapshotFile{}, err
 	}
 	defer w.Abort()
-	if _, err := c.WriteTo(w); err != nil {
+	if _, err := c.WriteTo(untilStop{s.node, w}); err != nil {
 		return storage.SnapshotFile{}, fmt.Errorf("node: write snapshot of group %d: %w", g.id, err)
 	}
 	file, err := w.Finish()
@@ -133,6 +129,21 @@ func (s *snapshots) write(g *group, c *SnapshotCapture, base storage.Digest) (st
 		g.shard.in.force(func(sh *Shard) { sh.SnapshotTaken(g.id, meta) })
 	}
 	return file, err
+}
+
+// untilStop ends the writing of a snapshot when the node stops: an export takes as
+// long as its module likes.
+type untilStop struct {
+	node *Node
+	w    io.Writer
+}
+
+// Write implements io.Writer.
+func (u untilStop) Write(b []byte) (int, error) {
+	if u.node.ctx.Err() != nil {
+		return 0, ErrStopping
+	}
+	return u.w.Write(b)
 }
 
 // published removes what is not needed now that a snapshot is the newest. It is

@@ -72,15 +72,6 @@ func DecodeUpgradeOutcome(data []byte) (UpgradeOutcome, error) {
 	return o, nil
 }
 
-// upgradeOf is the upgrade command of a batch. Why only alone: an entry is what
-// replicas switch at, and one call of the module.
-func upgradeOf(b Batch) (Command, bool) {
-	if len(b.Commands) == 1 && b.Commands[0].Kind == CommandUpgrade {
-		return b.Commands[0], true
-	}
-	return Command{}, false
-}
-
 // verdictOf is the reason for refusing an upgrade when err is the module's fault,
 // which it then is on every replica. ok is false for trouble of this node.
 func verdictOf(what string, err error) (reason string, ok bool) {

@@ -137,38 +137,13 @@ func (a *Applier) switchTo(ctx context.Context, at plugins.Moment, o UpgradeOrde
 	case !ok:
 		return "the machine cannot be upgraded", nil
 	}
-	created := at
-	created.Time = max(at.Time, old.Clock()) // a machine's time never goes back
-	next, err := a.upgrades.opener.OpenSuccessor(ctx, o.To, created)
-	if errors.Is(err, ErrNoModule) {
-		return "", &AwaitModuleError{Module: o.To.Artefact, Index: raft.Index(at.Index)}
-	}
-	if err != nil {
-		return a.refuseOrHalt("the new module does not start", err)
-	}
-	if reason, err = a.takeOver(ctx, created, old, next); reason != "" || err != nil {
-		_ = next.Close(ctx) // it holds nothing that is needed
+	h, reason, err := a.handOver(ctx, at, old, o.To, upgradeWords)
+	if reason != "" || err != nil {
 		return reason, err
 	}
 	_ = old.Close(ctx) // it holds nothing that is needed any more
-	a.machine = next
+	a.machine = h.next
 	a.upgrades.running = RunningModule{Run: o.To, Since: raft.Index(at.Index)}
-	return "", nil
-}
-
-// takeOver moves the state. The old instance is as it was, whatever happens.
-func (a *Applier) takeOver(ctx context.Context, at plugins.Moment, old, next Upgradable) (reason string, err error) {
-	version, err := old.Version(ctx)
-	if err != nil {
-		return a.refuseOrHalt("the old module does not say its version", err)
-	}
-	exported, restored := transfer(ctx, old, next, at, version)
-	switch {
-	case exported != nil:
-		return a.refuseOrHalt("the old module does not export its state", exported)
-	case restored != nil:
-		return a.refuseOrHalt("the new module does not take the state", restored)
-	}
 	return "", nil
 }
 

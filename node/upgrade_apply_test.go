@@ -19,6 +19,16 @@ type tower struct {
 	text   string
 	closed bool
 	clock  int64
+
+	recorded bool // it can be recorded
+}
+
+// Record implements Recorder.
+func (m *tower) Record() (Recorded, error) {
+	if !m.recorded {
+		return nil, errNoRecord
+	}
+	return recordedCatalogue{&Catalogue{}}, nil
 }
 
 func (m *tower) Apply(_ context.Context, at plugins.Moment, commands [][]byte) ([]plugins.Result, error) {
@@ -342,6 +352,7 @@ func TestUpgradeOutOfPlace(t *testing.T) {
 
 func TestUpgradesTravelAlone(t *testing.T) {
 	call, upgrade := queued{command: call1(0, 0, "x")}, queued{command: Command{Kind: CommandUpgrade}}
+	export := queued{command: Command{Kind: CommandExport}}
 	for _, c := range []struct {
 		queue []queued
 		want  []int
@@ -349,6 +360,7 @@ func TestUpgradesTravelAlone(t *testing.T) {
 		{[]queued{call, call}, []int{2}},
 		{[]queued{call, upgrade, call, call}, []int{1, 1, 2}},
 		{[]queued{upgrade, upgrade, call}, []int{1, 1, 1}},
+		{[]queued{call, call, export, call, call}, []int{2, 1, 2}},
 	} {
 		var got []int
 		for q := c.queue; len(q) > 0; q = q[got[len(got)-1]:] {

@@ -124,7 +124,7 @@ func (m *MetaMachine) beginUpgrade(index raft.Index, c beginCommand) plugins.Res
 	if have.Active.Run.same(to) && have.Active.Run.Pass >= to.Pass && have.Active.Run.Host >= to.Host {
 		return plugins.Result{Status: metaExists}
 	}
-	if r, ok := m.admit(have.Seats.Nodes(), to, c.Rollback); !ok {
+	if r, ok := m.admit(have.Seats.Nodes(), to, have.Snapshot, c.Rollback); !ok {
 		return r
 	}
 	next := *m.catalogue

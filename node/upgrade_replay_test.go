@@ -114,6 +114,7 @@ func oneGroup(t *testing.T, log logOf) (n *Node, l *applierLoop, stop func()) {
 	n = &Node{ctx: t.Context(), stop: quit, cfg: Config{Cluster: "test"}, log: slog.New(slog.DiscardHandler), clock: clock.System(),
 		store: replayStore{log: log}, modules: names{}, opener: scribes{}}
 	n.snapshots = newSnapshots(n, nil)
+	n.catalogue.Store(&Catalogue{})
 	shard := &shardLoop{in: newMailbox[shardInput](1 << 10)}
 	l = newApplierLoop(n, 7, shard)
 	n.groups = map[raft.GroupID]*group{7: {id: 7, shard: shard, applier: l}}

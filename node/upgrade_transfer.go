@@ -7,7 +7,59 @@ import (
 	"iter"
 
 	"github.com/wraft/wraft/plugins"
+	"github.com/wraft/wraft/raft"
 )
+
+// handover is a state that has gone from one instance to another. Both live.
+type handover struct {
+	next    Upgradable
+	created plugins.Moment // its first
+	version uint32         // of the module that wrote the state
+	crossed exportSum
+}
+
+// handoverWords say what a module did not do.
+type handoverWords struct{ start, version, export, restore string }
+
+// upgradeWords tell the outcome of an upgrade.
+var upgradeWords = handoverWords{
+	start: "the new module does not start", version: "the old module does not say its version",
+	export: "the old module does not export its state", restore: "the new module does not take the state",
+}
+
+// handOver starts an instance of a run and has it take over the state of the old one,
+// which is as it was, whatever happens.
+func (a *Applier) handOver(ctx context.Context, at plugins.Moment, old Upgradable, run MachineRun, words handoverWords) (h handover, reason string, err error) {
+	h.created = at
+	h.created.Time = max(at.Time, old.Clock()) // a machine's time never goes back
+	h.next, err = a.upgrades.opener.OpenSuccessor(ctx, run, h.created)
+	if errors.Is(err, ErrNoModule) {
+		return h, "", &AwaitModuleError{Module: run.Artefact, Index: raft.Index(at.Index)}
+	}
+	if err != nil {
+		reason, err = a.refuseOrHalt(words.start, err)
+		return h, reason, err
+	}
+	if reason, err = a.takeOver(ctx, old, &h, words); reason != "" || err != nil {
+		_ = h.next.Close(ctx) // it holds nothing that is needed
+	}
+	return h, reason, err
+}
+
+// takeOver moves the state.
+func (a *Applier) takeOver(ctx context.Context, old Upgradable, h *handover, words handoverWords) (reason string, err error) {
+	if h.version, err = old.Version(ctx); err != nil {
+		return a.refuseOrHalt(words.version, err)
+	}
+	exported, restored := transfer(ctx, old, h, h.version)
+	switch {
+	case exported != nil:
+		return a.refuseOrHalt(words.export, exported)
+	case restored != nil:
+		return a.refuseOrHalt(words.restore, restored)
+	}
+	return "", nil
+}
 
 // errAbandoned ends an export that nobody reads any more.
 var errAbandoned = errors.New("node: the restore has ended")
@@ -22,13 +74,13 @@ var errExportEnded = errors.New("node: the export failed")
 //
 // Why a coroutine and not a pipe between goroutines: the two run in turns, so who
 // fails first follows from the state alone and is the same on every replica.
-func transfer(ctx context.Context, from, to Upgradable, at plugins.Moment, version uint32) (exported, restored error) {
+func transfer(ctx context.Context, from exporter, h *handover, version uint32) (exported, restored error) {
 	next, stop := iter.Pull(func(yield func([]byte) bool) {
-		exported = from.Export(ctx, chunkWriter(yield))
+		exported = from.Export(ctx, io.MultiWriter(chunkWriter(yield), &h.crossed))
 	})
 	defer stop()
 	r := &chunkReader{next: next, failed: func() bool { return exported != nil }}
-	restored = to.Import(ctx, at, r, version)
+	restored = h.next.Import(ctx, h.created, r, version)
 	for restored == nil {
 		if _, ok := next(); !ok {
 			break

@@ -31,7 +31,8 @@ func (p *Program) deployCommand() *cobra.Command {
 		Use:   "deploy FILE",
 		Short: "Upload a module and run it as a machine",
 		Long: "Uploads a WebAssembly module and creates a machine that runs it. The module is checked before\n" +
-			"anything is replicated. Deploying the same module under the same name again changes nothing.\n" +
+			"anything is replicated. Deploying the same module under the same name again changes nothing\n" +
+			"but, with --snapshot, of what the machine's snapshots are made.\n" +
 			"With --upgrade a machine of that name that runs another module goes over to this one, with its\n" +
 			"state: all replicas at the same index of its log, or none.",
 		Example: "  wraftd deploy counter.wasm\n  wraftd deploy build/kv.wasm --name orders --memory 512MiB\n  wraftd deploy counter-2.wasm --name counter --upgrade",
@@ -64,7 +65,7 @@ func (p *Program) deployCommand() *cobra.Command {
 			if err != nil {
 				return nameFlag(err)
 			}
-			if !created && info.Changed {
+			if !created && info.Changed && mode == "" {
 				return p.printUpgraded(cmd, info)
 			}
 			return p.printDeployed(cmd, info, created)
@@ -98,9 +99,12 @@ func (p *Program) printDeployed(cmd *cobra.Command, info client.MachineInfo, cre
 	if err != nil {
 		return err
 	}
-	if created {
+	switch {
+	case created:
 		fmt.Fprintf(p.Stderr, "deployed %s; next: wraftd call %s COMMAND\n", info.Name, info.Name)
-	} else {
+	case info.Changed:
+		fmt.Fprintf(p.Stderr, "%s runs this module; its snapshots are made by %s from now on\n", info.Name, info.Snapshot)
+	default:
 		fmt.Fprintf(p.Stderr, "%s was deployed already, nothing changed; next: wraftd call %s COMMAND\n", info.Name, info.Name)
 	}
 	return nil

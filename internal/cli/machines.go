@@ -74,6 +74,12 @@ func machineRows(m client.MachineInfo) [][]any {
 	if m.Snapshot != "" {
 		rows = append(rows, []any{"snapshots by", string(m.Snapshot)})
 	}
+	if e := m.LastExport; e != nil {
+		rows = append(rows, []any{"last export at", e.Index})
+		if e.Refused != "" {
+			rows = append(rows, []any{"export refused for", e.Refused})
+		}
+	}
 	if m.RunningModule != "" && m.RunningModule != m.Module {
 		rows = append(rows, []any{"runs here", string(m.RunningModule)})
 	}

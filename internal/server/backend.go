@@ -124,10 +124,14 @@ func (b backend) Deploy(ctx context.Context, name string, spec client.DeploySpec
 	if err != nil {
 		return client.MachineInfo{}, false, client.NewProblem(client.CodeBadRequest, "%v", err).WithCause(err)
 	}
-	// Another mode goes on to Deploy, which says that it is a conflict.
-	if m, err := b.node.Find(ctx, name); err == nil && spec.Upgrade && (mode == node.SnapshotDefault || mode == m.Snapshot) {
-		info, _, err := b.upgrade(ctx, node.UpgradeRequest{Machine: name, Module: sum, Limits: limits, By: spec.By})
-		return info, false, err
+	have, err := b.node.Find(ctx, name)
+	found, upgraded := err == nil, false
+	if found && spec.Upgrade {
+		info, changed, err := b.upgrade(ctx, node.UpgradeRequest{Machine: name, Module: sum, Limits: limits, By: spec.By})
+		if err != nil || mode == node.SnapshotDefault || mode == have.Snapshot {
+			return info, false, err
+		}
+		limits, upgraded = nodeLimits(info.Limits), changed
 	}
 	m, created, err := b.node.Deploy(ctx, node.DeployRequest{Machine: name, Module: sum, Limits: limits, Snapshot: mode})
 	if err != nil {
@@ -137,7 +141,7 @@ func (b backend) Deploy(ctx context.Context, name string, spec client.DeploySpec
 	if err != nil {
 		return client.MachineInfo{}, false, b.problem(err)
 	}
-	info.Changed = created
+	info.Changed = created || upgraded || found && have.Snapshot != m.Snapshot
 	return info, created, nil
 }
 

@@ -25,12 +25,20 @@ func (b backend) machineInfo(ctx context.Context, m node.MachineRecord) (client.
 		Snapshot: client.SnapshotMode(m.Snapshot.String()), DeployIndex: uint64(m.Created), State: state, StateReason: reason,
 		Leader: client.NodeID(g.Status.Leader), LeaderAPI: b.apiOf(g.Status.Leader),
 		Term: uint64(g.Status.Term), Commit: uint64(g.Status.Commit), Applied: uint64(g.Applied),
-		Upgrade: newestUpgrade(m),
+		Upgrade: newestUpgrade(m), LastExport: lastExport(b.node.LastExport(m.Group)),
 	}
 	if running := b.node.Running(m.Group); running != (node.RunningModule{}) {
 		info.RunningModule, info.RunningSince = client.DigestFromSum(running.Run.Module), uint64(running.Since)
 	}
 	return info, nil
+}
+
+// lastExport is what became of a machine's newest export, if there was one.
+func lastExport(o node.ExportOutcome) *client.ExportInfo {
+	if o.Index == 0 {
+		return nil
+	}
+	return &client.ExportInfo{Index: uint64(o.Index), Refused: o.Reason}
 }
 
 func (b backend) groupInfo(ctx context.Context, id raft.GroupID, machine string) (client.GroupInfo, error) {

@@ -28,6 +28,7 @@ type collector struct {
 	syncs, batches, entries, bytes, syncS  *prometheus.Desc
 	snapTaken, snapFailed, snapInstalled   *prometheus.Desc
 	snapDamaged, snapWritten, snapReceived *prometheus.Desc
+	exports, exportsRefused                *prometheus.Desc
 	linkUp, linkRTT, linkSent, linkRecv    *prometheus.Desc
 	linkPackets, linkLost, linkDropped, re *prometheus.Desc
 	linkRepair, linkPathLoss, linkPathLost *prometheus.Desc
@@ -59,6 +60,8 @@ func newCollector(n *node.Node, s *storage.Store) *collector {
 		snapTaken:      desc("snapshots_taken_total", "Snapshots that this node has taken."),
 		snapFailed:     desc("snapshots_failed_total", "Snapshots that this node could not write."),
 		snapInstalled:  desc("snapshots_installed_total", "Snapshots that took the place of a log on this node."),
+		exports:        desc("snapshot_exports_total", "Entries at which the state of a machine went through its module's exports."),
+		exportsRefused: desc("snapshot_exports_refused_total", "Entries at which a module refused that, and an image took its place."),
 		snapDamaged:    desc("snapshots_damaged_total", "Snapshots that this node put away because they could not be used."),
 		snapWritten:    desc("snapshot_written_bytes_total", "Bytes of the snapshots that this node has taken."),
 		snapReceived:   desc("snapshot_received_bytes_total", "Bytes of snapshots that came from peers."),
@@ -137,7 +140,7 @@ func (c *collector) snapshots(out chan<- prometheus.Metric) {
 		value uint64
 	}{
 		{c.snapTaken, s.Taken}, {c.snapFailed, s.Failed}, {c.snapInstalled, s.Installed}, {c.snapDamaged, s.Damaged},
-		{c.snapWritten, s.WrittenBytes}, {c.snapReceived, s.ReceivedBytes},
+		{c.exports, s.Exports}, {c.exportsRefused, s.ExportsRefused}, {c.snapWritten, s.WrittenBytes}, {c.snapReceived, s.ReceivedBytes},
 	} {
 		out <- prometheus.MustNewConstMetric(row.desc, prometheus.CounterValue, float64(row.value))
 	}

@@ -20,6 +20,7 @@ type ledger struct {
 	order    []uint64
 	at       []int64  // log time of each, and the module that ran it
 	switches []uint64 // index of each upgrade, and the module it led to
+	renewals []uint64 // index of each export entry that was not refused
 }
 
 var _ node.Upgradable = (*ledger)(nil)
@@ -34,8 +35,14 @@ func runOf(d node.Digest) node.MachineRun { return node.MachineRun{Module: d, Ar
 
 func trapsInRestore(d node.Digest) bool { return d != firstModule && d[0]%2 == 1 }
 
-// switchMark is set in a record of an export that is no command.
-const switchMark = 1 << 63
+// Marks are in records of an export that are no commands. switchMark is set in both.
+const (
+	switchMark = 1 << 63
+	renewMark  = switchMark | 1<<62
+)
+
+// refusesRenewal says at which entries a ledger takes its own state back.
+func refusesRenewal(index uint64) bool { return index%3 == 0 }
 
 // Apply appends each command and answers with its position.
 func (l *ledger) Apply(_ context.Context, at plugins.Moment, commands [][]byte) ([]plugins.Result, error) {
@@ -72,11 +79,17 @@ func (l *ledger) Export(_ context.Context, w io.Writer) error {
 			return err
 		}
 	}
+	for _, r := range l.renewals {
+		if err := put(renewMark, r); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-// Import reads what Export wrote and notes the change. A module that traps does so
-// after the first record.
+// Import reads what Export wrote and notes the change: of the module, or of the
+// instance when the state is of the same module. A module that traps does so after the
+// first record.
 func (l *ledger) Import(_ context.Context, at plugins.Moment, r io.Reader, from uint32) error {
 	var b [16]byte
 	for {
@@ -84,6 +97,11 @@ func (l *ledger) Import(_ context.Context, at plugins.Moment, r io.Reader, from 
 		switch {
 		case trapsInRestore(l.module):
 			return &plugins.GuestError{Export: "wraft_restore", Status: plugins.StatusTrap, Text: fmt.Sprintf("unreachable, from version %d", from)}
+		case uint64(from) == uint64(l.module[0]) && refusesRenewal(at.Index):
+			return &plugins.GuestError{Export: "wraft_restore", Status: 3, Text: "a third of all indexes"}
+		case errors.Is(err, io.EOF) && uint64(from) == uint64(l.module[0]):
+			l.renewals = append(l.renewals, at.Index)
+			return nil
 		case errors.Is(err, io.EOF):
 			l.switches = append(l.switches, at.Index<<8|uint64(l.module[0]))
 			return nil
@@ -91,11 +109,14 @@ func (l *ledger) Import(_ context.Context, at plugins.Moment, r io.Reader, from 
 			return err
 		}
 		a, v := binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])
-		if a == switchMark {
+		switch a {
+		case switchMark:
 			l.switches = append(l.switches, v)
-			continue
+		case renewMark:
+			l.renewals = append(l.renewals, v)
+		default:
+			l.order, l.at = append(l.order, a), append(l.at, int64(v))
 		}
-		l.order, l.at = append(l.order, a), append(l.at, int64(v))
 	}
 }
 

@@ -34,6 +34,9 @@ type Config struct {
 	TailEntries   int    // of the log kept behind a snapshot; default the cores' own
 	PinnedBytes   uint64 // of the log kept for followers; default the cores' own
 	Damage        bool   // a crash may damage a snapshot
+
+	Snapshot    node.SnapshotMode // of the machine, when it is deployed
+	ModeChanges int               // asked for at random times
 }
 
 // Result is what a run came to.
@@ -54,6 +57,10 @@ type Result struct {
 	Asked        int       // snapshots that came from a peer because nothing here would do
 	Wipes        int       // disks that were emptied
 	Changes      int       // of configurations that leaders were asked for
+	ModeChanges  int       // that the meta group answered
+	Exports      int       // export entries, as replicas applied them
+	Refusals     int       // of them, as the module refused them
+	FromExports  int       // machines that began from an export
 	// TransferBytes is what was received of snapshots.
 	TransferBytes int
 	Hash          uint64 // of the whole run: equal seeds, equal hashes
@@ -109,6 +116,7 @@ func Run(cfg Config) Result {
 	s.plan()
 	s.planUpgrades()
 	s.planWipes()
+	s.planModes()
 	s.startClients()
 	deadline := s.horizon()
 	for len(s.result.Violations) == 0 && s.now() < deadline && !s.finished() {
@@ -300,7 +308,7 @@ func (s *Sim) cut(at, length time.Duration, from, to raft.NodeID) {
 
 // finished: the faults are over, every client has its answers, every replica has caught up.
 func (s *Sim) finished() bool {
-	if s.now() < faultsEnd && s.cfg.Crashes+s.cfg.Partitions+s.cfg.Upgrades+s.cfg.Wipes > 0 {
+	if s.now() < faultsEnd && s.cfg.Crashes+s.cfg.Partitions+s.cfg.Upgrades+s.cfg.Wipes+s.cfg.ModeChanges > 0 {
 		return false
 	}
 	if slices.ContainsFunc(s.clients, func(c *simClient) bool { return !c.done }) {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/wraft/wraft/node"
 )
 
 var (
@@ -49,6 +51,8 @@ func swarm(seed uint64) Config {
 		c.SnapshotBytes, c.Crashes = 200+r.Uint64N(1000), c.Crashes+2 // Why: who is never away needs no snapshot
 		pick(func() { c.TailEntries, c.PinnedBytes = 1+r.IntN(5), 1+r.Uint64N(300) })
 		pick(func() { c.Damage = true })
+		pick(func() { c.Snapshot = node.SnapshotExport })
+		pick(func() { c.ModeChanges = 1 + r.IntN(4) })
 	})
 	return c
 }
@@ -64,6 +68,7 @@ func TestSim(t *testing.T) {
 	defer func() {
 		t.Logf("upgrades=%d refused=%d orders=%d waits=%d", total.Upgrades, total.Refused, total.Orders, total.Waits)
 		t.Logf("wipes=%d changes=%d", total.Wipes, total.Changes)
+		t.Logf("exports=%d refusals=%d from-exports=%d mode-changes=%d", total.Exports, total.Refusals, total.FromExports, total.ModeChanges)
 		t.Logf("snapshots=%d installs=%d restores=%d damaged=%d asked=%d", total.Snapshots, total.Installs, total.Restores, total.Damaged, total.Asked)
 	}()
 	for i := range n {
@@ -82,6 +87,8 @@ func TestSim(t *testing.T) {
 			total.Snapshots, total.Installs, total.Restores = total.Snapshots+r.Snapshots, total.Installs+r.Installs, total.Restores+r.Restores
 			total.Wipes, total.Changes = total.Wipes+r.Wipes, total.Changes+r.Changes
 			total.Damaged, total.Asked = total.Damaged+r.Damaged, total.Asked+r.Asked
+			total.Exports, total.Refusals = total.Exports+r.Exports, total.Refusals+r.Refusals
+			total.FromExports, total.ModeChanges = total.FromExports+r.FromExports, total.ModeChanges+r.ModeChanges
 			if r.Reads == 0 {
 				t.Error("no read was answered")
 			}

@@ -107,7 +107,7 @@ func (c *simClient) setup(n *simNode) []byte {
 		}
 		data, err = node.BootstrapCommand("sim", nodes)
 	} else {
-		data, err = node.DeployCommand("ledger", runOf(firstModule), node.SnapshotDefault)
+		data, err = node.DeployCommand("ledger", runOf(firstModule), c.sim.cfg.Snapshot)
 	}
 	if err != nil {
 		c.sim.violate("setup command: %v", err)

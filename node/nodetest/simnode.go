@@ -52,6 +52,8 @@ type simGroup struct {
 	reach      raft.Index         // the core hands out what comes behind it
 	generation uint64             // applies of an earlier one are void
 	transfer   *simTransfer
+	exporting  bool       // the log was asked for an export
+	exported   raft.Index // of the newest export entry that was counted
 }
 
 // start opens the node on its store, as a process would.
@@ -94,6 +96,7 @@ func (n *simNode) begin(life raft.Incarnation) error {
 func (n *simNode) metaMachine() *node.MetaMachine {
 	return node.NewMetaMachine(func(c *node.Catalogue) {
 		n.catalogue = c
+		n.followModes()
 		n.deployer.Observe(c)
 		n.upgrader.Observe(c)
 		n.seating.Observe(c)
@@ -136,7 +139,8 @@ func (n *simNode) open(a *node.Applier, id raft.GroupID) {
 		a.FollowUpgrades(g.record.Run, n)
 	}
 	a.TakeSnapshots(node.SnapshotPolicy{LogBytes: n.sim.cfg.SnapshotBytes})
-	g.applier = a
+	g.applier, g.exporting, g.exported = a, false, a.LastExport().Index
+	n.followModes()
 	if a.Applied() < g.reach { // the core thinks that this much is applied, or a machine before this one had it
 		w := node.ApplyWork{Range: raft.ApplyRange{First: a.Applied() + 1, Last: g.reach}}
 		g.work = append([]node.ApplyWork{w}, g.work...)
@@ -276,6 +280,7 @@ func (n *simNode) applyNext(id raft.GroupID) {
 			n.shard.Applied(id, at)
 		}
 		n.capture(id)
+		n.export(id)
 		for _, a := range answers {
 			a.Ticket.(simTicket).answered(a)
 		}

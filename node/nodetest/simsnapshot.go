@@ -145,7 +145,7 @@ func (s *Sim) content(n *simNode, id raft.GroupID, c *node.SnapshotCapture) []by
 		s.violate("snapshot of group %d at %d on %v: %v", id, c.Index, n.id, err)
 	}
 	c.Close()
-	k := stateKey{id, c.Index}
+	k := stateKey{id, c.Index, c.Kind()}
 	if other, ok := s.states[k]; ok && !bytes.Equal(other, b.Bytes()) {
 		s.violate("%v has another state of group %d behind %d than a node before it", n.id, id, c.Index)
 	}
@@ -156,6 +156,7 @@ func (s *Sim) content(n *simNode, id raft.GroupID, c *node.SnapshotCapture) []by
 type stateKey struct {
 	group raft.GroupID
 	index raft.Index
+	kind  string
 }
 
 func sumOf(b []byte) uint64 {
@@ -318,13 +319,17 @@ func (n *simNode) askSnapshot(id raft.GroupID, least raft.Index) (simFile, bool)
 // restore opens a group's machine in the state of a snapshot, once its module is here.
 func (n *simNode) restore(id raft.GroupID, f simFile) {
 	a, err := node.RestoreApplier(context.Background(), id, []io.Reader{bytes.NewReader(f.content)},
-		func(run node.MachineRun, parts []io.Reader) (node.Machine, error) {
+		func(run node.MachineRun, _ plugins.Moment, parts []io.Reader) (node.Machine, error) {
 			if id == node.MetaGroup {
 				m := n.metaMachine()
 				return m, m.Load(parts[0])
 			}
 			if !n.modules[run.Artefact] && !n.fetchFrom(run.Artefact, n.sim.ids()) {
 				return nil, node.ErrNoModule
+			}
+			if len(parts) == 0 { // it takes an export back
+				n.sim.result.FromExports++
+				return &ledger{module: run.Module}, nil
 			}
 			return loadLedger(run.Module, parts[0])
 		}, n.store)
@@ -368,7 +373,7 @@ type recordedLedger struct{ at ledger }
 
 // Record implements node.Recorder.
 func (l *ledger) Record() (node.Recorded, error) {
-	return recordedLedger{ledger{l.module, slices.Clone(l.order), slices.Clone(l.at), slices.Clone(l.switches)}}, nil
+	return recordedLedger{ledger{l.module, slices.Clone(l.order), slices.Clone(l.at), slices.Clone(l.switches), slices.Clone(l.renewals)}}, nil
 }
 
 // WriteTo writes what Export does.
