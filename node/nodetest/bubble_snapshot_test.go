@@ -92,9 +92,12 @@ func spoil(t *testing.T, fs *vfs.MemFS, folder string) (spoiled int) {
 // TestBubbleSnapshots runs a production cluster whose logs are cut all the time. A
 // follower that was away gets a snapshot; nodes restart from theirs; one whose
 // snapshots have all rotted gets one from a peer. Nothing is lost or doubled.
-func TestBubbleSnapshots(t *testing.T) {
+func TestBubbleSnapshots(t *testing.T) { inBothModes(t, bubbleSnapshots) }
+
+func bubbleSnapshots(t *testing.T, mode node.SnapshotMode) {
 	synctest.Test(t, func(t *testing.T) {
 		b := tunedBubble(t, adders{ballast: 600 << 10}, hasty)
+		b.mode = mode
 		defer b.close()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
@@ -126,6 +129,9 @@ func TestBubbleSnapshots(t *testing.T) {
 		if s := b.nodes[rotten].node.SnapshotStats(); s.Damaged == 0 || s.ReceivedBytes == 0 {
 			t.Errorf("%+v: damage was not found, or not mended by a peer", s)
 		}
+		if exported := b.nodes[away].node.SnapshotStats().Exports > 0; exported != (mode == node.SnapshotExport) {
+			t.Errorf("exported %v, the mode is %v", exported, mode)
+		}
 		b.work(ctx, 150, 30)
 	})
 }
@@ -133,10 +139,13 @@ func TestBubbleSnapshots(t *testing.T) {
 // TestBubbleTransferIsCut brings a snapshot to a follower over a link that is cut, with
 // a restart of the receiver in the middle and the end of the sender later on: the rest
 // comes from the other node. Next to nothing is sent twice, and commands flow.
-func TestBubbleTransferIsCut(t *testing.T) {
+func TestBubbleTransferIsCut(t *testing.T) { inBothModes(t, bubbleTransferIsCut) }
+
+func bubbleTransferIsCut(t *testing.T, mode node.SnapshotMode) {
 	synctest.Test(t, func(t *testing.T) {
 		const size = 12 << 20
 		b := tunedBubble(t, adders{ballast: size}, hasty)
+		b.mode = mode
 		b.fileRate = 1 << 20
 		for id := raft.NodeID(1); id <= 3; id++ { // Why again: with the rate
 			b.stop(id)
@@ -185,9 +194,12 @@ func TestBubbleTransferIsCut(t *testing.T) {
 
 // TestBubbleSenderRots spoils all snapshots of the nodes that run while a follower is
 // away, which then needs one: what cannot be sent is taken anew, also when nobody writes.
-func TestBubbleSenderRots(t *testing.T) {
+func TestBubbleSenderRots(t *testing.T) { inBothModes(t, bubbleSenderRots) }
+
+func bubbleSenderRots(t *testing.T, mode node.SnapshotMode) {
 	synctest.Test(t, func(t *testing.T) {
 		b := tunedBubble(t, adders{ballast: 600 << 10}, hasty)
+		b.mode = mode
 		defer b.close()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()

@@ -6,9 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"testing"
 	"testing/synctest"
@@ -20,7 +18,6 @@ import (
 	"github.com/wraft/wraft/internal/clock"
 	"github.com/wraft/wraft/internal/pki"
 	"github.com/wraft/wraft/node"
-	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/storage"
 	"github.com/wraft/wraft/transport"
@@ -38,6 +35,7 @@ type bubble struct {
 	nodes     map[raft.NodeID]*bubbleNode
 	opener    func(raft.NodeID) node.MachineOpener
 	tune      func(*node.Config) // of nodes that boot; may be nil
+	mode      node.SnapshotMode  // of machines that are deployed
 	fileRate  int                // bytes per second of files that are served; 0: no bound
 	probes    bool               // nodes that boot probe each other
 	// watch wraps the disk of a node that boots; may be nil.
@@ -49,79 +47,6 @@ type bubbleNode struct {
 	store *storage.Store
 	conn  *simnet.SimConn
 	node  *node.Node
-}
-
-// adder is a machine: a command is a number to add, answers and queries are the sum.
-type adder struct {
-	sum     uint64
-	ballast int // bytes that its snapshots have besides
-}
-
-func (a *adder) Apply(_ context.Context, _ plugins.Moment, commands [][]byte) ([]plugins.Result, error) {
-	var out []plugins.Result
-	for _, c := range commands {
-		a.sum += uint64(len(c))
-		out = append(out, plugins.Result{Data: binary.BigEndian.AppendUint64(nil, a.sum)})
-	}
-	return out, nil
-}
-
-func (a *adder) Query(context.Context, []byte) (plugins.Result, error) {
-	return plugins.Result{Data: binary.BigEndian.AppendUint64(nil, a.sum)}, nil
-}
-
-func (a *adder) Export(_ context.Context, w io.Writer) error {
-	return binary.Write(w, binary.BigEndian, a.sum)
-}
-func (a *adder) Close(context.Context) error { return nil }
-
-// Record implements node.Recorder.
-func (a *adder) Record() (node.Recorded, error) { return recordedSum(*a), nil }
-
-type recordedSum adder
-
-// WriteTo writes the sum and so much besides that it takes several chunks.
-func (r recordedSum) WriteTo(w io.Writer) (int64, error) {
-	if err := binary.Write(w, binary.BigEndian, r.sum); err != nil {
-		return 0, err
-	}
-	n, err := w.Write(ballast(r.sum, r.ballast))
-	return int64(8 + n), err
-}
-
-// Close does nothing.
-func (recordedSum) Close() {}
-
-// ballast is what makes snapshots of adders large: it cannot be compressed.
-func ballast(seed uint64, bytes int) []byte {
-	out := make([]byte, bytes)
-	_, _ = rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}).Read(out) // it never fails
-	return out
-}
-
-// adders opens every module as an adder.
-type adders struct{ ballast int }
-
-func (adders) Check(context.Context, []byte) error { return nil }
-func (adders) Prepare(_ context.Context, module []byte, _ node.MachineLimits) (node.Prepared, error) {
-	return node.Prepared{Artefact: append([]byte("artefact of "), module...)}, nil
-}
-func (adders) Verify(context.Context, []byte, []byte) error { return nil }
-func (o adders) Open(context.Context, []byte, node.OpenConfig) (node.Machine, error) {
-	return &adder{ballast: o.ballast}, nil
-}
-
-// Restore implements node.MachineRestorer.
-func (o adders) Restore(_ context.Context, _ []byte, _ node.OpenConfig, parts ...io.Reader) (node.Machine, error) {
-	a := &adder{ballast: o.ballast}
-	if err := binary.Read(parts[0], binary.BigEndian, &a.sum); err != nil {
-		return nil, err
-	}
-	rest, err := io.ReadAll(parts[0])
-	if err == nil && !bytes.Equal(rest, ballast(a.sum, o.ballast)) {
-		err = node.ErrSnapshotState
-	}
-	return a, err
 }
 
 func newBubble(t *testing.T, opener node.MachineOpener) *bubble { return tunedBubble(t, opener, nil) }
@@ -275,7 +200,7 @@ func (b *bubble) deploy(ctx context.Context, via raft.NodeID, name string, binar
 	if _, _, err := n.PutModule(ctx, d, bytes.NewReader(binary)); err != nil {
 		b.t.Fatalf("upload: %v", err)
 	}
-	if _, _, err := n.Deploy(ctx, node.DeployRequest{Machine: name, Module: d}); err != nil {
+	if _, _, err := n.Deploy(ctx, node.DeployRequest{Machine: name, Module: d, Snapshot: b.mode}); err != nil {
 		b.t.Fatalf("deploy: %v", err)
 	}
 }

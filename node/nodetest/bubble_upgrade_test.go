@@ -3,7 +3,6 @@ package nodetest_test
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -26,22 +25,30 @@ type heir struct {
 	from   uint32
 }
 
-func (h *heir) Import(_ context.Context, _ plugins.Moment, r io.Reader, from uint32) error {
+func (h *heir) Import(ctx context.Context, at plugins.Moment, r io.Reader, from uint32) error {
 	if h.module[0] == 't' {
 		return &plugins.GuestError{Export: "wraft_restore", Status: plugins.StatusTrap, Text: "unreachable"}
 	}
 	h.from = from
-	return binary.Read(r, binary.BigEndian, &h.sum)
+	return h.adder.Import(ctx, at, r, from)
 }
 
 func (h *heir) Version(context.Context) (uint32, error) { return uint32(len(h.module)), nil }
-func (h *heir) Clock() int64                            { return 0 }
 
 // heirs opens every module as an heir.
 type heirs struct{ adders }
 
-func (heirs) Open(_ context.Context, binary []byte, _ node.OpenConfig) (node.Machine, error) {
-	return &heir{module: strings.TrimPrefix(string(binary), "artefact of ")}, nil
+func (o heirs) Open(_ context.Context, artefact []byte, _ node.OpenConfig) (node.Machine, error) {
+	return &heir{adder: adder{ballast: o.ballast}, module: strings.TrimPrefix(string(artefact), "artefact of ")}, nil
+}
+
+// Restore implements node.MachineRestorer.
+func (o heirs) Restore(ctx context.Context, artefact []byte, c node.OpenConfig, parts ...io.Reader) (node.Machine, error) {
+	m, err := o.adders.Restore(ctx, artefact, c, parts...)
+	if err != nil {
+		return nil, err
+	}
+	return &heir{adder: *m.(*adder), module: strings.TrimPrefix(string(artefact), "artefact of ")}, nil
 }
 
 // upload stores a module through one node.

@@ -44,7 +44,19 @@ func (f *fragile) Query(ctx context.Context, q []byte) (plugins.Result, error) {
 func (f *fragile) StateHash() (plugins.StateHash, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return plugins.StateHash(binary.BigEndian.AppendUint64(make([]byte, 8), f.sum)), nil
+	return f.adder.StateHash()
+}
+
+func (f *fragile) Export(ctx context.Context, w io.Writer) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.adder.Export(ctx, w)
+}
+
+func (f *fragile) Import(ctx context.Context, at plugins.Moment, r io.Reader, from uint32) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.adder.Import(ctx, at, r, from)
 }
 
 func (f *fragile) change(do func(*fragile)) {
@@ -58,6 +70,13 @@ type fragiles struct {
 	mu    sync.Mutex // guards the rest
 	by    map[raft.NodeID]*fragile
 	drift map[raft.NodeID]uint64 // of those opened from now on
+}
+
+// of is what a node runs.
+func (f *fragiles) of(id raft.NodeID) *fragile {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.by[id]
 }
 
 // at is the opener of one node.
@@ -99,13 +118,14 @@ func (f *fragile) Record() (node.Recorded, error) {
 
 // inFragileBubble runs a scenario on a cluster of fragile machines.
 func inFragileBubble(t *testing.T, drift map[raft.NodeID]uint64, scenario func(ctx context.Context, b *bubble, machines *fragiles)) {
-	inTunedFragileBubble(t, drift, nil, scenario)
+	inTunedFragileBubble(t, drift, nil, node.SnapshotDefault, scenario)
 }
 
-func inTunedFragileBubble(t *testing.T, drift map[raft.NodeID]uint64, tune func(*node.Config), scenario func(ctx context.Context, b *bubble, machines *fragiles)) {
+func inTunedFragileBubble(t *testing.T, drift map[raft.NodeID]uint64, tune func(*node.Config), mode node.SnapshotMode, scenario func(ctx context.Context, b *bubble, machines *fragiles)) {
 	synctest.Test(t, func(t *testing.T) {
 		machines := &fragiles{by: map[raft.NodeID]*fragile{}, drift: drift}
 		b := newBubbleOf(t, machines.at, tune)
+		b.mode = mode
 		defer b.close()
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 		defer cancel()
@@ -179,7 +199,7 @@ func TestDivergedReplicaIsRebuilt(t *testing.T) {
 				if who == "a follower" {
 					victim = victim%3 + 1
 				}
-				machines.by[victim].change(func(f *fragile) { f.sum += 1000 })
+				machines.of(victim).change(func(f *fragile) { f.sum += 1000 })
 				longest := b.add(ctx, node.CheckEvery+20)
 				if longest > 10*time.Second {
 					t.Errorf("a command took %v", longest)
@@ -210,10 +230,14 @@ func TestDivergedReplicaIsRebuilt(t *testing.T) {
 // that down, and cut its log, before the replicas compare. It must not begin from that
 // again, now or after a restart.
 func TestDivergedReplicaDistrustsItsSnapshots(t *testing.T) {
-	inTunedFragileBubble(t, nil, hasty, func(ctx context.Context, b *bubble, machines *fragiles) {
+	inBothModes(t, divergedReplicaDistrustsItsSnapshots)
+}
+
+func divergedReplicaDistrustsItsSnapshots(t *testing.T, mode node.SnapshotMode) {
+	inTunedFragileBubble(t, nil, hasty, mode, func(ctx context.Context, b *bubble, machines *fragiles) {
 		b.add(ctx, 50)
 		victim := b.follower(2)
-		machines.by[victim].change(func(f *fragile) { f.sum += 1000 })
+		machines.of(victim).change(func(f *fragile) { f.sum += 1000 })
 		b.add(ctx, node.CheckEvery+20)
 		b.eventually(ctx, "it is rebuilt", func() bool { return b.info(ctx, victim).Rebuilt == 1 })
 		s := b.nodes[victim].node.SnapshotStats()
@@ -238,7 +262,7 @@ func TestDamagedReplicaIsRebuilt(t *testing.T) {
 	inFragileBubble(t, nil, func(ctx context.Context, b *bubble, machines *fragiles) {
 		b.add(ctx, 30)
 		victim := b.leader(2)
-		machines.by[victim].change(func(f *fragile) { f.damage = fmt.Errorf("%w: of a test", plugins.ErrDamaged) })
+		machines.of(victim).change(func(f *fragile) { f.damage = fmt.Errorf("%w: of a test", plugins.ErrDamaged) })
 		b.add(ctx, 30)
 		time.Sleep(5 * time.Second)
 		sums := b.sums(ctx)
