@@ -24,6 +24,7 @@ const (
 	CodeUnknownPath    Code = "WRAFT-2002"
 	CodeUnknownModule  Code = "WRAFT-2003"
 	CodeUnknownCheck   Code = "WRAFT-2004"
+	CodeMachineDeleted Code = "WRAFT-2005"
 
 	CodeMachineExists     Code = "WRAFT-3001"
 	CodeSessionExpired    Code = "WRAFT-3002"
@@ -56,6 +57,7 @@ const (
 	CodeNotReady       Code = "WRAFT-5008"
 	CodeConnectionLost Code = "WRAFT-5009"
 	CodeUpgradePending Code = "WRAFT-5010"
+	CodeDeletePending  Code = "WRAFT-5011"
 
 	CodeUnreachable Code = "WRAFT-6001"
 	CodeTLS         Code = "WRAFT-6002"

@@ -48,6 +48,9 @@ var catalogue = []Kind{
 	{CodeUnknownCheck, "Unknown check", http.StatusNotFound, false, NotApplied, ExitNotFound,
 		"See the names of all checks at /readyz?verbose",
 		"The node has no readiness check of this name."},
+	{CodeMachineDeleted, "Machine deleted", http.StatusNotFound, false, NotApplied, ExitNotFound,
+		"Deploy it anew under the same name if you want; see what was deleted with: wraftd machines list --deleted",
+		"The machine of this name was deleted with its state, or was while the request was under way."},
 
 	{CodeMachineExists, "Machine exists", http.StatusConflict, false, NotApplied, ExitConflict,
 		"Upgrade the machine with --upgrade (\"upgrade\":true), or deploy under another name.",
@@ -138,6 +141,9 @@ var catalogue = []Kind{
 	{CodeUpgradePending, "Upgrade not decided yet", http.StatusGatewayTimeout, false, Unknown, ExitNoQuorum,
 		"It goes on by itself; see what becomes of it with: wraftd machines history NAME",
 		"The upgrade is recorded, and the time was up before the machine's log decided it."},
+	{CodeDeletePending, "Deletion not complete yet", http.StatusGatewayTimeout, false, Applied, ExitNoQuorum,
+		"It goes on by itself; ask again to wait for it.",
+		"The deletion is recorded and cannot fail, and the time was up before a majority of the nodes had ended the machine."},
 
 	{CodeUnreachable, "No server reached", 0, true, NotApplied, ExitUnreachable,
 		"Check --server or WRAFT_SERVER, and that wraftd runs there.",

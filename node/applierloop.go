@@ -26,6 +26,8 @@ type applierLoop struct {
 	group raft.GroupID
 	shard *shardLoop
 	in    *mailbox[func(*applierLoop)]
+	quit  chan struct{} // closed when the machine is deleted
+	ended chan struct{} // closed when the machine is closed for good
 
 	applied  atomic.Uint64                 // published for others
 	running  atomic.Pointer[RunningModule] // published for others, never changed once stored
@@ -59,7 +61,7 @@ type indexedQuery struct {
 func newApplierLoop(n *Node, g raft.GroupID, s *shardLoop) *applierLoop {
 	return &applierLoop{
 		node: n, group: g, shard: s, in: newMailbox[func(*applierLoop)](applierInboxMax),
-		comparison: NewComparison(n.cfg.Self),
+		comparison: NewComparison(n.cfg.Self), quit: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
 
@@ -107,11 +109,15 @@ func (l *applierLoop) digest(answer func([32]byte, raft.Index, error)) {
 
 // run is the applier's goroutine. It closes the machine at its end.
 func (l *applierLoop) run() {
+	defer close(l.ended)
 	var inputs []func(*applierLoop)
 	for {
 		select {
 		case <-l.node.stop:
-			l.finish()
+			l.finish(ErrStopping)
+			return
+		case <-l.quit:
+			l.finish(ErrDeleted)
 			return
 		case <-l.in.wake:
 		case <-l.errands.wake():
@@ -270,18 +276,19 @@ func (l *applierLoop) serve(q *queryCall) {
 	})
 }
 
-func (l *applierLoop) finish() {
+// finish ends the loop for a reason: the node stops, or the machine is deleted.
+func (l *applierLoop) finish(cause error) {
 	l.in.close()
 	for _, in := range l.in.take(nil) {
-		l.halted = ErrStopping
+		l.halted = cause
 		in(l)
 	}
-	l.finishErrands()
+	l.finishErrands(cause)
 	for _, q := range l.queries {
-		q.call.resolve(reply{err: ErrStopping})
+		q.call.resolve(reply{err: cause})
 	}
 	for _, w := range l.backlog {
-		l.halted = ErrStopping
+		l.halted = cause
 		l.abandon(w)
 	}
 	if l.applier != nil {

@@ -99,6 +99,8 @@ type Catalogue struct {
 	NextGroup raft.GroupID
 	// LastDeploy is the newest DeployID given out.
 	LastDeploy DeployID
+	// Tombstones are of deleted machines, oldest first, at most TombstonesMax.
+	Tombstones []Tombstone
 }
 
 // Machine finds a machine by name.

@@ -76,6 +76,9 @@ type LogStore interface {
 	Groups() ([]raft.GroupID, error)
 	// CreateGroup makes a group durable; creating the same one again is fine.
 	CreateGroup(g raft.GroupID, base raft.SnapshotMeta) error
+	// DeleteGroup removes a group and its log, durably; one that does not exist is
+	// removed already. No Commit of the group may be under way.
+	DeleteGroup(g raft.GroupID) error
 	// Restore reads what a core starts from.
 	Restore(g raft.GroupID) (raft.Restored, error)
 	// Commit makes writes durable with one sync. An error is final.

@@ -26,6 +26,13 @@ func (d *deadlines) due(now time.Duration) *replica {
 	return heap.Pop(&d.heap).(*replica)
 }
 
+// remove takes r out, if it is there.
+func (d *deadlines) remove(r *replica) {
+	if r.timer >= 0 {
+		heap.Remove(&d.heap, r.timer)
+	}
+}
+
 func (d *deadlines) first() (time.Duration, bool) {
 	if len(d.heap) == 0 {
 		return 0, false

@@ -19,6 +19,10 @@ type Deployer struct {
 	now      time.Duration
 	changes  uint64 // of any phase
 	budget   uint64 // bytes of memory for machines; 0: without bound
+
+	found    map[raft.GroupID]bool // on the disk since before the start; true: with its log
+	current  bool                  // the catalogue is no older than the start
+	observed raft.Index            // of the newest catalogue
 }
 
 // DeployPhase is how far a machine is on this node.
@@ -35,11 +39,13 @@ const (
 	PhaseRunning
 	// PhaseFailed: this replica cannot run the machine; see the cause.
 	PhaseFailed
+	// PhaseRemoving: the machine is deleted, and what is left of it here goes.
+	PhaseRemoving
 )
 
 // String names the phase for status.
 func (p DeployPhase) String() string {
-	names := [...]string{"unknown", "creating", "fetching", "opening", "running", "failed"}
+	names := [...]string{"unknown", "creating", "fetching", "opening", "running", "failed", "removing"}
 	if int(p) < len(names) {
 		return names[p]
 	}
@@ -50,6 +56,7 @@ type deployment struct {
 	record  MachineRecord
 	phase   DeployPhase
 	busy    bool // an action for it is under way
+	gone    bool // deleted
 	cause   error
 	retryAt time.Duration
 	tries   int
@@ -63,6 +70,9 @@ type DeployAction struct {
 	CreateGroup *MachineRecord
 	FetchModule *FetchModule
 	OpenMachine *MachineRecord
+	// RemoveGroup asks to end a group's replica, whatever it is doing, and to delete all
+	// that the disk holds of it; answer with GroupRemoved.
+	RemoveGroup *MachineRecord
 }
 
 // FetchModule asks for a module or an artefact by digest; Peers is whom to ask, in order.
@@ -81,11 +91,17 @@ const (
 //
 // A memoryBudget of 0 is without bound, otherwise it is in bytes.
 func NewDeployer(self raft.NodeID, now time.Duration, memoryBudget uint64) *Deployer {
-	return &Deployer{self: self, now: now, budget: memoryBudget, machines: map[raft.GroupID]*deployment{}, fetching: map[Digest]bool{}, have: map[Digest]bool{}}
+	return &Deployer{self: self, now: now, budget: memoryBudget, machines: map[raft.GroupID]*deployment{}, fetching: map[Digest]bool{}, have: map[Digest]bool{}, found: map[raft.GroupID]bool{}}
 }
 
-// Observe takes in a newer catalogue.
+// Observe takes in a catalogue. One older than another before it says nothing new: a
+// newer one follows.
 func (d *Deployer) Observe(c *Catalogue) {
+	if c.Index < d.observed {
+		return
+	}
+	d.observed = c.Index
+	d.removeDeleted(c)
 	var added []MachineRecord
 	for _, m := range c.Machines {
 		if _, ok := d.machines[m.Group]; !ok {
@@ -105,7 +121,7 @@ func (d *Deployer) Observe(c *Catalogue) {
 func (d *Deployer) refuse(m MachineRecord) error {
 	e := &MemoryError{Node: d.self, Needs: m.memory(), Budget: d.budget}
 	for _, other := range d.machines {
-		if other.refused == nil {
+		if other.refused == nil && !other.gone {
 			e.Used = addMemory(e.Used, other.record.memory())
 		}
 	}
@@ -159,7 +175,7 @@ func (d *Deployer) MachineOpened(g raft.GroupID, err error) {
 
 // Stopped says that a running machine ended on this node.
 func (d *Deployer) Stopped(g raft.GroupID, err error) {
-	if m := d.machines[g]; m != nil {
+	if m := d.machines[g]; m != nil && !m.gone {
 		m.phase, m.cause, m.busy = PhaseFailed, err, false
 		d.changes++
 	}
@@ -168,7 +184,7 @@ func (d *Deployer) Stopped(g raft.GroupID, err error) {
 // Reopen says that a running machine was closed because its state was wrong: it is
 // opened again.
 func (d *Deployer) Reopen(g raft.GroupID, cause error) {
-	if m := d.machines[g]; m != nil {
+	if m := d.machines[g]; m != nil && !m.gone {
 		m.phase, m.cause, m.busy, m.retryAt = PhaseModule, cause, false, 0
 		d.changes++
 	}
@@ -196,7 +212,7 @@ func (d *Deployer) States() map[raft.GroupID]DeployState {
 func (d *Deployer) Next() []DeployAction {
 	groups := make([]raft.GroupID, 0, len(d.machines))
 	for g, m := range d.machines {
-		if !m.busy && m.phase < PhaseRunning && m.retryAt <= d.now {
+		if !m.busy && (m.phase < PhaseRunning || m.phase == PhaseRemoving) && m.retryAt <= d.now && (d.current || m.phase != PhaseGroup || d.found[g]) {
 			groups = append(groups, g)
 		}
 	}
@@ -219,6 +235,9 @@ func (d *Deployer) next(m *deployment) (DeployAction, bool) {
 		return DeployAction{CreateGroup: &record}, true
 	case PhaseModule:
 		return d.nextModule(m)
+	case PhaseRemoving:
+		m.busy = true
+		return DeployAction{RemoveGroup: &record}, true
 	}
 	return DeployAction{}, false
 }
@@ -271,10 +290,14 @@ func (d *Deployer) peers(m MachineRecord) []raft.NodeID {
 
 func (d *Deployer) advance(g raft.GroupID, next DeployPhase, err error) {
 	m := d.machines[g]
-	if m == nil {
+	if m == nil || m.phase == PhaseRemoving {
 		return
 	}
 	d.changes++
+	if m.gone {
+		m.busy, m.phase = false, PhaseRemoving
+		return
+	}
 	m.busy, m.phase, m.cause = false, next, nil
 	if err != nil {
 		m.phase, m.cause = PhaseFailed, err

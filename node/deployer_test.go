@@ -19,6 +19,8 @@ func describeActions(actions []DeployAction) string {
 			text += fmt.Sprintf("fetch %x from %v; ", a.FetchModule.Module[:1], a.FetchModule.Peers)
 		case a.OpenMachine != nil:
 			text += fmt.Sprintf("open %d; ", a.OpenMachine.Group)
+		case a.RemoveGroup != nil:
+			text += fmt.Sprintf("remove %d; ", a.RemoveGroup.Group)
 		}
 	}
 	return text
@@ -28,6 +30,7 @@ func describeActions(actions []DeployAction) string {
 // both, a failed fetch is tried again later, a failed open is final.
 func TestDeployer(t *testing.T) {
 	d := NewDeployer(2, 0, 0)
+	d.Current()
 	voters := testSeats(1, 2, 3)
 	catalogue := &Catalogue{Machines: []MachineRecord{
 		{Name: "a", Group: 2, Run: MachineRun{Module: Digest{0xbb}, Artefact: Digest{0xaa}}, Seats: voters},

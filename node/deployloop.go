@@ -73,15 +73,29 @@ func (l *deployLoop) do(a DeployAction) {
 			}
 		})
 	case a.OpenMachine != nil:
-		m := *a.OpenMachine
+		l.open(*a.OpenMachine)
+	case a.RemoveGroup != nil:
+		id := a.RemoveGroup.Group
 		l.node.spawn(func() {
-			err := l.openMachine(m)
-			if err != nil {
-				l.node.group(m.Group).applier.refuse(err)
-			}
-			l.in.force(func(d *Deployer) { d.MachineOpened(m.Group, err) })
+			err := l.node.removeGroup(id)
+			l.in.force(func(d *Deployer) { d.GroupRemoved(id, err) })
 		})
 	}
+}
+
+// open opens a machine on a goroutine of its own.
+func (l *deployLoop) open(m MachineRecord) {
+	g := l.node.group(m.Group)
+	if g == nil {
+		return // its removal has begun
+	}
+	g.spawn(l.node, func() { // Why unchecked: a machine that is being removed need not be opened
+		err := l.openMachine(g, m)
+		if err != nil {
+			g.applier.refuse(err)
+		}
+		l.in.force(func(d *Deployer) { d.MachineOpened(m.Group, err) })
+	})
 }
 
 func (l *deployLoop) createGroup(m MachineRecord) error {
@@ -92,8 +106,8 @@ func (l *deployLoop) createGroup(m MachineRecord) error {
 	if err := n.addGroup(m.Group); err != nil {
 		return err
 	}
-	if n.group(MetaGroup).status.Load().Role == raft.Leader {
-		n.spawn(func() { l.campaign(n.group(m.Group)) })
+	if g := n.group(m.Group); n.group(MetaGroup).status.Load().Role == raft.Leader {
+		n.spawn(func() { l.campaign(g) })
 	}
 	return nil
 }
@@ -107,16 +121,16 @@ func (l *deployLoop) campaign(g *group) {
 		}
 		g.shard.in.put(func(s *Shard) { s.Campaign(g.id) })
 		select {
-		case <-l.node.stop:
+		case <-g.ctx.Done():
 			return
 		case <-l.node.clock.NewTimer(campaignPause).C():
 		}
 	}
 }
 
-func (l *deployLoop) openMachine(m MachineRecord) error {
+func (l *deployLoop) openMachine(g *group, m MachineRecord) error {
 	n := l.node
-	applier, err := n.openReplica(n.group(m.Group), func() (*Applier, error) {
+	applier, err := n.openReplica(g, func() (*Applier, error) {
 		machine, err := l.openWASM(m, m.Run, plugins.Moment{}, nil)
 		if err != nil {
 			return nil, err
@@ -130,7 +144,7 @@ func (l *deployLoop) openMachine(m MachineRecord) error {
 	}
 	applier.FollowUpgrades(m.Run, successors{node: n, machine: m.Name, group: m.Group})
 	run := applier.Running().Run
-	n.group(m.Group).applier.open(applier)
+	g.applier.open(applier)
 	n.log.Info("machine opened", "machine", m.Name, "group", m.Group, "module", run.Module.String(), "run", run.ID().String())
 	return nil
 }

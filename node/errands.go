@@ -161,12 +161,12 @@ func (l *applierLoop) release(e *errand, err error) {
 
 // finishErrands waits for those that run and refuses the others. The mailbox is
 // closed and empty.
-func (l *applierLoop) finishErrands() {
+func (l *applierLoop) finishErrands(cause error) {
 	if l.errands.retry != nil {
 		l.errands.retry.Stop()
 	}
 	for _, e := range l.errands.waiting {
-		e.answer(0, ErrStopping)
+		e.answer(0, cause)
 	}
 	l.errands.waiting = nil
 	for l.errands.running > 0 {

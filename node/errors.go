@@ -12,6 +12,8 @@ var (
 	ErrBusy = errors.New("node: too much is waiting")
 	// ErrNoMachine: no machine of that name. Fix the name, or deploy it.
 	ErrNoMachine = errors.New("node: no such machine")
+	// ErrDeleted: the machine was deleted. Deploy it anew, or fix the name. *DeletedError says more.
+	ErrDeleted = errors.New("node: the machine is deleted")
 	// ErrNoModule: no module of that digest. Upload it first.
 	ErrNoModule = errors.New("node: no such module")
 	// ErrNoLeader: no leader was found in time; nothing was applied. Try later.
@@ -83,3 +85,15 @@ type ConflictError struct {
 func (e *ConflictError) Error() string {
 	return fmt.Sprintf("node: machine %q exists and runs %s", e.Name, e.Module)
 }
+
+// DeletedError: a machine of that name was deleted, and no other one has the name; or
+// it was deleted while something was asked of it. It is ErrDeleted.
+type DeletedError struct{ Tombstone Tombstone }
+
+// Error names the machine and where its end stands.
+func (e *DeletedError) Error() string {
+	return fmt.Sprintf("node: machine %q (group %d) was deleted at index %d of the meta group", e.Tombstone.Name, e.Tombstone.Group, e.Tombstone.Index)
+}
+
+// Unwrap returns ErrDeleted.
+func (e *DeletedError) Unwrap() error { return ErrDeleted }

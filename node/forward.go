@@ -20,6 +20,7 @@ const (
 	forwardBirth    uint8 = 6 // body: forwardedBirth
 	forwardClaim    uint8 = 7 // body: forwardedClaim
 	forwardReady    uint8 = 4 // body: forwardedReady; answered when the receiver leads and runs the machine
+	forwardGone     uint8 = 8 // body: forwardedReady; answered when the receiver has no replica of the deleted machine
 )
 
 // forwardedCommand is a command passed on to the leader.
@@ -230,6 +231,8 @@ func (n *Node) serveForward(from raft.NodeID, g raft.GroupID, f transport.Forwar
 			return
 		}
 		n.births.obey(from, c, w)
+	case forwardGone:
+		n.deploys.goneHere(g, w)
 	default:
 		w.resolve(reply{err: fmt.Errorf("node: unknown forwarded operation %d", f.Op)})
 	}

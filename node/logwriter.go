@@ -1,6 +1,8 @@
 package node
 
 import (
+	"slices"
+
 	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/storage"
 )
@@ -22,6 +24,12 @@ type GroupPersisted struct {
 
 // Add queues writes, in order.
 func (w *LogWriter) Add(writes ...storage.GroupWrite) { w.waiting = append(w.waiting, writes...) }
+
+// Drop forgets what waits of a group, whose replica is gone. What is in the batch
+// under way is still written.
+func (w *LogWriter) Drop(g raft.GroupID) {
+	w.waiting = slices.DeleteFunc(w.waiting, func(gw storage.GroupWrite) bool { return gw.Group == g })
+}
 
 // Next returns the batch to perform, or nil when one is under way or none waits.
 // The slice is the driver's until Done.

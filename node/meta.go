@@ -54,6 +54,7 @@ type metaCommand struct {
 	MoveNode  *moveNodeCommand
 	Claim     *claimCommand
 	Seats     *seatsCommand
+	Delete    *deleteCommand
 }
 
 const metaCommandVersion = 1
@@ -203,6 +204,8 @@ func (m *MetaMachine) applyMembers(index raft.Index, c metaCommand) plugins.Resu
 		return m.claim(index, *c.Claim)
 	case c.Seats != nil:
 		return m.takeSeats(index, *c.Seats)
+	case c.Delete != nil:
+		return m.deleteMachine(index, *c.Delete)
 	}
 	return plugins.Result{Status: metaMalformed, Data: []byte("an empty meta command")}
 }

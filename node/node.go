@@ -59,6 +59,10 @@ type group struct {
 	status  atomic.Pointer[raft.Status] // as of the last change of role, term or leader
 	changed *broadcast                  // status changed
 
+	ctx    context.Context // ends with the node, or when the machine is deleted
+	cancel context.CancelFunc
+	work   groupWork
+
 	receiving   chan struct{}      // a token: one snapshot is received at a time
 	stopReceive context.CancelFunc // of that which the core asked for; the shard's goroutine owns it
 }
@@ -175,6 +179,9 @@ func (n *Node) begin(life raft.Incarnation) error {
 	if err != nil {
 		return fmt.Errorf("node: list groups: %w", err)
 	}
+	if err := n.find(ids); err != nil {
+		return err
+	}
 	for _, id := range ids {
 		if err := n.addGroup(id); err != nil {
 			return err
@@ -182,6 +189,7 @@ func (n *Node) begin(life raft.Incarnation) error {
 	}
 	n.spawn(n.bootstrapCatalogue)
 	n.spawn(n.announce)
+	n.spawn(n.catchUp)
 	n.openMeta()
 	n.changed.notify()
 	return nil
@@ -230,6 +238,7 @@ func (n *Node) addGroup(id raft.GroupID) error {
 	}
 	s := n.shards[uint64(id)%uint64(len(n.shards))]
 	g := &group{id: id, shard: s, applier: newApplierLoop(n, id, s), changed: newBroadcast(), receiving: make(chan struct{}, 1)}
+	g.ctx, g.cancel = context.WithCancel(n.ctx)
 	g.applier.reach = restored.Snapshot.Index
 	status := core.Status()
 	g.status.Store(&status)

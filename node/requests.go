@@ -47,7 +47,7 @@ type AskResult struct {
 const retryPause = 50 * time.Millisecond
 
 // Call replicates a command and returns the machine's answer. Errors:
-// ErrNoMachine, ErrTooLarge, ErrBusy, ErrNoLeader, ErrTimeout, *raft.NotLeaderError
+// ErrNoMachine, *DeletedError, ErrTooLarge, ErrBusy, ErrNoLeader, ErrTimeout, *raft.NotLeaderError
 // (without Forward) mean that nothing was applied; *UnknownOutcomeError that it may be.
 func (n *Node) Call(ctx context.Context, machine string, c Call) (CallResult, error) {
 	record, err := n.findMachine(ctx, machine)
@@ -60,7 +60,7 @@ func (n *Node) Call(ctx context.Context, machine string, c Call) (CallResult, er
 	r, err := n.replicate(ctx, record.Group, Command{
 		Kind: CommandCall, Session: c.Session, Sequence: c.Sequence, AckBelow: c.AckBelow, Data: c.Data,
 	}, c.Forward)
-	return CallResult{Answer: r.answer, Replayed: r.replayed}, err
+	return CallResult{Answer: r.answer, Replayed: r.replayed}, n.deletedOr(record.Group, err)
 }
 
 // OpenSession registers an exactly-once session in a machine's log.
@@ -71,7 +71,7 @@ func (n *Node) OpenSession(ctx context.Context, machine string) (SessionID, erro
 	}
 	r, err := n.replicateIdempotent(ctx, record.Group, Command{Kind: CommandOpenSession})
 	if err != nil {
-		return 0, err
+		return 0, n.deletedOr(record.Group, err)
 	}
 	if len(r.answer.Data) != 8 {
 		return 0, fmt.Errorf("node: open session: answer has %d bytes", len(r.answer.Data))
@@ -88,7 +88,7 @@ func (n *Node) Ask(ctx context.Context, machine string, a Ask) (AskResult, error
 	}
 	g := n.group(record.Group)
 	if g == nil {
-		return AskResult{}, ErrMachineNotRunning
+		return AskResult{}, n.deleted(record.Group, ErrMachineNotRunning)
 	}
 	q := &queryCall{call: call{done: make(chan reply, 1)}, data: a.Data}
 	var r reply
@@ -98,7 +98,7 @@ func (n *Node) Ask(ctx context.Context, machine string, a Ask) (AskResult, error
 		r, err = n.readLocal(ctx, g, q, a)
 	}
 	if err != nil {
-		return AskResult{}, err
+		return AskResult{}, n.deletedOr(record.Group, err)
 	}
 	if r.applied < a.MinIndex {
 		return AskResult{}, fmt.Errorf("%w: applied is %d, %d was asked for", ErrIndexNotReached, r.applied, a.MinIndex)
@@ -136,7 +136,7 @@ func (n *Node) read(ctx context.Context, g *group, q *queryCall, forward bool) (
 		changed := g.changed.next()
 		attempt := &queryCall{call: call{done: make(chan reply, 1)}, data: q.data, only: q.only}
 		r, err := n.readOnce(ctx, g, attempt)
-		if err == nil || !retryableRead(err) {
+		if err == nil || !retryableRead(err) || g.ctx.Err() != nil {
 			return r, timeoutError(err)
 		}
 		last = err
@@ -195,7 +195,7 @@ func (n *Node) replicate(ctx context.Context, id raft.GroupID, c Command, forwar
 		if err == nil || !leaderless(err) {
 			return r, err
 		}
-		if !forward {
+		if !forward || g.ctx.Err() != nil {
 			return r, err
 		}
 		if g.status.Load().Isolated { // Why not wait: another node is likelier to know a leader
@@ -315,8 +315,12 @@ func (n *Node) findMachine(ctx context.Context, name string) (MachineRecord, err
 	if err := n.Barrier(ctx); err != nil {
 		return MachineRecord{}, err
 	}
-	if m, ok := n.catalogue.Load().Machine(name); ok {
+	c := n.catalogue.Load()
+	if m, ok := c.Machine(name); ok {
 		return m, nil
+	}
+	if t, ok := c.Tombstone(name, 0); ok {
+		return MachineRecord{}, &DeletedError{Tombstone: t}
 	}
 	return MachineRecord{}, fmt.Errorf("%w: %q", ErrNoMachine, name)
 }
@@ -362,6 +366,9 @@ func (n *Node) awaitGroup(ctx context.Context, id raft.GroupID) (*group, error) 
 		changed := n.changed.next()
 		if g := n.group(id); g != nil {
 			return g, nil
+		}
+		if err := n.deleted(id, nil); err != nil {
+			return nil, err
 		}
 		select {
 		case <-changed:

@@ -64,7 +64,11 @@ func NewSeating(self raft.NodeID, now time.Duration) *Seating {
 // Observe takes in a newer catalogue.
 func (s *Seating) Observe(c *Catalogue) {
 	s.catalogue = c
-	for _, t := range s.groups {
+	for g, t := range s.groups {
+		if c.Deleted(g) {
+			s.Lead(g, raft.Status{})
+			continue
+		}
 		t.start()
 	}
 }

@@ -20,6 +20,7 @@ type Shard struct {
 	now      time.Duration
 	effects  raft.Effects  // reused by Drain
 	changes  []GroupChange // answers for the next Drain
+	orphans  orphans       // of removed replicas, for the next Drain
 }
 
 // ShardEffects is what a shard wants done. Slices are the caller's until its next
@@ -288,6 +289,9 @@ func (s *Shard) Drain(out *ShardEffects) {
 	s.dirty = s.dirty[:0]
 	out.Changes = append(out.Changes, s.changes...)
 	s.changes = s.changes[:0]
+	out.Failures = append(out.Failures, s.orphans.failures...)
+	out.Reads = append(out.Reads, s.orphans.reads...)
+	s.orphans = orphans{}
 }
 
 // settle brings a core's clock up to the shard's before an input that starts

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 
@@ -114,7 +115,7 @@ func (l *shardLoop) answer() {
 		q := r.Ticket.(*queryCall)
 		g := l.node.group(r.Group)
 		if r.Err != nil || g == nil {
-			q.resolve(reply{err: r.Err})
+			q.resolve(reply{err: cmp.Or(r.Err, ErrDeleted)})
 			continue
 		}
 		g.applier.query(q, r.Index)
@@ -145,7 +146,8 @@ func (l *shardLoop) runFetches() {
 		batch = l.fetches.take(batch)
 		for _, f := range batch {
 			entries, err := l.node.store.Entries(f.Group, f.Fetch.Lo, f.Fetch.Hi, fetchBytesMax)
-			if err != nil && !errors.Is(err, storage.ErrOutOfRange) { // Why not that: the log may have been truncated since
+			// Why not these: the log may have been truncated since, or be gone with its machine.
+			if err != nil && !errors.Is(err, storage.ErrOutOfRange) && !errors.Is(err, storage.ErrUnknownGroup) {
 				l.log.Error("reading the log failed", "group", f.Group, "index", f.Fetch.Lo, "err", err)
 			}
 			l.fetched(f, entries)

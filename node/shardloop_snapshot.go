@@ -48,9 +48,9 @@ func (l *shardLoop) receive(g *group, c raft.SnapshotCommand) {
 	if l.node.snapshots.files == nil {
 		return
 	}
-	ctx, cancel := context.WithCancel(l.node.ctx)
+	ctx, cancel := context.WithCancel(g.ctx)
 	g.stopReceive = cancel
-	l.node.spawn(func() {
+	g.spawn(l.node, func() { // Why unchecked: a replica that is being removed needs no snapshot
 		defer cancel()
 		l.node.snapshots.receive(ctx, g, c)
 	})

@@ -68,10 +68,11 @@ func (l *applierLoop) record(c *SnapshotCapture, done func(storage.SnapshotFile,
 	if c.Increment {
 		base = l.chain.last
 	}
+	g := n.group(l.group)
 	applier.HoldSnapshots(true)
 	l.recording = true
-	n.spawn(func() {
-		file, err := n.snapshots.write(n.group(l.group), c, base)
+	began := g != nil && g.spawn(n, func() {
+		file, err := n.snapshots.write(g, c, base)
 		c.Close()
 		l.in.force(func(l *applierLoop) {
 			l.recording = false
@@ -81,6 +82,10 @@ func (l *applierLoop) record(c *SnapshotCapture, done func(storage.SnapshotFile,
 			done(file, err)
 		})
 	})
+	if !began {
+		c.Close()
+		done(storage.SnapshotFile{}, ErrDeleted)
+	}
 }
 
 // recorded notes how the writing of a snapshot has ended.

@@ -26,7 +26,7 @@ const (
 func (n *Node) openReplica(g *group, fresh func() (*Applier, error), open OpenSnapshot) (*Applier, error) {
 	pause := snapshotRetryMin
 	for {
-		status, err := n.status(n.ctx, g)
+		status, err := n.status(g.ctx, g)
 		if err == nil {
 			var a *Applier
 			a, err = n.openNewest(g, status.PurgedIndex, open)
@@ -38,15 +38,17 @@ func (n *Node) openReplica(g *group, fresh func() (*Applier, error), open OpenSn
 			}
 			if err == nil {
 				n.log.Warn("no snapshot on this node can be used, and the log before it is gone; asking the other nodes", "group", g.id)
-				err = n.snapshots.obtain(n.ctx, g, status.PurgedIndex)
+				err = n.snapshots.obtain(g.ctx, g, status.PurgedIndex)
 			}
 		}
-		if err == nil {
+		if err == nil && g.ctx.Err() == nil {
 			continue
 		}
-		n.log.Warn("a replica cannot begin yet; it is tried again", "group", g.id, "err", err)
+		if g.ctx.Err() == nil {
+			n.log.Warn("a replica cannot begin yet; it is tried again", "group", g.id, "err", err)
+		}
 		select {
-		case <-n.stop:
+		case <-g.ctx.Done():
 			return nil, ErrStopping
 		case <-n.clock.NewTimer(pause).C():
 			pause = min(2*pause, snapshotRetryMax)

@@ -94,7 +94,7 @@ func TestReplayBeginsWithTheRunOfTheLog(t *testing.T) {
 	last := raft.Index(len(log))
 	l.submit(ApplyWork{Range: raft.ApplyRange{First: 1, Last: last}})
 	d := &deployLoop{node: n, opening: make(chan struct{}, 1)}
-	if err := d.openMachine(MachineRecord{Name: "scribe", Group: 7, Run: a, Active: ActiveRun{Run: c, Since: 4}}); err != nil {
+	if err := d.openMachine(n.group(7), MachineRecord{Name: "scribe", Group: 7, Run: a, Active: ActiveRun{Run: c, Since: 4}}); err != nil {
 		t.Fatal(err)
 	}
 	q := &queryCall{call: call{done: make(chan reply, 1)}}
@@ -117,7 +117,7 @@ func oneGroup(t *testing.T, log logOf) (n *Node, l *applierLoop, stop func()) {
 	n.catalogue.Store(&Catalogue{})
 	shard := &shardLoop{in: newMailbox[shardInput](1 << 10)}
 	l = newApplierLoop(n, 7, shard)
-	n.groups = map[raft.GroupID]*group{7: {id: 7, shard: shard, applier: l}}
+	n.groups = map[raft.GroupID]*group{7: {id: 7, shard: shard, applier: l, ctx: t.Context()}}
 	var running sync.WaitGroup
 	running.Go(l.run)
 	running.Go(func() {

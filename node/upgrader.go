@@ -94,6 +94,7 @@ func NewUpgrader(now time.Duration) *Upgrader {
 
 // Observe takes in a newer catalogue.
 func (u *Upgrader) Observe(c *Catalogue) {
+	u.forget(c)
 	for _, m := range c.Machines {
 		t := u.tasks[m.Group]
 		switch {
@@ -107,6 +108,13 @@ func (u *Upgrader) Observe(c *Catalogue) {
 			}
 		}
 	}
+}
+
+// forget drops what belongs to deleted machines.
+func (u *Upgrader) forget(c *Catalogue) {
+	maps.DeleteFunc(u.tasks, func(g raft.GroupID, _ *upgradeTask) bool { return c.Deleted(g) })
+	maps.DeleteFunc(u.awaits, func(g raft.GroupID, _ *moduleAwait) bool { return c.Deleted(g) })
+	maps.DeleteFunc(u.leads, func(g raft.GroupID, _ bool) bool { return c.Deleted(g) })
 }
 
 // Lead says whether this node leads a group.

@@ -3,6 +3,7 @@ package node
 import (
 	"sync"
 
+	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/storage"
 )
 
@@ -12,8 +13,15 @@ type writerLoop struct {
 	shard *shardLoop
 	wake  chan struct{} // capacity 1: something waits
 
-	mu     sync.Mutex // guards writer
-	writer LogWriter
+	mu        sync.Mutex // guards the fields below
+	writer    LogWriter
+	deletions []deletion
+}
+
+// deletion is a group to be deleted between two batches.
+type deletion struct {
+	group raft.GroupID
+	done  chan<- error // capacity 1
 }
 
 func newWriterLoop(n *Node, s *shardLoop) *writerLoop {
@@ -43,6 +51,40 @@ func (w *writerLoop) run() {
 		}
 		for w.commit() {
 		}
+		w.delete()
+	}
+}
+
+// drop forgets the writes of a group that are not under way.
+func (w *writerLoop) drop(g raft.GroupID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.writer.Drop(g)
+}
+
+// remove has a group without a replica deleted from the store, and says on the
+// channel what came of it.
+func (w *writerLoop) remove(g raft.GroupID) <-chan error {
+	done := make(chan error, 1)
+	w.mu.Lock()
+	w.deletions = append(w.deletions, deletion{g, done})
+	w.mu.Unlock()
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+	return done
+}
+
+// delete carries out the deletions that wait. Why here: no batch that holds a write of
+// the group may be under way.
+func (w *writerLoop) delete() {
+	w.mu.Lock()
+	deletions := w.deletions
+	w.deletions = nil
+	w.mu.Unlock()
+	for _, d := range deletions {
+		d.done <- w.node.store.DeleteGroup(d.group)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 
 	"github.com/wraft/wraft/raft"
 )
@@ -59,6 +60,38 @@ func (s *Snapshots) remove(f SnapshotFile, suffix string) error {
 	err := s.store.dir.fs.Remove(s.pathAs(f, suffix))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("storage: remove snapshot of group %d at %d: %w", f.Group, f.Index, err)
+	}
+	return nil
+}
+
+// Groups returns the groups of which there are files, of any kind, ascending.
+func (s *Snapshots) Groups() ([]raft.GroupID, error) {
+	names, err := s.store.dir.fs.List(s.root)
+	if err != nil {
+		return nil, fmt.Errorf("storage: list %s: %w", snapshotsName, err)
+	}
+	var out []raft.GroupID
+	for _, name := range names {
+		if id, err := strconv.ParseUint(name, 10, 64); err == nil && id != 0 {
+			out = append(out, raft.GroupID(id))
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// RemoveGroup deletes everything there is of a group: snapshots, what was received in
+// part, what was put away. Nobody may be writing for the group. A crash may leave, or
+// bring back, any part of it; then Groups still has it.
+func (s *Snapshots) RemoveGroup(g raft.GroupID) error {
+	if err := s.store.usable(); err != nil {
+		return err
+	}
+	if err := s.store.dir.fs.RemoveAll(s.folder(g)); err != nil {
+		return fmt.Errorf("storage: remove snapshots of group %d: %w", g, err)
+	}
+	if err := syncDirectory(s.store.dir.fs, s.root); err != nil {
+		return fmt.Errorf("storage: remove snapshots of group %d: %w", g, err)
 	}
 	return nil
 }

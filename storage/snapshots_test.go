@@ -196,3 +196,34 @@ const snapshotVector = "7772616674736e70010000003b000000" +
 	"1868f342010706746573742f310000000000000000000000000000000000000000000000000000000000000000ac02030201030101020103010000" + // the header
 	"7e18ac12120000002000000028b52ffd00004d0000106869015402021b05" + // a chunk
 	"73ff704f000000000000000020000000000000008e44cc9409afedcdf28aef1155f8bd1010a85d1302853ca734b17a588e638ad9" // the end
+
+// TestSnapshotsOfAGroupGo: a removal takes everything of one group, and nothing else.
+func TestSnapshotsOfAGroupGo(t *testing.T) {
+	s := mustOpen(t, vfs.NewMem())
+	content := contentOf(1, 10_000)
+	other := snapshotAt(5, Digest{})
+	other.Group = 9
+	kept := mustSnapshot(t, s, other, content)
+	mustSnapshot(t, s, snapshotAt(5, Digest{}), content)
+	bad := mustSnapshot(t, s, snapshotAt(6, Digest{}), content)
+	if err := s.Snapshots().Condemn(bad); err != nil {
+		t.Fatal(err)
+	}
+	part, err := s.Snapshots().Receive(SnapshotFile{Group: 7, Index: 8, Digest: Digest{1}, Size: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	part.Close()
+	for _, want := range [][]raft.GroupID{{7, 9}, {9}, {9}} {
+		if groups, err := s.Snapshots().Groups(); err != nil || !slices.Equal(groups, want) {
+			t.Fatalf("groups %v, %v, want %v", groups, err, want)
+		}
+		if err := s.Snapshots().RemoveGroup(7); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := readSnapshot(s, kept); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("the other group's snapshot: %d bytes, %v", len(got), err)
+	}
+	mustSnapshot(t, s, snapshotAt(9, Digest{}), content)
+}

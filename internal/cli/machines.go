@@ -11,15 +11,19 @@ import (
 )
 
 func (p *Program) machinesCommand() *cobra.Command {
-	return group("machines", "List, show and upgrade machines", p.machinesListCommand(), p.machinesShowCommand(),
-		p.machinesActivateCommand(), p.machinesRollbackCommand(), p.machinesHistoryCommand())
+	return group("machines", "List, show, upgrade and delete machines", p.machinesListCommand(), p.machinesShowCommand(),
+		p.machinesActivateCommand(), p.machinesRollbackCommand(), p.machinesHistoryCommand(), p.machinesDeleteCommand())
 }
 
 func (p *Program) machinesListCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Short: "List all machines", Args: exactArgs()}
 	conn := p.connectFlags(cmd, callTimeout)
+	deleted := cmd.Flags().Bool("deleted", false, "list deleted machines instead, the newest first")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return p.withClient(cmd, conn, func(ctx context.Context, cl *client.Client) error {
+			if *deleted {
+				return p.listDeleted(ctx, cmd, cl)
+			}
 			machines, err := cl.Machines(ctx)
 			if err != nil {
 				return err

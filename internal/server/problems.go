@@ -32,6 +32,8 @@ func (b backend) problem(err error) error {
 	switch {
 	case upgradeProblem(err) != nil: // Why first: its cause may be one of the others
 		return upgradeProblem(err)
+	case deleteProblem(err) != nil && !errors.As(err, &unknown):
+		return deleteProblem(err)
 	case errors.As(err, &unknown):
 		return client.NewProblem(client.CodeTimeoutUnknown, "%v", err).WithIndex(uint64(unknown.Index)).WithCause(err)
 	case errors.As(err, &halted):

@@ -62,6 +62,16 @@ type Snapshots interface {
 	TakeSnapshot(ctx context.Context, name string) (client.SnapshotInfo, error)
 }
 
+// Deletions ends machines.
+type Deletions interface {
+	// Delete deletes the machine of a name and group, or with group 0 whichever has the
+	// name, for good, and returns once no command to it is acknowledged any more. One
+	// that was deleted before is no error. by is who asks.
+	Delete(ctx context.Context, name string, group client.GroupID, by string) (client.DeletedMachine, error)
+	// Deleted lists deleted machines, the newest first.
+	Deleted(ctx context.Context) ([]client.DeletedMachine, error)
+}
+
 // Cluster tells how the cluster and this node are, and what all nodes must understand.
 type Cluster interface {
 	// ClusterInfo is what this node knows; it asks nobody.

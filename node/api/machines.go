@@ -19,9 +19,16 @@ type machineList struct {
 	Machines []client.MachineInfo `json:"machines"`
 }
 
-// getMachines lists: GET /v1/machines.
+// getMachines lists: GET /v1/machines, or ?deleted=true what was deleted.
 func (s *Server) getMachines(w http.ResponseWriter, r *http.Request) error {
-	if _, err := readParams(r); err != nil {
+	query, err := readParams(r, "deleted")
+	if err != nil {
+		return err
+	}
+	if deleted, err := query.flag("deleted", false); err != nil || deleted {
+		if err == nil {
+			err = s.getDeleted(w, r)
+		}
 		return err
 	}
 	ctx, cancel, err := deadline(r, commandTimeoutDefault)

@@ -33,7 +33,7 @@ var mistakes = []mistake{
 	{method: "POST", path: commands + "?forward=true&forward=false", status: 400, code: client.CodeUnknownParameter, detail: "2 times"},
 	{method: "POST", path: commands + "?forward=yes", status: 400, code: client.CodeBadRequest, detail: "true or false"},
 	{method: "POST", path: commands + "?forward=%zz", status: 400, code: client.CodeBadRequest, detail: "cannot be read"},
-	{method: "GET", path: "/v1/machines?x", status: 400, code: client.CodeUnknownParameter, detail: "takes no parameters"},
+	{method: "GET", path: "/v1/machines?x", status: 400, code: client.CodeUnknownParameter, detail: "takes deleted"},
 	{method: "POST", path: commands, headers: []string{"Wraft-Timeout: soon"}, status: 400, code: client.CodeBadRequest, detail: "such as 5s"},
 	{method: "POST", path: commands, headers: []string{"Wraft-Timeout: -1s"}, status: 400, code: client.CodeBadRequest, detail: "above 0"},
 	{method: "POST", path: commands, headers: []string{"Wraft-Timeout: 1h"}, status: 400, code: client.CodeBadRequest, detail: "up to 5m"},
@@ -72,7 +72,6 @@ var mistakes = []mistake{
 	{method: "POST", path: "//v1/machines/counter/commands", status: 404, code: client.CodeUnknownPath},
 	{method: "POST", path: "/v1/./cluster", status: 404, code: client.CodeUnknownPath},
 	{method: "GET", path: commands, status: 405, code: client.CodeMethodNotAllowed, detail: "allowed: POST"},
-	{method: "DELETE", path: "/v1/machines/counter", status: 405, code: client.CodeMethodNotAllowed, detail: "cannot be deleted in this version"},
 	{method: "GET", path: "/readyz/nothing", status: 404, code: client.CodeUnknownCheck, detail: "nothing"},
 }
 

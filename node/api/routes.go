@@ -34,8 +34,7 @@ func (s *Server) routes() []route {
 		{pattern: "/v1/machines", methods: map[string]handlerFunc{"GET": s.getMachines}},
 		{
 			pattern: "/v1/machines/{machine}",
-			methods: map[string]handlerFunc{"GET": s.getMachine, "PUT": s.putMachine},
-			words:   map[string]string{"DELETE": "machines cannot be deleted in this version"},
+			methods: map[string]handlerFunc{"GET": s.getMachine, "PUT": s.putMachine, "DELETE": s.deleteMachine},
 		},
 		{pattern: "/v1/machines/{machine}/activate", methods: map[string]handlerFunc{"POST": s.postActivate}},
 		{pattern: "/v1/machines/{machine}/rollback", methods: map[string]handlerFunc{"POST": s.postRollback}},

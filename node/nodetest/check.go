@@ -56,7 +56,7 @@ func (s *Sim) checkOrderOfIndexes(n *simNode) {
 
 // converged: all nodes are up and have applied the same, last index everywhere.
 func (s *Sim) converged() bool {
-	if s.upgradesOpen > 0 {
+	if s.upgradesOpen > 0 || !s.passing.clean() {
 		return false
 	}
 	var ledgers []raft.Index
@@ -98,6 +98,7 @@ func (s *Sim) conclude() {
 	s.checkOrder(first)
 	s.checkReads()
 	s.checkUpgrades()
+	s.checkDeleted()
 }
 
 // checkOnce: every acknowledged command is in the state, and no command is twice.

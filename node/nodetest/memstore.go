@@ -56,6 +56,20 @@ func (m *MemStore) CreateGroup(id raft.GroupID, base raft.SnapshotMeta) error {
 	return nil
 }
 
+// DeleteGroup removes a group and its log, durably, and what else was written is durable
+// with it. One that does not exist is removed already.
+func (m *MemStore) DeleteGroup(id raft.GroupID) error {
+	if err := m.usable(); err != nil {
+		return err
+	}
+	m.unsynced = slices.DeleteFunc(m.unsynced, func(w storage.GroupWrite) bool { return w.Group == id })
+	delete(m.visible, id)
+	delete(m.durable, id)
+	delete(m.ready, id)
+	m.Sync()
+	return nil
+}
+
 // Groups returns the IDs of all groups, ascending.
 func (m *MemStore) Groups() ([]raft.GroupID, error) {
 	if err := m.usable(); err != nil {

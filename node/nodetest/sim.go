@@ -29,6 +29,7 @@ type Config struct {
 	Upgrades                     int           // asked for at random times; every third one is refused
 	Wipes                        int           // crashes that take the whole disk, each followed by a restart
 	LoseModules                  bool          // a crash may take modules that others have
+	Deletes                      int           // of a second machine, which is deployed anew each time
 
 	SnapshotBytes uint64 // of the log between two snapshots; 0: none are taken
 	TailEntries   int    // of the log kept behind a snapshot; default the cores' own
@@ -61,6 +62,7 @@ type Result struct {
 	Exports      int       // export entries, as replicas applied them
 	Refusals     int       // of them, as the module refused them
 	FromExports  int       // machines that began from an export
+	Deleted      int       // machines
 	// TransferBytes is what was received of snapshots.
 	TransferBytes int
 	Hash          uint64 // of the whole run: equal seeds, equal hashes
@@ -92,6 +94,7 @@ type Sim struct {
 	trace        uint64
 	faulty       bool // faults may still happen
 	upgradesOpen int  // requests of the operator without an answer
+	passing      *passing
 }
 
 type drawKey struct {
@@ -117,6 +120,7 @@ func Run(cfg Config) Result {
 	s.planUpgrades()
 	s.planWipes()
 	s.planModes()
+	s.planDeletes()
 	s.startClients()
 	deadline := s.horizon()
 	for len(s.result.Violations) == 0 && s.now() < deadline && !s.finished() {
@@ -308,7 +312,7 @@ func (s *Sim) cut(at, length time.Duration, from, to raft.NodeID) {
 
 // finished: the faults are over, every client has its answers, every replica has caught up.
 func (s *Sim) finished() bool {
-	if s.now() < faultsEnd && s.cfg.Crashes+s.cfg.Partitions+s.cfg.Upgrades+s.cfg.Wipes+s.cfg.ModeChanges > 0 {
+	if s.now() < faultsEnd && s.cfg.Crashes+s.cfg.Partitions+s.cfg.Upgrades+s.cfg.Wipes+s.cfg.ModeChanges+s.cfg.Deletes > 0 {
 		return false
 	}
 	if slices.ContainsFunc(s.clients, func(c *simClient) bool { return !c.done }) {

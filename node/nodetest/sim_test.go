@@ -54,6 +54,7 @@ func swarm(seed uint64) Config {
 		pick(func() { c.Snapshot = node.SnapshotExport })
 		pick(func() { c.ModeChanges = 1 + r.IntN(4) })
 	})
+	pick(func() { c.Deletes = 1 + r.IntN(3) })
 	return c
 }
 
@@ -69,6 +70,7 @@ func TestSim(t *testing.T) {
 		t.Logf("upgrades=%d refused=%d orders=%d waits=%d", total.Upgrades, total.Refused, total.Orders, total.Waits)
 		t.Logf("wipes=%d changes=%d", total.Wipes, total.Changes)
 		t.Logf("exports=%d refusals=%d from-exports=%d mode-changes=%d", total.Exports, total.Refusals, total.FromExports, total.ModeChanges)
+		t.Logf("deleted=%d", total.Deleted)
 		t.Logf("snapshots=%d installs=%d restores=%d damaged=%d asked=%d", total.Snapshots, total.Installs, total.Restores, total.Damaged, total.Asked)
 	}()
 	for i := range n {
@@ -86,6 +88,10 @@ func TestSim(t *testing.T) {
 			total.Orders, total.Waits = total.Orders+r.Orders, total.Waits+r.Waits
 			total.Snapshots, total.Installs, total.Restores = total.Snapshots+r.Snapshots, total.Installs+r.Installs, total.Restores+r.Restores
 			total.Wipes, total.Changes = total.Wipes+r.Wipes, total.Changes+r.Changes
+			total.Deleted += r.Deleted
+			if r.Deleted != c.Deletes {
+				t.Errorf("%d machines were deleted, want %d", r.Deleted, c.Deletes)
+			}
 			total.Damaged, total.Asked = total.Damaged+r.Damaged, total.Asked+r.Asked
 			total.Exports, total.Refusals = total.Exports+r.Exports, total.Refusals+r.Refusals
 			total.FromExports, total.ModeChanges = total.FromExports+r.FromExports, total.ModeChanges+r.ModeChanges

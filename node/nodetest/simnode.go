@@ -40,6 +40,12 @@ type simTicket interface {
 	answered(node.Applied)
 }
 
+// simReader is whoever waits for a read.
+type simReader interface {
+	failed()
+	answered(data []byte)
+}
+
 // simGroup is a replica's applier and what waits for it.
 type simGroup struct {
 	applier *node.Applier
@@ -84,11 +90,13 @@ func (n *simNode) begin(life raft.Incarnation) error {
 	if err != nil {
 		return err
 	}
+	n.found(ids)
 	for _, g := range ids {
 		if err := n.addGroup(g); err != nil {
 			return err
 		}
 	}
+	n.catchUp()
 	n.openFrom(node.MetaGroup)
 	return nil
 }
@@ -301,7 +309,7 @@ func (n *simNode) fetch(f node.GroupFetch) {
 
 func (n *simNode) read(r node.ReadAnswer) {
 	if r.Err != nil {
-		r.Ticket.(*readOperation).failed()
+		r.Ticket.(simReader).failed()
 		return
 	}
 	g := n.groups[r.Group]
@@ -323,7 +331,7 @@ func (n *simNode) serveReads(g *simGroup) {
 		if err != nil {
 			n.sim.violate("query on %v: %v", n.id, err)
 		}
-		r.Ticket.(*readOperation).answered(result.Data)
+		r.Ticket.(simReader).answered(result.Data)
 	}
 	g.reads = kept
 }
@@ -339,15 +347,21 @@ func (n *simNode) deploy() {
 			n.fetchModule(*a.FetchModule)
 		case a.OpenMachine != nil:
 			m := *a.OpenMachine
-			n.later(time.Millisecond, func() {
-				n.groups[m.Group].record = m
-				n.openFrom(m.Group)
-				n.deployer.MachineOpened(m.Group, nil)
-			})
+			n.later(time.Millisecond, func() { n.openMachine(m) })
+		case a.RemoveGroup != nil:
+			n.removeGroup(a.RemoveGroup.Group)
 		}
 	}
 	if at, ok := n.deployer.NextDeadline(); ok && at > n.sim.now() {
 		n.later(at-n.sim.now(), func() {})
+	}
+}
+
+func (n *simNode) openMachine(m node.MachineRecord) {
+	if g := n.groups[m.Group]; g != nil { // else it was deleted meanwhile
+		g.record = m
+		n.openFrom(m.Group)
+		n.deployer.MachineOpened(m.Group, nil)
 	}
 }
 

@@ -129,6 +129,10 @@ func (n *simNode) capture(id raft.GroupID) {
 	applier := g.applier
 	applier.HoldSnapshots(true)
 	n.later(between(n.sim.draw("snapshot", n.id), n.sim.cfg.DiskMin, 20*n.sim.cfg.DiskMax), func() {
+		if n.groups[id] != g { // it was deleted: a removal waits for those who write
+			c.Close()
+			return
+		}
 		content := n.sim.content(n, id, c)
 		n.sim.disk(n.id, id).put(simFile{index: c.Index, content: content})
 		n.sim.result.Snapshots++
@@ -192,7 +196,7 @@ func (n *simNode) receive(id raft.GroupID, t *simTransfer) {
 		delay = simRetry
 	}
 	n.later(delay, func() {
-		if n.groups[id].transfer != t {
+		if n.groups[id] == nil || n.groups[id].transfer != t {
 			return
 		}
 		if ok && !cut {
@@ -288,7 +292,7 @@ func (n *simNode) openFrom(id raft.GroupID) {
 		d.put(f)
 	}
 	n.later(simRetry, func() {
-		if n.groups[id].applier == nil {
+		if g := n.groups[id]; g != nil && g.applier == nil {
 			n.openFrom(id)
 		}
 	})
@@ -337,7 +341,7 @@ func (n *simNode) restore(id raft.GroupID, f simFile) {
 	case errors.Is(err, node.ErrNoModule):
 		n.sim.result.Waits++
 		n.later(simRetry, func() {
-			if n.groups[id].applier == nil {
+			if g := n.groups[id]; g != nil && g.applier == nil {
 				n.openFrom(id)
 			}
 		})

@@ -48,6 +48,7 @@ type Backend struct {
 	deploys  uint64
 	modules  map[client.Digest]int64
 	machines map[string]*machine
+	deleted  []client.DeletedMachine // the newest first
 	checks   []client.Check
 	fail     func(operation string) error
 	seen     map[string]int
@@ -77,7 +78,7 @@ func New(apply Apply) *Backend {
 
 // API is the backend in the form the server takes.
 func (b *Backend) API() api.Backend {
-	return api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Cluster: b}
+	return api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Deletions: b, Cluster: b}
 }
 
 // AddMachine deploys a machine without an upload.
@@ -135,6 +136,9 @@ func (b *Backend) enter(operation, name string) (*machine, error) {
 		return nil, nil
 	}
 	m, ok := b.machines[name]
+	if !ok && slices.ContainsFunc(b.deleted, func(d client.DeletedMachine) bool { return d.Name == name }) {
+		return nil, client.NewProblem(client.CodeMachineDeleted, "machine %q was deleted", name)
+	}
 	if !ok {
 		return nil, client.NewProblem(client.CodeUnknownMachine, "no machine is called %q", name)
 	}
