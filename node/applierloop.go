@@ -244,6 +244,9 @@ func (l *applierLoop) ask(q indexedQuery) {
 }
 
 func (l *applierLoop) serveWaiting() {
+	if l.applier == nil {
+		return // its log was cut or replaced while the backlog ran, and another one is opened
+	}
 	kept := l.queries[:0]
 	for _, q := range l.queries {
 		if l.applier.Applied() >= q.index {
