@@ -92,6 +92,7 @@ type Core struct {
 
 	disk   disk
 	damage damage
+	room   room
 	failed error // the disk failed; nothing is done any more
 	fx     Effects
 	dirty  bool // Drain has something to look at

@@ -75,9 +75,9 @@ func (c *Core) heir() *tracker.Progress {
 	return best
 }
 
-// fit reports whether a follower lives, has its log and its disk keeps up.
+// fit reports whether a follower lives, has its log, and its disk keeps up and has room.
 func (c *Core) fit(p *tracker.Progress) bool {
-	return !p.DiskSlow && !p.Damaged && c.now < p.Heard+c.cfg.ElectionTimeoutMin
+	return !p.DiskSlow && !p.DiskFull && !p.Damaged && c.now < p.Heard+c.cfg.ElectionTimeoutMin
 }
 
 // eligible reports whether this node may campaign and should: one whose disk has

@@ -37,10 +37,12 @@ var (
 	ErrInvalidChange = confchange.ErrInvalidChange
 	// ErrTransferring: leadership is on its way to another node. Retry, at the new leader.
 	ErrTransferring = errors.New("raft: leadership is being transferred")
-	// ErrBadTransfer: the target is this node or no voter, its disk has stalled, or its log is damaged. Choose another one.
+	// ErrBadTransfer: the target is this node or no voter, its disk has stalled or is full, or its log is damaged. Choose another one.
 	ErrBadTransfer = errors.New("raft: leadership can only go to another voter")
 	// ErrDiskFailed: a write of this replica failed; it is out of service. Call a human.
 	ErrDiskFailed = errors.New("raft: disk failed")
+	// ErrDiskFull: the disk of the leader, or those of so many voters that no quorum is left, have no room. Free some; it goes on by itself.
+	ErrDiskFull = errors.New("raft: disk full")
 	// ErrSnapshotStalled: a transfer made no progress for too long and was given up. It is begun again by itself.
 	ErrSnapshotStalled = errors.New("raft: the snapshot's transfer stands still")
 	// ErrBadMessage: a peer sent what no correct peer sends. Nothing was changed; drop it and count it.

@@ -75,6 +75,15 @@ type FollowerDisk struct {
 	Slow bool
 }
 
+// DiskRoom: the disk takes no more commands, or takes them again; see Core.DiskFull.
+type DiskRoom struct{ Full bool }
+
+// FollowerRoom: a follower says that its disk takes no more commands, or takes them again.
+type FollowerRoom struct {
+	Peer NodeID
+	Full bool
+}
+
 // FollowerDamaged: a follower says that it lacks entries which it acknowledged, or that
 // it has them again.
 type FollowerDamaged struct {
@@ -125,6 +134,8 @@ func (TransferAborted) event()   {}
 func (DiskSlow) event()          {}
 func (DiskRecovered) event()     {}
 func (FollowerDisk) event()      {}
+func (DiskRoom) event()          {}
+func (FollowerRoom) event()      {}
 func (FollowerDamaged) event()   {}
 func (ReplicaHealed) event()     {}
 func (ProgressStalled) event()   {}

@@ -20,6 +20,7 @@ func (c *Core) onAppend(from NodeID, m Append) {
 		c.reject(from, m)
 		return
 	}
+	m = c.admit(m)
 	c.store(m)
 	// What lies at or before the base is committed, and so is in every later
 	// leader's log.
@@ -90,7 +91,7 @@ func (c *Core) reject(from NodeID, m Append) {
 	c.send(from, AppendReply{
 		Term: c.term, Rejected: true, PrevIndex: m.PrevIndex,
 		HintIndex: hint, HintTerm: term, Round: m.Round, Promise: c.cfg.LeaseReads, DiskSlow: c.tellsSlow(0),
-		Damaged: c.damage.on,
+		DiskFull: c.room.none, Damaged: c.damage.on,
 	})
 }
 
@@ -106,7 +107,7 @@ func (c *Core) drainAck() {
 	}
 	c.sendAfter(c.ack.to, AppendReply{
 		Term: c.term, Match: c.ack.match, Round: c.ack.round, Promise: c.cfg.LeaseReads,
-		DiskSlow: c.tellsSlow(after), Damaged: c.damage.on,
+		DiskSlow: c.tellsSlow(after), DiskFull: c.room.none, Damaged: c.damage.on,
 	}, after)
 	c.ack = owedAck{}
 }
@@ -117,7 +118,8 @@ func (c *Core) onHeartbeat(from NodeID, m Heartbeat) {
 	c.learnCommit(m.Commit)
 	c.reads.beat(c)
 	c.send(from, HeartbeatReply{
-		Term: c.term, Round: m.Round, Promise: c.cfg.LeaseReads, DiskSlow: c.tellsSlow(0), Damaged: c.damage.on,
+		Term: c.term, Round: m.Round, Promise: c.cfg.LeaseReads, DiskSlow: c.tellsSlow(0),
+		DiskFull: c.room.none, Damaged: c.damage.on,
 	})
 }
 

@@ -55,7 +55,7 @@ func (c *Core) hurry() {
 		return
 	}
 	spread := min(earlySpreadMax, c.cfg.HeartbeatInterval/4)
-	wait := time.Duration(c.rng.Int64N(int64(spread)+1)) + time.Duration(-c.cfg.Priority)*c.cfg.HeartbeatInterval
+	wait := time.Duration(c.rng.Int64N(int64(spread)+1)) + time.Duration(-c.priority())*c.cfg.HeartbeatInterval
 	c.electionAt = min(c.electionAt, max(c.now, c.ownBound())+wait)
 }
 

@@ -62,6 +62,9 @@ func (c *Core) onInstallSnapshot(from NodeID, m InstallSnapshot) {
 		c.ackSnapshot(m.Snapshot)
 		return
 	}
+	if c.room.none {
+		return // it is offered again, once the leader hears that there is room
+	}
 	if !c.incoming.is(m.Snapshot) || c.incoming.from != from {
 		c.incoming = incoming{from: from, meta: m.Snapshot}
 		c.command(SnapshotReceive, from, m.Snapshot)

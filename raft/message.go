@@ -33,6 +33,7 @@ type AppendReply struct {
 	// Round, unless the leader asked for one. Leases count on it.
 	Promise  bool
 	DiskSlow bool // the sender's disk has stalled
+	DiskFull bool // the sender's disk takes no more commands
 	Damaged  bool // the sender lacks entries that it acknowledged once: it counts for nothing
 }
 
@@ -50,6 +51,7 @@ type HeartbeatReply struct {
 	Round    uint64
 	Promise  bool // see AppendReply
 	DiskSlow bool // see AppendReply
+	DiskFull bool // see AppendReply
 	Damaged  bool // see AppendReply
 }
 

@@ -97,10 +97,18 @@ func (c *Core) retryElection() {
 }
 
 // priorityWait is how much longer than others a node of low priority waits for a
-// leader.
+// leader. One whose disk is full has the lowest: it could only refuse proposals, but its
+// log may be the one that is needed.
 func (c *Core) priorityWait() time.Duration {
 	spread := max(c.electionSpread, c.cfg.ElectionTimeoutMax-c.cfg.ElectionTimeoutMin)
-	return time.Duration(-c.cfg.Priority) * spread
+	return time.Duration(-c.priority()) * spread
+}
+
+func (c *Core) priority() int {
+	if c.room.none {
+		return PriorityMin
+	}
+	return c.cfg.Priority
 }
 
 func (c *Core) drawSpread() time.Duration {

@@ -19,7 +19,7 @@ type pendingProposal struct {
 // Propose asks for entries in the order given. Each proposal is answered by
 // Effects.Accepted and later by Effects.Results, or by Results alone when it was
 // dropped: ErrNotLeader, ErrBackpressure, ErrTransferring, ErrProposalTooLarge,
-// ErrBadProposal or ErrDiskFailed.
+// ErrBadProposal, ErrDiskFull or ErrDiskFailed.
 func (c *Core) Propose(ps ...Proposal) {
 	if c.failed != nil || c.role != Leader {
 		c.dropAll(ps)
@@ -60,6 +60,8 @@ func (c *Core) refusal(p *Proposal) error {
 		return ErrTransferring
 	case uint64(len(p.Data)) > c.cfg.EntryBytesMax:
 		return ErrProposalTooLarge
+	case c.roomless():
+		return ErrDiskFull
 	case c.proposals.len() >= c.cfg.PendingProposalsMax:
 		return ErrBackpressure
 	case c.uncommitted > 0 && c.uncommitted+bytes > c.cfg.UncommittedBytesMax:

@@ -65,6 +65,7 @@ func (c *Core) tickLeader() {
 	c.heartbeatAt = c.now + c.cfg.HeartbeatInterval
 	c.beatWanted, c.dirty = true, true
 	c.tickTransfer()
+	c.tickRoom()
 	for _, p := range c.followers {
 		c.beat(p)
 		c.tickSending(p)
@@ -135,13 +136,19 @@ func (c *Core) sendAppends(p *tracker.Progress) {
 			return
 		}
 		cached := p.Next >= c.log.cachedFrom()
-		if !cached && p.State == tracker.Replicate {
+		if !cached && p.State == tracker.Replicate && !p.DiskFull {
 			c.fetch(p)
 			return
 		}
 		var bytes uint64
 		if cached && p.Next <= c.log.last && c.worthEntries(p) {
 			m.Entries, bytes = c.log.batch(p.Next, min(c.log.last+1, p.Next+AppendEntriesMax), c.appendBytes(p))
+		}
+		if p.DiskFull {
+			m.Entries = withoutCommands(m.Entries)
+			if p.State == tracker.Replicate && len(m.Entries) == 0 {
+				return
+			}
 		}
 		c.sendAppend(p, m, bytes)
 	}
@@ -206,7 +213,7 @@ func (c *Core) Fetched(peer NodeID, lo Index, entries []Entry) {
 		p.Lost()
 		return
 	}
-	if p.State != tracker.Replicate || lo != p.Next || !c.holds(lo, entries) {
+	if p.State != tracker.Replicate || p.DiskFull || lo != p.Next || !c.holds(lo, entries) {
 		return // asked for another time; it is asked again if still needed
 	}
 	for len(entries) > 0 && p.Ready() {
@@ -240,6 +247,7 @@ func (c *Core) onAppendReply(from NodeID, m AppendReply) {
 	}
 	c.heardFrom(p, m.Round, m.Promise)
 	c.heardDisk(p, m.DiskSlow)
+	c.heardRoom(p, m.DiskFull)
 	c.heardDamage(p, m.Damaged)
 	switch {
 	case !m.Rejected:
@@ -263,6 +271,7 @@ func (c *Core) onHeartbeatReply(from NodeID, m HeartbeatReply) {
 	if p := c.follower(from); p != nil {
 		c.heardFrom(p, m.Round, m.Promise)
 		c.heardDisk(p, m.DiskSlow)
+		c.heardRoom(p, m.DiskFull)
 		c.heardDamage(p, m.Damaged)
 	}
 }

@@ -22,7 +22,7 @@ type outgoing struct {
 // offerSnapshot offers the newest snapshot to a follower that nothing else helps,
 // while there is room for one more transfer.
 func (c *Core) offerSnapshot(p *tracker.Progress) {
-	if !p.MayOffer() || c.sends() >= c.cfg.SnapshotSendsMax {
+	if p.DiskFull || !p.MayOffer() || c.sends() >= c.cfg.SnapshotSendsMax {
 		return
 	}
 	if o := c.outgoing[p.ID]; o != nil && o.sending {

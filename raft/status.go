@@ -37,6 +37,7 @@ type Status struct {
 	Isolated         bool // see Core.Isolated
 	DiskFailed       bool
 	DiskSlow         bool          // a write takes longer than Config.DiskStallTimeout
+	DiskFull         bool          // the disk takes no more commands
 	Damaged          bool          // entries that were acknowledged are missing: see Restored
 	QuorumRTT        time.Duration // within which a quorum answers this node; 0 when not known
 }
@@ -54,6 +55,7 @@ type FollowerStatus struct {
 	RTT             time.Duration // of the path, 0 when not known
 	PersistLag      time.Duration // what its disk takes, measured by the leader; 0 when not known
 	DiskSlow        bool          // it says that its disk has stalled
+	DiskFull        bool          // it says that its disk takes no more commands
 	Damaged         bool          // it says that it lacks entries which it acknowledged
 	Heard           time.Duration // when it last answered, on the driver's clock
 }
@@ -76,7 +78,7 @@ func (c *Core) Status() Status {
 		Configuration:    c.configs[len(c.configs)-1],
 		PendingProposals: c.proposals.len(), PendingReads: c.reads.count,
 		UncommittedBytes: c.uncommitted, CacheBytes: c.log.bytes,
-		Isolated: c.isolation.on, DiskFailed: c.failed != nil, DiskSlow: c.disk.slow, Damaged: c.damage.on, QuorumRTT: c.electionRTT, LeaseUntil: c.leaseUntil(),
+		Isolated: c.isolation.on, DiskFailed: c.failed != nil, DiskSlow: c.disk.slow, DiskFull: c.room.none, Damaged: c.damage.on, QuorumRTT: c.electionRTT, LeaseUntil: c.leaseUntil(),
 	}
 	for _, p := range c.followers {
 		appends, bytes := p.Inflight()
@@ -85,7 +87,7 @@ func (c *Core) Status() Status {
 			ID: p.ID, State: p.State.String(), Match: p.Match, Next: p.Next,
 			InflightAppends: appends, InflightBytes: bytes, Heard: p.Heard,
 			WindowAppends: window.Appends, WindowBytes: window.Bytes,
-			RTT: c.paths[p.ID].RTT, PersistLag: flow.Lag, DiskSlow: p.DiskSlow, Damaged: p.Damaged,
+			RTT: c.paths[p.ID].RTT, PersistLag: flow.Lag, DiskSlow: p.DiskSlow, DiskFull: p.DiskFull, Damaged: p.Damaged,
 		})
 	}
 	return s

@@ -31,7 +31,7 @@ func (c *Core) TransferTo(to NodeID) error {
 		to = heir.ID
 	}
 	switch {
-	case !c.mayInherit(to) || c.follower(to).DiskSlow || c.follower(to).Damaged:
+	case !c.mayInherit(to) || c.follower(to).DiskSlow || c.follower(to).DiskFull || c.follower(to).Damaged:
 		return ErrBadTransfer
 	}
 	c.transfer = transfer{to: to, until: c.now + c.cfg.ElectionTimeoutMin}

@@ -178,7 +178,7 @@ func (v values) message(kind string) (raft.Message, error) {
 		return raft.Heartbeat{Term: term, Commit: raft.Index(v["commit"]), Round: v["round"]}, nil
 	case "HeartbeatReply":
 		return raft.HeartbeatReply{
-			Term: term, Round: v["round"], Promise: v["promise"] == 1, DiskSlow: v["disk-slow"] == 1,
+			Term: term, Round: v["round"], Promise: v["promise"] == 1, DiskSlow: v["disk-slow"] == 1, DiskFull: v["disk-full"] == 1,
 		}, nil
 	case "InstallSnapshot":
 		return raft.InstallSnapshot{Term: term, Snapshot: raft.SnapshotMeta{

@@ -50,14 +50,16 @@ func commands() map[string]command {
 			n.Fail(errors.New("input/output error"))
 			return nil
 		})},
-		"path":    {"path NODE NODE RTT-MS [down]: tell the first what the way to the second is like", (*Environment).runPath},
-		"crash":   {"crash NODE keep-unsynced|lose-unsynced", (*Environment).runCrash},
-		"rot":     {"rot NODE N: a node that is down loses the newest N entries that were synced", (*Environment).runRot},
-		"restart": {"restart NODE", (*Environment).runRestart},
-		"inject":  {"inject A->B KIND key=value ...: a message as if A had sent it", (*Environment).runInject},
-		"log":     {"log all|events|none: what is shown", (*Environment).runLog},
-		"status":  {"status: every node in one line", (*Environment).runStatus},
-		"forget":  {"forget: start all counts anew", func(e *Environment, _ []string) error { clear(e.counts); return nil }},
+		"fill-disk": {"fill-disk NODE: its disk takes no more commands", onNode(func(_ *Environment, n *Node) error { n.Core.DiskFull(true); return nil })},
+		"free-disk": {"free-disk NODE: it does again", onNode(func(_ *Environment, n *Node) error { n.Core.DiskFull(false); return nil })},
+		"path":      {"path NODE NODE RTT-MS [down]: tell the first what the way to the second is like", (*Environment).runPath},
+		"crash":     {"crash NODE keep-unsynced|lose-unsynced", (*Environment).runCrash},
+		"rot":       {"rot NODE N: a node that is down loses the newest N entries that were synced", (*Environment).runRot},
+		"restart":   {"restart NODE", (*Environment).runRestart},
+		"inject":    {"inject A->B KIND key=value ...: a message as if A had sent it", (*Environment).runInject},
+		"log":       {"log all|events|none: what is shown", (*Environment).runLog},
+		"status":    {"status: every node in one line", (*Environment).runStatus},
+		"forget":    {"forget: start all counts anew", func(e *Environment, _ []string) error { clear(e.counts); return nil }},
 	}
 }
 

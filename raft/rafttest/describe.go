@@ -18,13 +18,13 @@ func Describe(m raft.Message) string {
 	case raft.AppendReply:
 		if m.Rejected {
 			return fmt.Sprintf("AppendReply t%d rejected %d, try %d:t%d%s",
-				m.Term, m.PrevIndex, m.HintIndex, m.HintTerm, describeVoter(m.Promise, m.DiskSlow, m.Damaged))
+				m.Term, m.PrevIndex, m.HintIndex, m.HintTerm, describeVoter(m.Promise, m.DiskSlow, m.DiskFull, m.Damaged))
 		}
-		return fmt.Sprintf("AppendReply t%d match=%d%s", m.Term, m.Match, describeVoter(m.Promise, m.DiskSlow, m.Damaged))
+		return fmt.Sprintf("AppendReply t%d match=%d%s", m.Term, m.Match, describeVoter(m.Promise, m.DiskSlow, m.DiskFull, m.Damaged))
 	case raft.Heartbeat:
 		return fmt.Sprintf("Heartbeat t%d commit=%d round=%d", m.Term, m.Commit, m.Round)
 	case raft.HeartbeatReply:
-		return fmt.Sprintf("HeartbeatReply t%d round=%d%s", m.Term, m.Round, describeVoter(m.Promise, m.DiskSlow, m.Damaged))
+		return fmt.Sprintf("HeartbeatReply t%d round=%d%s", m.Term, m.Round, describeVoter(m.Promise, m.DiskSlow, m.DiskFull, m.Damaged))
 	case raft.Vote:
 		return fmt.Sprintf("Vote t%d last=%d:t%d%s", m.Term, m.LastIndex, m.LastTerm, note(m.Transfer, " transfer")+describeGone(m.Gone, m.GoneBoot))
 	case raft.PreVote:
@@ -124,8 +124,8 @@ func DescribeEvent(e raft.Event) string {
 	return describeHealth(e)
 }
 
-func describeVoter(promise, slow, damaged bool) string {
-	return note(promise, " promise") + note(slow, " disk slow") + note(damaged, " damaged")
+func describeVoter(promise, slow, full, damaged bool) string {
+	return note(promise, " promise") + note(slow, " disk slow") + note(full, " disk full") + note(damaged, " damaged")
 }
 
 func describeGone(node raft.NodeID, boot uint64) string {

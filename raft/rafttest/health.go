@@ -24,6 +24,16 @@ func describeHealth(e raft.Event) string {
 			return fmt.Sprintf("hears that the disk of %v stalled", e.Peer)
 		}
 		return fmt.Sprintf("hears that the disk of %v works again", e.Peer)
+	case raft.DiskRoom:
+		if e.Full {
+			return "has no room for commands"
+		}
+		return "has room for commands again"
+	case raft.FollowerRoom:
+		if e.Full {
+			return fmt.Sprintf("hears that the disk of %v is full", e.Peer)
+		}
+		return fmt.Sprintf("hears that the disk of %v has room again", e.Peer)
 	case raft.FollowerDamaged:
 		if e.Damaged {
 			return fmt.Sprintf("hears that the log of %v is damaged", e.Peer)

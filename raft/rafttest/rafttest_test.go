@@ -174,6 +174,10 @@ func TestDescribeHealth(t *testing.T) {
 		"drops messages, 7 wait for the disk":              raft.RepliesDropped{Waiting: 7},
 		"hears that the disk of n2 works again":            raft.FollowerDisk{Peer: 2},
 		"disk stalled since 1s with 3 writes on their way": raft.DiskSlow{Since: time.Second, Writes: 3},
+		"has no room for commands":                         raft.DiskRoom{Full: true},
+		"has room for commands again":                      raft.DiskRoom{},
+		"hears that the disk of n2 is full":                raft.FollowerRoom{Peer: 2, Full: true},
+		"hears that the disk of n2 has room again":         raft.FollowerRoom{Peer: 2},
 		"<nil>": nil,
 	} {
 		if got := DescribeEvent(e); got != want {
@@ -182,6 +186,7 @@ func TestDescribeHealth(t *testing.T) {
 	}
 	for want, m := range map[string]raft.Message{
 		"HeartbeatReply t1 round=0 disk slow":           raft.HeartbeatReply{Term: 1, DiskSlow: true},
+		"HeartbeatReply t1 round=0 disk full":           raft.HeartbeatReply{Term: 1, DiskFull: true},
 		"AppendReply t1 match=2 disk slow":              raft.AppendReply{Term: 1, Match: 2, DiskSlow: true},
 		"AppendReply t1 rejected 3, try 2:t1 disk slow": raft.AppendReply{Term: 1, Rejected: true, PrevIndex: 3, HintIndex: 2, HintTerm: 1, DiskSlow: true},
 	} {

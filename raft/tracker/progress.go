@@ -49,6 +49,8 @@ type Progress struct {
 
 	// DiskSlow: the follower said of its disk that it has stalled.
 	DiskSlow bool
+	// DiskFull: the follower said that its disk takes no more commands.
+	DiskFull bool
 	// Damaged: the follower said that it lacks entries which it acknowledged.
 	Damaged bool
 

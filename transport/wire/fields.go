@@ -31,6 +31,7 @@ func appendReplyFields(c *coder, m *raft.AppendReply) {
 	boolean(c, 8, &m.Promise)
 	boolean(c, 9, &m.DiskSlow)
 	boolean(c, 10, &m.Damaged)
+	boolean(c, 11, &m.DiskFull)
 }
 
 func heartbeatFields(c *coder, m *raft.Heartbeat) {
@@ -45,6 +46,7 @@ func heartbeatReplyFields(c *coder, m *raft.HeartbeatReply) {
 	boolean(c, 3, &m.Promise)
 	boolean(c, 4, &m.DiskSlow)
 	boolean(c, 5, &m.Damaged)
+	boolean(c, 6, &m.DiskFull)
 }
 
 func voteFields(c *coder, m *raft.Vote) {

@@ -45,6 +45,8 @@ func samples() []sample {
 		frame("heartbeat-reply", 2, raft.HeartbeatReply{Term: 5, Round: 24, Promise: true}),
 		frame("heartbeat-reply, the log is damaged", 2, raft.HeartbeatReply{Term: 5, Round: 3, Damaged: true}),
 		frame("heartbeat-reply, the disk has stalled", 2, raft.HeartbeatReply{Term: 5, Promise: true, DiskSlow: true}),
+		frame("append-reply, the disk is full", 7, raft.AppendReply{Term: 5, Match: 90, DiskFull: true}),
+		frame("heartbeat-reply, the disk is full", 2, raft.HeartbeatReply{Term: 5, DiskFull: true}),
 		frame("vote", 2, raft.Vote{Term: 6, LastIndex: 103, LastTerm: 5}),
 		frame("vote, of a transfer", 2, raft.Vote{Term: 6, LastIndex: 103, LastTerm: 5, Transfer: true}),
 		frame("vote, the leader is gone", 2, raft.Vote{Term: 6, LastIndex: 103, LastTerm: 5, Gone: 3, GoneBoot: 65536}),

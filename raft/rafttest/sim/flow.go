@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"time"
 
 	"github.com/wraft/wraft/raft"
@@ -66,6 +67,43 @@ func stallDisk(w *world, number uint64) func() error {
 	n.stalledBy = number
 	w.tracef("the disk of %v stalls until %v", n.ID, n.stalledUntil)
 	return nil
+}
+
+// fillDisks leaves one disk without room, or some, or all.
+func fillDisks(w *world, number uint64) func() error {
+	victims := []*node{w.victim(number)}
+	if w.pick(number, "more", 3) == 0 {
+		for _, n := range w.nodes {
+			if w.pick(number, "spared", 4) > 0 {
+				victims = append(victims, n)
+			}
+		}
+	}
+	look := func() error {
+		var errs []error
+		for _, n := range victims {
+			errs = append(errs, n.lookForRoom())
+		}
+		return errors.Join(errs...)
+	}
+	for _, n := range victims {
+		n.fullUntil = max(n.fullUntil, time.Duration(w.plan.strikes[number].Until))
+		w.tracef("the disk of %v is full until %v", n.ID, n.fullUntil)
+		if n.running() {
+			w.bite(number)
+		}
+	}
+	w.agenda.plan(w.now, look)
+	return look
+}
+
+// lookForRoom tells a node's core whether its disk has room.
+func (n *node) lookForRoom() error {
+	if !n.running() {
+		return nil
+	}
+	n.Core.DiskFull(n.w.now < n.fullUntil)
+	return n.settle()
 }
 
 // whenDiskMoves is later for the end of a sync.

@@ -29,6 +29,8 @@ type node struct {
 	stalledUntil time.Duration // its disk takes nothing until then
 	stalledBy    uint64        // the strike
 
+	fullUntil time.Duration // its disk has no room until then
+
 	offset time.Duration // its clock has jumped by this
 	jumped bool          // in this life
 	trap   trap
@@ -57,7 +59,7 @@ func (n *node) start() error {
 		return err
 	}
 	n.w.tellRuns(n)
-	return n.settle()
+	return n.lookForRoom()
 }
 
 // clock is the node's own time: it may run faster or slower than the world's.

@@ -40,6 +40,7 @@ var kinds = []kind{
 	{"rotten log", 1, false, rot},
 	{"slow disk", 1, false, slowDisk},
 	{"stalled disk", 1, false, stallDisk},
+	{"full disk", 1, false, fillDisks},
 	{"EIO on sync", 1, false, failDisk},
 	{"pause", 1, false, pause},
 	{"clock jump", 1, false, clockJump},
@@ -166,13 +167,14 @@ func (p *faultPlan) end() error {
 	p.w.net.heal()
 	var errs []error
 	for _, n := range p.w.nodes {
-		n.slowUntil, n.stalledUntil, n.pausedUntil, n.trap = 0, 0, 0, trap{}
+		n.slowUntil, n.stalledUntil, n.pausedUntil, n.fullUntil, n.trap = 0, 0, 0, 0, trap{}
 		if n.Core != nil && n.failing() {
 			n.crash()
 		}
 		if n.Core == nil {
 			errs = append(errs, n.start())
 		}
+		errs = append(errs, n.lookForRoom())
 	}
 	return errors.Join(errs...)
 }
