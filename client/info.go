@@ -108,6 +108,11 @@ type ExportInfo struct {
 	// in its place.
 	Refused string `json:"refused,omitempty"`
 }
+// The values of NodeInfo.Disk of a disk that does not work as it should.
+const (
+	DiskFull    = "full"
+	DiskStalled = "stalled"
+)
 
 // NodeInfo describes one node as the answering node sees it.
 type NodeInfo struct {
@@ -131,6 +136,10 @@ type NodeInfo struct {
 	// node lost lately, before repair, 0 to 1; 0 while FEC is not active.
 	FEC  string  `json:"fec,omitempty"`
 	Loss float64 `json:"loss,omitempty"`
+	// Disk is "full" when the node has too little space to take commands, "stalled" when
+	// its writes take too long for it to lead, and "" when it works, or when the answering
+	// node cannot tell: it knows its own and those of nodes that follow it.
+	Disk string `json:"disk,omitempty"`
 	// Version is the node's program version, "" when unknown.
 	Version string `json:"version,omitempty"`
 	// MemoryBudget is how many bytes the machines of the node may count for, each

@@ -148,6 +148,8 @@ type Parts struct {
 	// begins with its log.
 	Snapshots *storage.Snapshots
 	Opener    MachineOpener
+	// Space looks after the room on the disk; nil: nobody does.
+	Space DiskSpace
 	// Network opens the network that delivers to h.
 	Network func(h transport.Handler) (transport.Network, error)
 	Clock   clock.Clock

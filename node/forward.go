@@ -64,6 +64,7 @@ const (
 	forwardedBusy      forwardCode = 2 // certainly not applied
 	forwardedUnknown   forwardCode = 3
 	forwardedFailed    forwardCode = 4 // certainly not applied
+	forwardedDiskFull  forwardCode = 5 // certainly not applied
 )
 
 // pendingForwardsMax bounds the requests passed on and not answered.
@@ -281,6 +282,8 @@ func encodeForwardReply(r reply) forwardedReply {
 		out.Code, out.Index, out.Term = forwardedUnknown, unknown.Index, unknown.Term
 	case errors.Is(r.err, ErrBusy), errors.Is(r.err, raft.ErrBackpressure):
 		out.Code = forwardedBusy
+	case diskFull(r.err):
+		out.Code = forwardedDiskFull
 	}
 	return out
 }
@@ -297,6 +300,8 @@ func decodeForwardReply(body []byte) reply {
 		return reply{err: &raft.NotLeaderError{Leader: r.Leader}}
 	case forwardedBusy:
 		return reply{err: ErrBusy}
+	case forwardedDiskFull:
+		return reply{err: fmt.Errorf("%w: %s", ErrDiskFull, r.Text)}
 	case forwardedFailed:
 		return reply{err: errors.New(r.Text)}
 	}

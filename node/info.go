@@ -106,6 +106,9 @@ func (n *Node) Checks() []Check {
 		{Name: "meta-leader", OK: meta.Leader != 0, Detail: fmt.Sprintf("%v leads the meta group", meta.Leader)},
 		{Name: "catalogue", OK: n.catalogue.Load().Cluster != "", Detail: "the catalogue is applied"},
 	}
+	if r := n.Room(); r.Low {
+		checks[0].OK, checks[0].Detail = false, fmt.Sprintf("%d MiB are free, %d MiB are needed; free some space on the disk of the data directory", r.Free>>20, r.Minimum>>20)
+	}
 	if err := n.Cause(); err != nil {
 		checks[0].Detail = err.Error()
 	}

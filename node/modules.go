@@ -48,7 +48,9 @@ func (n *Node) ModuleSize(d Digest) int64 {
 }
 
 func (n *Node) keepModule(d Digest, binary []byte) error {
-	if err := n.modules.Put(d, binary); err != nil {
+	if err := n.modules.Put(d, binary); diskFull(err) {
+		return fmt.Errorf("%w: store module: %w", ErrDiskFull, err)
+	} else if err != nil {
 		return fmt.Errorf("node: store module: %w", err)
 	}
 	n.deploys.in.force(func(dep *Deployer) { dep.ModuleStored(d) })

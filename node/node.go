@@ -10,6 +10,7 @@ import (
 	"github.com/wraft/wraft/internal/clock"
 	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/raft/confchange"
+	"github.com/wraft/wraft/storage"
 	"github.com/wraft/wraft/transport"
 )
 
@@ -36,6 +37,8 @@ type Node struct {
 	births    *birthLoop
 	forwards  *forwards
 	snapshots *snapshots
+	space     DiskSpace // nil: nobody looks after it
+	room      atomic.Pointer[storage.Room]
 	catalogue atomic.Pointer[Catalogue]
 	changed   *broadcast       // the catalogue, or a machine's phase, changed
 	life      raft.Incarnation // set before the first group is added
@@ -76,12 +79,13 @@ func Start(cfg Config, parts Parts) (*Node, error) {
 	cfg = cfg.withDefaults()
 	ctx, cancel := context.WithCancel(context.Background())
 	n := &Node{
-		cfg: cfg, store: parts.Store, modules: parts.Modules, opener: parts.Opener,
+		cfg: cfg, store: parts.Store, modules: parts.Modules, opener: parts.Opener, space: parts.Space,
 		clock: parts.Clock, log: parts.Logger.With("node", uint64(cfg.Self)),
 		ctx: ctx, cancel: cancel, stop: ctx.Done(),
 		changed: newBroadcast(), groups: map[raft.GroupID]*group{}, failed: make(chan struct{}),
 	}
 	n.catalogue.Store(&Catalogue{})
+	n.room.Store(&storage.Room{})
 	n.forwards = newForwards()
 	n.snapshots = newSnapshots(n, parts.Snapshots)
 	for range cfg.Shards {
@@ -124,6 +128,9 @@ func (n *Node) open(parts Parts) error {
 	n.spawn(n.upgrades.run)
 	n.spawn(n.seating.run)
 	n.spawn(n.runPaths)
+	if n.space != nil {
+		n.spawn(n.runRoom)
+	}
 	n.spawn(n.births.run)
 	return nil
 }

@@ -81,6 +81,8 @@ func (n *Node) observeHealth(e GroupEvent) {
 		n.log.Info("disk works again", "group", e.Group)
 	case raft.FollowerDisk:
 		n.log.Info("a follower's disk changed", "group", e.Group, "peer", uint64(ev.Peer), "stalled", ev.Slow)
+	case raft.FollowerRoom:
+		n.log.Info("a follower's disk changed", "group", e.Group, "peer", uint64(ev.Peer), "full", ev.Full)
 	case raft.ReplicaHealed:
 		n.log.Info("a replica whose log was damaged is whole again and votes", "group", e.Group, "index", uint64(ev.Last))
 	case raft.FollowerDamaged:

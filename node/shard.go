@@ -18,6 +18,7 @@ type Shard struct {
 	dirty    []*replica // touched since the last Drain
 	timers   deadlines
 	now      time.Duration
+	full     bool          // the disk has no room
 	effects  raft.Effects  // reused by Drain
 	changes  []GroupChange // answers for the next Drain
 	orphans  orphans       // of removed replicas, for the next Drain
@@ -107,6 +108,7 @@ func (s *Shard) Add(g raft.GroupID, core *raft.Core) {
 	}
 	r := newReplica(g, core)
 	s.replicas[g] = r
+	core.DiskFull(s.full)
 	s.touch(r)
 }
 

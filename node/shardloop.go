@@ -3,6 +3,7 @@ package node
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/wraft/wraft/raft"
@@ -164,8 +165,11 @@ func failureError(f Failure) error {
 	if f.Outcome == raft.OutcomeUnknown {
 		return &UnknownOutcomeError{Index: f.Index, Term: f.Term, Cause: f.Err}
 	}
-	if f.Err == nil {
+	switch {
+	case f.Err == nil:
 		return ErrBusy
+	case diskFull(f.Err):
+		return fmt.Errorf("%w: the leader, or too many of its followers, have no room; wraftd status names them", ErrDiskFull)
 	}
 	return f.Err
 }

@@ -18,6 +18,8 @@ var (
 	ErrForeign = errors.New("storage: belongs to another node or cluster")
 	// ErrFailed: an earlier write or sync failed and the store refuses everything. End the process.
 	ErrFailed = errors.New("storage: failed earlier")
+	// ErrDiskFull: there is too little space for this; see FullError. Nothing is harmed. Free some and try again.
+	ErrDiskFull = errors.New("storage: disk full")
 	// ErrClosed: the store was closed. Stop calling it.
 	ErrClosed = errors.New("storage: closed")
 	// ErrInvalid: an argument is outside its range; nothing was changed. Fix the input.

@@ -88,7 +88,8 @@ func (m *Modules) removeRotten(log *slog.Logger) error {
 
 // Put stores what r yields under its digest, durably. A module that is already
 // there is left alone and r is not read. More than sizeMax bytes are refused with
-// ErrModuleTooLarge, other bytes with ErrModuleDigest; errors of r are passed on.
+// ErrModuleTooLarge, other bytes with ErrModuleDigest, and sizeMax bytes for which there
+// is no room with ErrDiskFull; errors of r are passed on.
 // In each of these cases nothing is stored.
 func (m *Modules) Put(digest Digest, r io.Reader, sizeMax int64) error {
 	if err := m.store.usable(); err != nil {
@@ -96,6 +97,9 @@ func (m *Modules) Put(digest Digest, r io.Reader, sizeMax int64) error {
 	}
 	if m.Has(digest) {
 		return nil
+	}
+	if err := m.store.space.take(sizeMax); err != nil {
+		return fmt.Errorf("storage: put module %v: %w", digest, err)
 	}
 	fsys := m.store.dir.fs
 	temp := fmt.Sprintf("%s.%d%s", m.file(digest), m.puts.Add(1), tempSuffix)

@@ -20,6 +20,13 @@ type Options struct {
 	Fatal func(error)
 	// Clock times the syncs for Metrics. Default: clock.System().
 	Clock clock.Clock
+	// MinFreeBytes is the low-water mark: with less space free nothing large is begun, see
+	// Space. It should be several times MemTableBytes. Default 0: nothing is watched.
+	MinFreeBytes uint64
+	// BallastBytes is the size of a file that holds space back for a full disk. Default 0:
+	// there is none. It should be at least a quarter of MinFreeBytes, which is what an
+	// opening asks for.
+	BallastBytes uint64
 	// MemTableBytes is how much Pebble gathers in memory before it writes a table;
 	// up to two such amounts are held. Default 16 MiB, at least 64 KiB.
 	MemTableBytes uint64

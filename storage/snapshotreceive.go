@@ -33,7 +33,8 @@ const receiveSyncBytes = 8 << 20
 
 // Receive begins or goes on with the transfer of a file, of which Group, Index,
 // Digest and Size have to be known. There is at most one transfer of a group: what
-// another one has brought is removed.
+// another one has brought is removed. ErrDiskFull, also of ReadFrom: there is too little
+// room; what is here stays.
 func (s *Snapshots) Receive(file SnapshotFile) (*SnapshotReceiver, error) {
 	if err := s.store.usable(); err != nil {
 		return nil, err
@@ -47,6 +48,9 @@ func (s *Snapshots) Receive(file SnapshotFile) (*SnapshotReceiver, error) {
 	}
 	if err := s.DropParts(file.Group, file.Digest); err != nil {
 		return nil, err
+	}
+	if err := s.store.space.take(file.Size); err != nil {
+		return nil, fmt.Errorf("storage: receive snapshot of group %d: %w", file.Group, err)
 	}
 	r := &SnapshotReceiver{snapshots: s, file: file, part: s.pathAs(file, partSuffix), hash: sha256.New()}
 	err := r.resume()
@@ -164,7 +168,10 @@ func (r *SnapshotReceiver) spoil() {
 }
 
 func (r *SnapshotReceiver) write(b []byte, at int64) {
-	_, err := r.f.WriteAt(b, at)
+	err := r.snapshots.store.space.take(int64(len(b)))
+	if err == nil {
+		_, err = r.f.WriteAt(b, at)
+	}
 	if err == nil && r.kept-r.synced >= receiveSyncBytes {
 		err = r.sync()
 	}

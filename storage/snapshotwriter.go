@@ -27,13 +27,17 @@ type SnapshotWriter struct {
 	err       error
 }
 
-// Create begins a snapshot file. Nobody sees it before Finish.
+// Create begins a snapshot file. Nobody sees it before Finish. ErrDiskFull, also of Write
+// and Finish: there is too little room.
 func (s *Snapshots) Create(h SnapshotHeader) (*SnapshotWriter, error) {
 	if err := s.store.usable(); err != nil {
 		return nil, err
 	}
 	if h.Group == 0 || h.Meta.Index == 0 || len(h.Kind) > snapshotKindMax {
 		return nil, fmt.Errorf("%w: a snapshot of group %d at %d, kind %.40q", ErrInvalid, h.Group, h.Meta.Index, h.Kind)
+	}
+	if err := s.store.space.take(0); err != nil {
+		return nil, fmt.Errorf("storage: snapshot of group %d: %w", h.Group, err)
 	}
 	if err := makeDirectories(s.store.dir.fs, s.folder(h.Group)); err != nil {
 		return nil, fmt.Errorf("storage: snapshot of group %d: %w", h.Group, err)
@@ -88,6 +92,10 @@ func (w *SnapshotWriter) put(b []byte) {
 		return
 	}
 	_, _ = w.hash.Write(b) // a hash never fails
+	if err := w.snapshots.store.space.take(int64(len(b))); err != nil {
+		w.err = fmt.Errorf("storage: snapshot of group %d: %w", w.header.Group, err)
+		return
+	}
 	if _, err := w.file.Write(b); err != nil {
 		w.err = fmt.Errorf("storage: snapshot of group %d: %w", w.header.Group, err)
 	}

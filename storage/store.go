@@ -21,6 +21,7 @@ type Store struct {
 	lock      io.Closer
 	modules   *Modules
 	snapshots *Snapshots
+	space     *Space
 	fatal     func(error)
 	clock     clock.Clock
 	meter     meter
@@ -50,7 +51,8 @@ type Store struct {
 
 // Open opens the data directory dir, which is made when it is missing, and counts
 // a boot. It refuses a directory that is in use (ErrInUse), was written in another
-// format (ErrFormat) or does not hold what was written (ErrDamaged). All entries of
+// format (ErrFormat), does not hold what was written (ErrDamaged), or has too little
+// space on its disk (ErrDiskFull). All entries of
 // all groups are read and checked. Damage is ErrDamaged only when the files beside
 // Pebble are damaged, too; otherwise the directory goes on with what is whole, or
 // with an empty Pebble, and Restore says of each group that it is damaged. With
@@ -78,7 +80,7 @@ func Open(dir string, o Options) (*Store, error) {
 }
 
 func newStore(d directory, lock io.Closer, o Options) *Store {
-	return &Store{dir: d, lock: lock, fatal: o.Fatal, clock: o.Clock, groups: map[raft.GroupID]*group{}}
+	return &Store{dir: d, lock: lock, space: newSpace(d, o), fatal: o.Fatal, clock: o.Clock, groups: map[raft.GroupID]*group{}}
 }
 
 // letGo closes the files of a store that is not going to be used; the lock stays.
@@ -95,6 +97,9 @@ func (s *Store) letGo() {
 }
 
 func (s *Store) open(o Options) error {
+	if err := s.space.admit(); err != nil {
+		return err
+	}
 	if err := s.dir.checkFormat(); err != nil {
 		return err
 	}
@@ -223,6 +228,9 @@ func (s *Store) Modules() *Modules { return s.modules }
 // Snapshots is where the groups' snapshot files are stored.
 func (s *Store) Snapshots() *Snapshots { return s.snapshots }
 
+// Space watches the room on the directory's disk.
+func (s *Store) Space() *Space { return s.space }
+
 // Metrics returns the counters and the sizes of this moment.
 func (s *Store) Metrics() Metrics {
 	m := s.meter.read()
@@ -245,7 +253,8 @@ func (s *Store) Close() error {
 		return ErrClosed
 	}
 	var err error
-	if s.db != nil && s.failure.Load() == nil {
+	// Why not on a full disk: Pebble, which begins a new log then, would end the process.
+	if s.db != nil && s.failure.Load() == nil && s.space.admit() == nil {
 		err = guarded(s.db.Flush)
 	}
 	if s.db != nil && !s.broken.Load() {

@@ -57,6 +57,9 @@ var settings = []setting{
 	{key: "snapshots.tail-bytes", help: "log that is kept behind a snapshot (default 64MiB)"},
 	{key: "snapshots.keep", help: "snapshots of a machine that are kept (default 2)"},
 	{key: "snapshots.send-rate", help: "most bytes of files sent to the other nodes in a second (default 64MiB)"},
+	{key: "disk.min-free", help: "free space below which the node takes no commands (default 256MiB)"},
+	{key: "disk.ballast", help: "size of a file that holds space back for a full disk (default a quarter of disk.min-free)"},
+	{key: "disk.stall-timeout", help: "how long a write may take before leadership is handed over (default 5s)"},
 	{key: "log.level", help: "debug, info, warn or error (default info)"},
 	{key: "log.format", help: "auto, text or json (default auto: text on a terminal)"},
 }

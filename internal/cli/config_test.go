@@ -76,6 +76,7 @@ func TestEverySettingReachesTheConfig(t *testing.T) {
 		"limits.module-bytes": "3MiB", "limits.machine-memory": "4MiB", "limits.node-memory": "5MiB",
 		"limits.compile-memory": "300MiB", "limits.compile-time": "15s",
 		"snapshots.log-bytes": "6MiB", "snapshots.interval": "7m", "snapshots.tail-bytes": "8MiB", "snapshots.keep": "3", "snapshots.send-rate": "9MiB",
+		"disk.min-free": "10MiB", "disk.ballast": "2MiB", "disk.stall-timeout": "7s",
 		"log.level": "debug", "log.format": "json",
 	}
 	want := nodeconfig.Config{
@@ -85,6 +86,7 @@ func TestEverySettingReachesTheConfig(t *testing.T) {
 		Limits: nodeconfig.Limits{CommandBytes: 2 * nodeconfig.KiB, ModuleBytes: 3 * nodeconfig.MiB, MachineMemory: 4 * nodeconfig.MiB, NodeMemory: 5 * nodeconfig.MiB,
 			CompileMemory: 300 * nodeconfig.MiB, CompileTime: 15 * time.Second},
 		Snapshots: nodeconfig.Snapshots{LogBytes: 6 * nodeconfig.MiB, Interval: 7 * time.Minute, TailBytes: 8 * nodeconfig.MiB, Keep: 3, SendRate: 9 * nodeconfig.MiB},
+		Disk:      nodeconfig.Disk{MinFree: 10 * nodeconfig.MiB, Ballast: 2 * nodeconfig.MiB, StallTimeout: 7 * time.Second},
 		Log:       nodeconfig.LogSelection{Level: "debug", Format: "json"},
 	}
 	var environ, args []string

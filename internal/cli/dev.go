@@ -23,6 +23,9 @@ const (
 	devCluster      = "dev"
 	devCacheDir     = "cache"
 	devReadyTimeout = 30 * time.Second
+	// A cluster to try things out needs less room in reserve than one that lasts.
+	devMinFree      = 64 * nodeconfig.MiB
+	devBallast      = nodeconfig.MiB
 	devPollInterval = 25 * time.Millisecond
 )
 
@@ -134,6 +137,7 @@ func (p *Program) startDevNodes(ctx context.Context, dir string, s *sockets, log
 		cfg.APIListener, cfg.PeerConn = s.api[i], s.peer[i]
 		cfg.CacheDir = filepath.Join(dir, devCacheDir)
 		cfg.Limits.NodeMemory = server.NodeMemoryDefault(len(s.nodes()))
+		cfg.Disk.MinFree, cfg.Disk.Ballast = devMinFree, devBallast
 		cfg.Log.Level = logLevel
 		if err := cfg.Validate(); err != nil {
 			return nodes, usage("--log-level: %v", err)

@@ -71,6 +71,16 @@ func nodeRows(info client.ClusterInfo) [][]any {
 	return rows
 }
 
+// badDisk returns a node whose disk does not work as it should, or nil.
+func badDisk(info client.ClusterInfo) *client.NodeInfo {
+	for i := range info.Nodes {
+		if info.Nodes[i].Disk != "" {
+			return &info.Nodes[i]
+		}
+	}
+	return nil
+}
+
 // memoryOf is what a node's machines count for, of what it has for them.
 func memoryOf(n client.NodeInfo) string {
 	if n.MemoryBudget == 0 {
@@ -121,7 +131,11 @@ func advice(info client.ClusterInfo) string {
 			return fmt.Sprintf("next: ask again; machine %s has no leader at the moment", g.Machine)
 		}
 	}
-	switch {
+	switch bad := badDisk(info); {
+	case bad != nil && bad.Disk == client.DiskFull:
+		return fmt.Sprintf("next: free space on the disk of node %d (%s): it takes no commands until it has room, and goes on by itself then", bad.ID, bad.Peer)
+	case bad != nil:
+		return fmt.Sprintf("next: look at the disk of node %d (%s): writes take too long there, it leads nothing until they do not", bad.ID, bad.Peer)
 	case down != nil:
 		return fmt.Sprintf("next: start node %d (%s); %d of %d nodes are up, %d more may fail", down.ID, down.Peer, up, len(info.Nodes), up-quorum)
 	case len(info.Groups) == 1:

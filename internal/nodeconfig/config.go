@@ -31,6 +31,7 @@ type Config struct {
 	Raft      RaftTiming   `koanf:"raft"`
 	Limits    Limits       `koanf:"limits"`
 	Snapshots Snapshots    `koanf:"snapshots"`
+	Disk      Disk         `koanf:"disk"`
 	Log       LogSelection `koanf:"log"`
 
 	// APIListener and PeerConn, when set, are used instead of opening ListenAPI
@@ -162,6 +163,7 @@ func (c Config) WithDefaults() Config {
 	setDefault(&c.Limits.CompileMemory, compileMemoryDefault)
 	setDefault(&c.Limits.CompileTime, compileTimeDefault)
 	c.Snapshots = c.Snapshots.withDefaults()
+	c.Disk = c.Disk.withDefaults()
 	setDefault(&c.Log.Level, "info")
 	setDefault(&c.Log.Format, "auto")
 	return c

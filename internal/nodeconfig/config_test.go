@@ -25,7 +25,7 @@ func TestDefaultsMakeAMinimalConfigValid(t *testing.T) {
 	if c.ListenAPI != "127.0.0.1:7453" || c.ListenPeer != "127.0.0.1:7454" || c.TLS.ClientAuth != ClientAuthRequire {
 		t.Fatalf("defaults are %+v", c)
 	}
-	if c.Limits.CommandBytes != MiB || c.Raft.ElectionTimeout != time.Second {
+	if c.Limits.CommandBytes != MiB || c.Raft.ElectionTimeout != time.Second || c.Disk.Ballast != 64*MiB {
 		t.Fatalf("defaults are %+v", c)
 	}
 }
@@ -58,6 +58,9 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"limits.machine-memory:":         func(c *Config) { c.Limits.MachineMemory = KiB },
 		"limits.node-memory:":            func(c *Config) { c.Limits.NodeMemory = KiB },
 		"limits.compile-memory:":         func(c *Config) { c.Limits.CompileMemory = 100 * MiB },
+		"disk.min-free:":                 func(c *Config) { c.Disk.MinFree = MiB },
+		"disk.ballast:":                  func(c *Config) { c.Disk.Ballast = KiB },
+		"disk.stall-timeout: 10ms":       func(c *Config) { c.Disk.StallTimeout = 10 * time.Millisecond },
 		"limits.compile-time: 9s":        func(c *Config) { c.Limits.CompileTime = 9 * time.Second },
 		"limits.compile-time: 2h":        func(c *Config) { c.Limits.CompileTime = 2 * time.Hour },
 		"snapshots.log-bytes: 1KiB":      func(c *Config) { c.Snapshots.LogBytes = KiB },

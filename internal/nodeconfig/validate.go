@@ -21,6 +21,7 @@ func (c Config) Validate() error {
 	problems = append(problems, c.Raft.validate()...)
 	problems = append(problems, c.Limits.validate()...)
 	problems = append(problems, c.Snapshots.validate()...)
+	problems = append(problems, c.Disk.validate()...)
 	problems = append(problems,
 		oneOf("fec", c.FEC, FECAuto, FECOff, FECOn),
 		oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error"),

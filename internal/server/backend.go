@@ -149,7 +149,11 @@ func (b backend) Deploy(ctx context.Context, name string, spec client.DeploySpec
 func (b backend) ClusterInfo(ctx context.Context) (client.ClusterInfo, error) {
 	self := b.node.Self()
 	catalogue := b.node.Catalogue()
-	info := client.ClusterInfo{Cluster: b.cluster, ServedBy: client.NodeID(self), FeatureLevel: uint32(catalogue.Level), Nodes: b.nodeInfos(catalogue)}
+	disks, err := b.node.Disks(ctx)
+	if err != nil {
+		return client.ClusterInfo{}, b.problem(err)
+	}
+	info := client.ClusterInfo{Cluster: b.cluster, ServedBy: client.NodeID(self), FeatureLevel: uint32(catalogue.Level), Nodes: b.nodeInfos(catalogue, disks)}
 	meta, err := b.groupInfo(ctx, node.MetaGroup, "")
 	if err != nil {
 		return client.ClusterInfo{}, b.problem(err)

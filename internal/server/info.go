@@ -67,7 +67,7 @@ func machineState(g node.GroupInfo) (client.MachineState, string) {
 	return client.MachineStarting, reason
 }
 
-func (b backend) nodeInfos(c *node.Catalogue) []client.NodeInfo {
+func (b backend) nodeInfos(c *node.Catalogue, disks map[raft.NodeID]node.DiskState) []client.NodeInfo {
 	links := map[raft.NodeID]transport.LinkStats{}
 	for _, l := range b.node.Links() {
 		links[l.Peer] = l
@@ -78,7 +78,7 @@ func (b backend) nodeInfos(c *node.Catalogue) []client.NodeInfo {
 		info := client.NodeInfo{
 			ID: client.NodeID(r.ID), Name: r.ID.String(), Region: r.Region, Peer: r.PeerAddress, API: r.APIAddress,
 			Role: "unknown", Up: link.Up, RTT: link.RTT, Loss: link.RepairLoss, FEC: link.Repair.String(),
-			MemoryBudget: r.MemoryBudget, MemoryUsed: c.MemoryUsed(r.ID), FeatureLevel: uint32(r.Serves),
+			MemoryBudget: r.MemoryBudget, MemoryUsed: c.MemoryUsed(r.ID), FeatureLevel: uint32(r.Serves), Disk: diskWord(disks[r.ID]),
 		}
 		if r.ID == b.node.Self() {
 			info.Up, info.Version, info.FEC = true, b.version, ""
@@ -86,6 +86,17 @@ func (b backend) nodeInfos(c *node.Catalogue) []client.NodeInfo {
 		out = append(out, info)
 	}
 	return out
+}
+
+// diskWord is the worse of what may be wrong with a disk.
+func diskWord(d node.DiskState) string {
+	switch {
+	case d.Full:
+		return client.DiskFull
+	case d.Stalled:
+		return client.DiskStalled
+	}
+	return ""
 }
 
 // setRoles fills in what this node knows of the others' roles in the meta group:

@@ -29,6 +29,8 @@ type collector struct {
 	snapTaken, snapFailed, snapInstalled   *prometheus.Desc
 	snapDamaged, snapWritten, snapReceived *prometheus.Desc
 	exports, exportsRefused                *prometheus.Desc
+	diskFree, diskFull, diskBallast        *prometheus.Desc
+	stalled, peerFull, peerStalled         *prometheus.Desc
 	linkUp, linkRTT, linkSent, linkRecv    *prometheus.Desc
 	linkPackets, linkLost, linkDropped, re *prometheus.Desc
 	linkRepair, linkPathLoss, linkPathLost *prometheus.Desc
@@ -65,6 +67,12 @@ func newCollector(n *node.Node, s *storage.Store) *collector {
 		snapDamaged:    desc("snapshots_damaged_total", "Snapshots that this node put away because they could not be used."),
 		snapWritten:    desc("snapshot_written_bytes_total", "Bytes of the snapshots that this node has taken."),
 		snapReceived:   desc("snapshot_received_bytes_total", "Bytes of snapshots that came from peers."),
+		diskFree:       desc("disk_free_bytes", "Free space on the disk of the data directory."),
+		diskFull:       desc("disk_full", "1 while there is too little space on the disk for commands."),
+		diskBallast:    desc("disk_ballast_bytes", "Space held back for a full disk; 0 when it was let go."),
+		stalled:        desc("raft_disk_stalled", "1 while a write of the replica takes longer than disk.stall-timeout.", group...),
+		peerFull:       desc("raft_follower_disk_full", "1 while the follower says that its disk has too little space for commands.", "group", "machine", "peer"),
+		peerStalled:    desc("raft_follower_disk_stalled", "1 while the follower says that its disk has stalled.", "group", "machine", "peer"),
 		linkUp:         desc("link_up", "1 while a connection to the peer stands.", peer...),
 		linkRTT:        desc("link_rtt_seconds", "Smoothed round trip to the peer.", peer...),
 		linkSent:       desc("link_sent_bytes_total", "Bytes sent to the peer.", peer...),
@@ -95,6 +103,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		c.group(ctx, out, m.Group, m.Name)
 	}
 	c.storage(out)
+	c.disk(out)
 	c.snapshots(out)
 	c.links(out)
 }
@@ -116,8 +125,12 @@ func (c *collector) group(ctx context.Context, out chan<- prometheus.Metric, id 
 	gauge(c.applied, float64(g.Applied))
 	gauge(c.machineRunning, one(g.Phase == node.PhaseRunning))
 	out <- prometheus.MustNewConstMetric(c.machineRebuilt, prometheus.CounterValue, float64(g.Rebuilt), labels...)
+	gauge(c.stalled, one(g.Status.DiskSlow))
 	for _, f := range g.Status.Followers {
-		gauge(c.lag, float64(g.Status.LastIndex-min(f.Match, g.Status.LastIndex)), strconv.FormatUint(uint64(f.ID), 10))
+		peer := strconv.FormatUint(uint64(f.ID), 10)
+		gauge(c.lag, float64(g.Status.LastIndex-min(f.Match, g.Status.LastIndex)), peer)
+		gauge(c.peerFull, one(f.DiskFull), peer)
+		gauge(c.peerStalled, one(f.DiskSlow), peer)
 	}
 }
 
@@ -131,6 +144,17 @@ func (c *collector) storage(out chan<- prometheus.Metric) {
 	counter(c.entries, float64(m.Entries))
 	counter(c.bytes, float64(m.Bytes))
 	counter(c.syncS, m.SyncTime.Seconds())
+}
+
+func (c *collector) disk(out chan<- prometheus.Metric) {
+	r := c.node.Room()
+	if !r.Known {
+		return
+	}
+	gauge := func(d *prometheus.Desc, v float64) { out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v) }
+	gauge(c.diskFree, float64(r.Free))
+	gauge(c.diskFull, one(r.Low))
+	gauge(c.diskBallast, float64(r.Ballast))
 }
 
 func (c *collector) snapshots(out chan<- prometheus.Metric) {

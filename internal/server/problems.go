@@ -61,6 +61,7 @@ func plainProblem(err error) error {
 		err  error
 		code client.Code
 	}{
+		{node.ErrDiskFull, client.CodeDiskFull}, // Why first: it may be the cause of another one
 		{node.ErrNoMachine, client.CodeUnknownMachine},
 		{node.ErrNoModule, client.CodeUnknownModule},
 		{node.ErrDigestMismatch, client.CodeDigestMismatch},
@@ -158,6 +159,8 @@ func storageProblem(dir string, err error) error {
 		return client.NewProblem(client.CodeDataDirInUse, "%s: %v", dir, err).WithCause(err)
 	case errors.Is(err, storage.ErrForeign), errors.Is(err, storage.ErrGroupExists):
 		return client.NewProblem(client.CodeDataDirForeign, "%s: %v", dir, err).WithCause(err)
+	case errors.Is(err, storage.ErrDiskFull):
+		return client.NewProblem(client.CodeDiskFull, "%s: %v", dir, err).WithCause(err)
 	case errors.Is(err, storage.ErrFormat), errors.Is(err, storage.ErrDamaged):
 		return client.NewProblem(client.CodeLocalFile, "%s: %v", dir, err).WithCause(err)
 	}

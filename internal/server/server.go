@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -19,6 +20,7 @@ import (
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/internal/clock"
 	"github.com/wraft/wraft/internal/compileworker"
+	"github.com/wraft/wraft/internal/nodeconfig"
 	"github.com/wraft/wraft/node"
 	"github.com/wraft/wraft/node/api"
 	"github.com/wraft/wraft/plugins"
@@ -102,7 +104,7 @@ func (s *Server) start(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	if err := s.openStore(cfg); err != nil {
+	if err := s.openStore(ctx, cfg); err != nil {
 		return err
 	}
 	if err := s.openEngine(cfg); err != nil {
@@ -114,8 +116,8 @@ func (s *Server) start(ctx context.Context, cfg Config) error {
 	return s.openAPI(ctx, cfg, identity)
 }
 
-func (s *Server) openStore(cfg Config) error {
-	store, err := storage.Open(cfg.DataDir, storage.Options{Logger: s.log, SetAside: len(cfg.Nodes) > 1})
+func (s *Server) openStore(ctx context.Context, cfg Config) error {
+	store, err := s.awaitStore(ctx, cfg)
 	if err != nil {
 		return storageProblem(cfg.DataDir, err)
 	}
@@ -135,6 +137,40 @@ func (s *Server) openStore(cfg Config) error {
 		}
 	}
 	return nil
+}
+
+const (
+	// roomPause is how long a start on a full disk waits before it looks again.
+	roomPause = time.Second
+	// roomSaid is how often it says so.
+	roomSaid = time.Minute
+
+	// memTableMost bounds a table in memory, memTableShare the share of the low-water mark
+	// that one may be: a few of them have to be written out when the disk is full.
+	memTableMost  = 16 * nodeconfig.MiB
+	memTableShare = 16
+)
+
+// awaitStore opens the store. On a full disk it waits for room instead of ending, only
+// to be started again by whoever supervises it.
+func (s *Server) awaitStore(ctx context.Context, cfg Config) (*storage.Store, error) {
+	for waited := time.Duration(0); ; waited += roomPause {
+		store, err := storage.Open(cfg.DataDir, storage.Options{
+			Logger: s.log, SetAside: len(cfg.Nodes) > 1, MinFreeBytes: uint64(cfg.Disk.MinFree), BallastBytes: uint64(cfg.Disk.Ballast),
+			MemTableBytes: uint64(min(memTableMost, cfg.Disk.MinFree/memTableShare)),
+		})
+		if !errors.Is(err, storage.ErrDiskFull) {
+			return store, err
+		}
+		if waited%roomSaid == 0 {
+			s.log.Error("the disk is full, this node waits for room before it starts", "err", err)
+		}
+		select {
+		case <-time.After(roomPause):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // compileLasts is how many times its processor time a compiling process may last: it
@@ -181,7 +217,7 @@ func (s *Server) openNode(cfg Config, id *identity) error {
 	}
 	n, err := node.Start(nodeConfig(cfg, seed), node.Parts{
 		Store: s.store, Snapshots: s.store.Snapshots(), Modules: node.NewStoredModules(s.store.Modules()), Opener: node.NewWASM(s.engine),
-		Clock: clock.System(), Logger: s.log, Life: &s.life,
+		Clock: clock.System(), Logger: s.log, Space: s.store.Space(), Life: &s.life,
 		Network: func(h transport.Handler) (transport.Network, error) {
 			return quic.New(quic.Config{
 				Node: raft.NodeID(cfg.Node), Incarnation: s.life.Incarnation, Boot: s.store.Boot(), Cluster: cfg.Cluster, Conn: conn,
@@ -242,6 +278,7 @@ func nodeConfig(cfg Config, seed uint64) node.Config {
 		Cluster: cfg.Cluster, Self: raft.NodeID(cfg.Node), Seed: seed,
 		Heartbeat: cfg.Raft.Heartbeat, ElectionTimeout: cfg.Raft.ElectionTimeout,
 		CommandBytesMax: uint64(cfg.Limits.CommandBytes), ModuleBytesMax: uint64(cfg.Limits.ModuleBytes),
+		DiskStallTimeout: cfg.Disk.StallTimeout,
 		MachineMemoryMax: uint64(cfg.Limits.MachineMemory), MemoryBudget: uint64(cfg.Limits.NodeMemory),
 		SnapshotLogBytes: int64(cfg.Snapshots.LogBytes), SnapshotInterval: cfg.Snapshots.Interval,
 		SnapshotsKept: cfg.Snapshots.Keep, LogTailBytes: uint64(cfg.Snapshots.TailBytes),

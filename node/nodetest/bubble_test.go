@@ -40,6 +40,8 @@ type bubble struct {
 	probes    bool               // nodes that boot probe each other
 	// watch wraps the disk of a node that boots; may be nil.
 	watch func(raft.NodeID, *vfs.MemFS) vfs.FS
+	// options changes how the store of a node that boots is opened; may be nil.
+	options func(raft.NodeID, *storage.Options)
 }
 
 type bubbleNode struct {
@@ -94,7 +96,11 @@ func (b *bubble) tryBoot(id raft.NodeID, fs *vfs.MemFS) error {
 	if b.watch != nil {
 		disk = b.watch(id, fs)
 	}
-	store, err := storage.Open("data", storage.Options{FS: disk, Fatal: fatal, SetAside: true})
+	options := storage.Options{FS: disk, Fatal: fatal, SetAside: true}
+	if b.options != nil {
+		b.options(id, &options)
+	}
+	store, err := storage.Open("data", options)
 	if err != nil {
 		return err
 	}
@@ -106,7 +112,7 @@ func (b *bubble) tryBoot(id raft.NodeID, fs *vfs.MemFS) error {
 	}
 	n, err := node.Start(cfg, node.Parts{
 		Store: store, Snapshots: store.Snapshots(), Modules: node.NewStoredModules(store.Modules()), Opener: b.opener(id), Clock: clock.System(),
-		Logger: slog.New(slog.DiscardHandler), Life: life,
+		Logger: slog.New(slog.DiscardHandler), Life: life, Space: store.Space(),
 		Network: func(h transport.Handler) (transport.Network, error) {
 			return b.network(raft.Member{Node: id, Incarnation: life.Incarnation}, store.Boot(), conn, h)
 		},

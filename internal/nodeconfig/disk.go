@@ -1,0 +1,50 @@
+package nodeconfig
+
+import (
+	"fmt"
+	"time"
+)
+
+// Disk says when the disk of the data directory counts as full or as stalled. May differ
+// from node to node.
+type Disk struct {
+	// MinFree is the low-water mark: with less free space the node takes no commands,
+	// modules or snapshots; default 256MiB. A quarter of it, the ballast included, is
+	// needed to start.
+	MinFree Size `koanf:"min-free"`
+	// Ballast is the size of a file that holds space back for a full disk; default: a
+	// quarter of MinFree.
+	Ballast Size `koanf:"ballast"`
+	// StallTimeout is how long a write may take before the node hands leadership over;
+	// default 5s.
+	StallTimeout time.Duration `koanf:"stall-timeout"`
+}
+
+const (
+	minFreeDefault      = 256 * MiB
+	minFreeMin          = 8 * MiB
+	minFreeMax          = 1 << 20 * GiB
+	ballastShareDefault = 4 // of MinFree
+	ballastMin          = 1 * MiB
+	stallTimeoutDefault = 5 * time.Second
+	stallTimeoutMin     = 100 * time.Millisecond
+	stallTimeoutMax     = 10 * time.Minute
+)
+
+func (d Disk) withDefaults() Disk {
+	setDefault(&d.MinFree, minFreeDefault)
+	setDefault(&d.Ballast, max(d.MinFree/ballastShareDefault, ballastMin))
+	setDefault(&d.StallTimeout, stallTimeoutDefault)
+	return d
+}
+
+func (d Disk) validate() []error {
+	problems := []error{
+		sizeBetween("disk.min-free", d.MinFree, minFreeMin, minFreeMax),
+		sizeBetween("disk.ballast", d.Ballast, ballastMin, minFreeMax),
+	}
+	if d.StallTimeout < stallTimeoutMin || d.StallTimeout > stallTimeoutMax {
+		problems = append(problems, fmt.Errorf("disk.stall-timeout: %v is out of range: use %v to %v", d.StallTimeout, stallTimeoutMin, stallTimeoutMax))
+	}
+	return problems
+}
