@@ -66,7 +66,7 @@ type group struct {
 	cancel context.CancelFunc
 	work   groupWork
 
-	receiving   chan struct{}      // a token: one snapshot is received at a time
+	receiving   chan struct{}      // a token: one file of a snapshot is received at a time
 	stopReceive context.CancelFunc // of that which the core asked for; the shard's goroutine owns it
 }
 

@@ -146,7 +146,7 @@ func (s *snapshots) obtain(ctx context.Context, g *group, least raft.Index) erro
 	for _, peer := range s.node.others() {
 		files, err := s.list(ctx, peer, g.id, snapshotFromName, least)
 		if err == nil {
-			err = s.receiveAll(ctx, files, peer, func(uint64) {})
+			err = s.receiveAll(ctx, g, files, peer, func(uint64) {})
 		}
 		if err == nil {
 			return nil
@@ -158,12 +158,6 @@ func (s *snapshots) obtain(ctx context.Context, g *group, least raft.Index) erro
 
 // receive gets the snapshot that the core asked for, until it is here or ctx ends.
 func (s *snapshots) receive(ctx context.Context, g *group, c raft.SnapshotCommand) {
-	select {
-	case g.receiving <- struct{}{}:
-		defer func() { <-g.receiving }()
-	case <-ctx.Done():
-		return
-	}
 	pause := snapshotRetryMin
 	for ctx.Err() == nil {
 		err := s.receiveOnce(ctx, g, c)
@@ -193,7 +187,7 @@ func (s *snapshots) receiveOnce(ctx context.Context, g *group, c raft.SnapshotCo
 	if err != nil {
 		return err
 	}
-	if err := s.receiveAll(ctx, files, c.Peer, func(bytes uint64) {
+	if err := s.receiveAll(ctx, g, files, c.Peer, func(bytes uint64) {
 		s.progress(g, c, forwardedProgress{Index: index, Bytes: bytes})
 	}); err != nil {
 		return err
@@ -225,10 +219,10 @@ func (s *snapshots) hear(from raft.NodeID, g *group, p forwardedProgress) {
 
 // receiveAll gets the files that are not here, each from first or else from any peer
 // that has it.
-func (s *snapshots) receiveAll(ctx context.Context, files []storage.SnapshotFile, first raft.NodeID, progress func(bytes uint64)) error {
+func (s *snapshots) receiveAll(ctx context.Context, g *group, files []storage.SnapshotFile, first raft.NodeID, progress func(bytes uint64)) error {
 	before := uint64(0)
 	for _, file := range files {
-		if err := s.receiveFile(ctx, file, first, func(bytes int64) { progress(before + uint64(bytes)) }); err != nil {
+		if err := s.receiveFile(ctx, g, file, first, func(bytes int64) { progress(before + uint64(bytes)) }); err != nil {
 			return err
 		}
 		before += uint64(file.Size)
@@ -237,7 +231,15 @@ func (s *snapshots) receiveAll(ctx context.Context, files []storage.SnapshotFile
 	return nil
 }
 
-func (s *snapshots) receiveFile(ctx context.Context, file storage.SnapshotFile, first raft.NodeID, progress func(bytes int64)) error {
+// receiveFile gets a file that is not here. Why one at a time: the core and a machine
+// that is made anew may want the same one, and it has one place to be received in.
+func (s *snapshots) receiveFile(ctx context.Context, g *group, file storage.SnapshotFile, first raft.NodeID, progress func(bytes int64)) error {
+	select {
+	case g.receiving <- struct{}{}:
+		defer func() { <-g.receiving }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	if _, err := s.files.Find(file.Group, file.Digest); err == nil {
 		return nil
 	}
