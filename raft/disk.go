@@ -11,15 +11,32 @@ import (
 type disk struct {
 	slow  bool
 	since time.Duration // when the write left that has not come back
+
+	// strikes counts stalls that followed on each other within diskCalmTimeouts, up to
+	// diskStrikesMax, and calm is when the last one ended.
+	strikes int
+	calm    time.Duration
 }
+
+const (
+	// diskCalmTimeouts is for how many times DiskStallTimeout a disk has to work before
+	// earlier stalls are forgotten.
+	diskCalmTimeouts = 20
+	// diskStrikesMax bounds how much earlier stalls weigh.
+	diskStrikesMax = 4
+)
 
 // tickDisk notices a disk that has stalled. A leader hands over, or steps down when
 // nobody can take over or did: its heartbeats would keep a group from a leader that
 // works. Everybody else stops campaigning. Only a voter without others goes on, who
 // would gain nothing.
+//
+// Why the patience: when all disks are slower than the deadline on every write, whoever
+// follows steps down as well. Each stall soon after another is given twice as long
+// before leadership or candidacy goes without an heir, so that somebody keeps it.
 func (c *Core) tickDisk() {
 	if !c.disk.slow && c.now >= c.stallAt() {
-		c.disk = disk{slow: true, since: c.w.issued.at(0).at}
+		c.strike()
 		c.fx.Events = append(c.fx.Events, DiskSlow{Since: c.disk.since, Writes: c.w.issued.len()})
 		c.dirty = true
 		if c.role == Leader && c.transfer.to == 0 && !c.soleVoter() {
@@ -28,9 +45,24 @@ func (c *Core) tickDisk() {
 	}
 	switch {
 	case !c.disk.slow || c.role == Follower || c.soleVoter():
-	case c.role != Leader || c.transfer.to == 0:
+	case c.transfer.to != 0 || c.now < c.disk.since+c.cfg.DiskStallTimeout<<(c.disk.strikes-1):
+	default:
 		c.becomeFollower(c.term, 0, "disk stalled")
 	}
+}
+
+// strike begins a stall and weighs it with those just before.
+func (c *Core) strike() {
+	strikes := 1
+	if c.disk.strikes > 0 && c.now < c.disk.calm+diskCalmTimeouts*c.cfg.DiskStallTimeout {
+		strikes = min(c.disk.strikes+1, diskStrikesMax)
+	}
+	c.disk = disk{slow: true, since: c.w.issued.at(0).at, strikes: strikes}
+}
+
+// troubled reports whether the disk has stalled and not worked for long since.
+func (c *Core) troubled() bool {
+	return c.disk.slow || c.disk.strikes > 0 && c.now < c.disk.calm+diskCalmTimeouts*c.cfg.DiskStallTimeout
 }
 
 // stallAt returns when the oldest write on its way has taken too long.
@@ -47,8 +79,8 @@ func (c *Core) diskMoved() {
 		return
 	}
 	c.fx.Events = append(c.fx.Events, DiskRecovered{Since: c.disk.since})
-	c.disk = disk{}
-	if c.role != Leader {
+	c.disk.slow, c.disk.calm = false, c.now
+	if c.role != Leader && c.role != Candidate {
 		c.resetElection()
 	}
 }

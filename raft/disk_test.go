@@ -84,7 +84,8 @@ func TestAStalledLeaderPrefersAHealthyDisk(t *testing.T) {
 	if back, ok := event[raft.DiskRecovered](fx); !ok || back.Since != 0 || l.core.Status().DiskSlow {
 		t.Fatalf("%+v", fx.Events)
 	}
-	if got := l.core.NextDeadline(); got < l.now+time.Second || got > l.now+2*time.Second {
+	// It lets others have the campaign for a while: it could soon stall again.
+	if got := l.core.NextDeadline(); got < l.now+5*time.Second || got > l.now+6*time.Second {
 		t.Fatalf("the election timeout is at %v, now is %v", got, l.now)
 	}
 }
@@ -217,5 +218,67 @@ func TestACandidateWaitsForItsOwnVote(t *testing.T) {
 	}
 	if s := l.core.Status(); s.Role != raft.Follower || !s.DiskSlow {
 		t.Fatalf("the disk has stalled: %+v", s)
+	}
+}
+
+// TestALeaderWithoutAnHeirGetsPatient: when all disks are slower than the deadline a
+// second stall soon after the first does not end leadership at once.
+func TestALeaderWithoutAnHeirGetsPatient(t *testing.T) {
+	slow := raft.HeartbeatReply{Term: 1, DiskSlow: true}
+	l := stalledLeader(t, map[raft.NodeID]raft.Message{2: slow, 3: slow})
+	l.core.Persisted(l.newest)
+	l.held = false
+	l.drain()
+	for l.core.Status().Role != raft.Leader {
+		l.pass(time.Second)
+		term := l.core.Status().Term
+		l.receive(2, raft.PreVoteReply{Term: term + 1, Granted: true})
+		l.settle()
+		l.receive(2, raft.VoteReply{Term: l.core.Status().Term, Granted: true})
+		l.settle()
+	}
+	term := l.core.Status().Term
+	l.ack(2, 3)
+	l.held = true
+	l.propose(2, 10)
+	l.drain()
+	for lasted := time.Duration(0); ; lasted += 100 * time.Millisecond {
+		l.pass(100 * time.Millisecond)
+		for id := raft.NodeID(2); id <= 3; id++ {
+			l.receive(id, raft.HeartbeatReply{Term: term, DiskSlow: true})
+		}
+		l.settle()
+		if s := l.core.Status(); s.Role == raft.Leader {
+			continue
+		}
+		if lasted < 3800*time.Millisecond || lasted > 4100*time.Millisecond {
+			t.Fatalf("it stepped down after %v, the deadline is 2s", lasted)
+		}
+		return
+	}
+}
+
+// TestACandidateGivesSlowVotersTime: one whose own vote took long does not begin anew
+// before the others' votes can be there.
+func TestACandidateGivesSlowVotersTime(t *testing.T) {
+	l := newLab(t, raft.Config{DiskStallTimeout: 10 * time.Second}, fresh(1, 2, 3))
+	l.held = true
+	l.pass(4 * time.Second)
+	l.receive(2, raft.PreVoteReply{Term: 1, Granted: true})
+	l.drain()
+	for range 30 {
+		l.pass(100 * time.Millisecond)
+	}
+	l.core.Persisted(l.newest)
+	l.drain()
+	for range 55 {
+		l.pass(100 * time.Millisecond)
+	}
+	if s := l.core.Status(); s.Role != raft.Candidate || s.Term != 1 {
+		t.Fatalf("%+v", s)
+	}
+	l.receive(2, raft.VoteReply{Term: 1, Granted: true})
+	if s := l.core.Status(); s.Role != raft.Leader {
+		t.Fatalf("%+v", s)
 	}
 }

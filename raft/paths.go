@@ -97,15 +97,15 @@ func (c *Core) retryElection() {
 }
 
 // priorityWait is how much longer than others a node of low priority waits for a
-// leader. One whose disk is full has the lowest: it could only refuse proposals, but its
-// log may be the one that is needed.
+// leader. One whose disk is full, or has stalled lately, has the lowest: it would have to
+// hand over again, but its log may be the one that is needed.
 func (c *Core) priorityWait() time.Duration {
 	spread := max(c.electionSpread, c.cfg.ElectionTimeoutMax-c.cfg.ElectionTimeoutMin)
 	return time.Duration(-c.priority()) * spread
 }
 
 func (c *Core) priority() int {
-	if c.room.none {
+	if c.room.none || c.troubled() {
 		return PriorityMin
 	}
 	return c.cfg.Priority

@@ -209,7 +209,13 @@ func (c *Core) Persisted(id WriteID) {
 	c.w.persisted = id
 	c.dirty = true
 	for c.w.issued.len() > 0 && c.w.issued.at(0).id <= id {
-		c.w.durable = c.w.issued.pop().last
+		w := c.w.issued.pop()
+		c.w.durable = w.last
+		if c.role == Candidate && w.id == c.w.stateIn {
+			// The voters' disks may take as long for a vote: a new term would only
+			// begin that again.
+			c.electionAt = max(c.electionAt, c.now+2*(c.now-w.at))
+		}
 	}
 	c.w.openGates()
 	c.diskMoved()

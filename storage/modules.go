@@ -90,7 +90,7 @@ func (m *Modules) removeRotten(log *slog.Logger) error {
 // there is left alone and r is not read. More than sizeMax bytes are refused with
 // ErrModuleTooLarge, other bytes with ErrModuleDigest, and sizeMax bytes for which there
 // is no room with ErrDiskFull; errors of r are passed on.
-// In each of these cases nothing is stored.
+// In each of these cases nothing is stored. A sync that fails is final, see Options.Fatal.
 func (m *Modules) Put(digest Digest, r io.Reader, sizeMax int64) error {
 	if err := m.store.usable(); err != nil {
 		return err
@@ -137,7 +137,9 @@ func (m *Modules) writeAside(temp string, digest Digest, r io.Reader, sizeMax in
 	case Digest(hash.Sum(nil)) != digest:
 		err = ErrModuleDigest
 	default:
-		err = f.Sync()
+		if err = f.Sync(); err != nil {
+			m.store.fail(fmt.Errorf("storage: put module %v: %w", digest, err))
+		}
 	}
 	return errors.Join(err, f.Close())
 }

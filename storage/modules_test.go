@@ -205,7 +205,7 @@ func TestModuleDiskFailures(t *testing.T) {
 	}{
 		"create":         {kind(errorfs.OpCreate), false},
 		"write":          {kind(errorfs.OpFileWrite), false},
-		"sync":           {inModules(func(op errorfs.Op) bool { return isSync(op) && strings.HasSuffix(op.Path, tempSuffix) }), false},
+		"sync":           {inModules(func(op errorfs.Op) bool { return isSync(op) && strings.HasSuffix(op.Path, tempSuffix) }), true},
 		"rename":         {kind(errorfs.OpRename), true},
 		"directory sync": {inModules(func(op errorfs.Op) bool { return isSync(op) && !strings.HasSuffix(op.Path, tempSuffix) }), true},
 	} {

@@ -53,7 +53,7 @@ func (o Options) withDefaults() Options {
 	if o.Fatal == nil {
 		logger := o.Logger
 		o.Fatal = func(err error) {
-			logger.Error("the disk failed, ending the process", "err", err)
+			logger.Error("the disk failed and this node ends; replace the disk of the data directory before it is started again, the other nodes hold the data", "code", "WRAFT-7009", "err", err)
 			os.Exit(1)
 		}
 	}

@@ -103,7 +103,8 @@ func (w *SnapshotWriter) put(b []byte) {
 }
 
 // Finish makes the snapshot durable and gives it its name. After an error there is
-// no snapshot. When the name may or may not last, Options.Fatal is called.
+// no snapshot. When its sync failed, or the name may or may not last, Options.Fatal is
+// called.
 func (w *SnapshotWriter) Finish() (SnapshotFile, error) {
 	w.flush()
 	w.put(appendSnapshotEnd(nil, w.raw))
@@ -112,7 +113,9 @@ func (w *SnapshotWriter) Finish() (SnapshotFile, error) {
 	copy(out.Digest[:], sum)
 	w.put(sum)
 	if w.err == nil {
-		w.err = w.file.Sync()
+		if w.err = w.file.Sync(); w.err != nil {
+			w.snapshots.store.fail(fmt.Errorf("storage: snapshot of group %d at %d: %w", out.Group, out.Index, w.err))
+		}
 	}
 	err := errors.Join(w.err, w.close())
 	if err == nil {
