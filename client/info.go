@@ -108,6 +108,7 @@ type ExportInfo struct {
 	// in its place.
 	Refused string `json:"refused,omitempty"`
 }
+
 // The values of NodeInfo.Disk of a disk that does not work as it should.
 const (
 	DiskFull    = "full"

@@ -27,6 +27,9 @@ func (n *Node) PutModule(ctx context.Context, want Digest, body io.Reader) (size
 		return 0, false, fmt.Errorf("%w: the bytes are %v, not %v", ErrDigestMismatch, got, want)
 	}
 	created = !n.modules.Has(want)
+	if r := n.Room(); created && r.Low { // Why before Check: that needs some space of its own
+		return 0, false, fmt.Errorf("%w: %d MiB are free here, %d MiB are needed", ErrDiskFull, r.Free>>20, r.Minimum>>20)
+	}
 	if created {
 		if err := n.opener.Check(ctx, binary); err != nil {
 			return 0, false, err
