@@ -34,6 +34,23 @@ func readCopies(d directory) (copies, error) {
 // say who the node is and what it promised. Everything else others have.
 func (c *copies) canReplace() bool { return c.identity != nil && c.votesWhole }
 
+// checkFormat is that of the directory. A FORMAT file that rotted, or is gone, is written
+// anew when identity and votes are sound.
+//
+// Why they are enough: both are records of this format, with checksums of their own, and
+// another release would have refused the directory by its FORMAT before it touched them.
+func (s *Store) checkFormat(log *slog.Logger) error {
+	err := s.dir.checkFormat()
+	if !errors.Is(err, ErrDamaged) {
+		return err
+	}
+	if c, readErr := readCopies(s.dir); readErr != nil || !c.canReplace() {
+		return err
+	}
+	log.Error("the FORMAT file is damaged, and written anew; look at the disk of the data directory", "err", err)
+	return s.dir.write(formatName, []byte(formatText+"\n"))
+}
+
 // compare looks whether Pebble holds everything that was acknowledged, and whether
 // the copies do. A copy that rotted is made whole from Pebble. When Pebble lost
 // something, no replica of the node may be trusted before it was refilled.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -131,10 +132,16 @@ func (d directory) checkFormat() error {
 	switch {
 	case text == formatText:
 		return nil
-	case strings.HasPrefix(text, formatPrefix):
+	case isNumber(strings.TrimPrefix(text, formatPrefix)) && strings.HasPrefix(text, formatPrefix):
 		return &FormatError{Found: text, Want: formatText}
 	}
 	return &DamagedError{Why: fmt.Sprintf("the FORMAT file says %.40q", text)}
+}
+
+// isNumber reports whether a text is a format's number.
+func isNumber(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil
 }
 
 func (d directory) exists(name string) bool {

@@ -100,7 +100,7 @@ func (s *Store) open(o Options) error {
 	if err := s.space.admit(); err != nil {
 		return err
 	}
-	if err := s.dir.checkFormat(); err != nil {
+	if err := s.checkFormat(o.Logger); err != nil {
 		return err
 	}
 	copies, err := readCopies(s.dir)

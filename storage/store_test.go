@@ -139,6 +139,42 @@ func TestOpenChecksTheFormat(t *testing.T) {
 	}
 }
 
+// TestARottenFormatIsWrittenAnew: the directory of a node that has begun does not depend on
+// a line of text; a number of another format is believed all the same.
+func TestARottenFormatIsWrittenAnew(t *testing.T) {
+	for name, change := range map[string]func(d directory) error{
+		"garbage":   func(d directory) error { return d.write(formatName, []byte("wraft-stove 1\n")) },
+		"no number": func(d directory) error { return d.write(formatName, []byte("wraft-store q\n")) },
+		"cut":       func(d directory) error { return d.write(formatName, []byte("wraft-store ")) },
+		"missing":   func(d directory) error { return d.fs.Remove(d.join(formatName)) },
+	} {
+		fs := vfs.NewMem()
+		s := mustOpen(t, fs)
+		if err := s.Bootstrap(Identity{Cluster: "c", Node: 1, Incarnation: 1}, "one"); err != nil {
+			t.Fatal(err)
+		}
+		mustClose(t, s)
+		if err := change(s.dir); err != nil {
+			t.Fatal(err)
+		}
+		again, err := Open(testDir, testOptions(t, fs))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if b, err := again.dir.read(formatName); err != nil || string(b) != formatText+"\n" {
+			t.Errorf("%s: it says %q, %v", name, b, err)
+		}
+		mustClose(t, again)
+		if err := again.dir.write(formatName, []byte("wraft-store 2\n")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(testDir, testOptions(t, fs)); !errors.Is(err, ErrFormat) {
+			t.Errorf("%s: another format: %v", name, err)
+		}
+	}
+}
+
 func TestFormatErrorNamesBoth(t *testing.T) {
 	err := error(&FormatError{Found: "wraft-store 9", Want: formatText})
 	for _, s := range []string{"wraft-store 9", formatText} {

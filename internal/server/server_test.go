@@ -17,7 +17,7 @@ import (
 )
 
 // oneNode writes a cluster of one node down and returns its configuration.
-func oneNode(t *testing.T, cluster string) Config {
+func oneNode(t testing.TB, cluster string) Config {
 	t.Helper()
 	dir := t.TempDir()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -45,7 +45,7 @@ func oneNode(t *testing.T, cluster string) Config {
 }
 
 // fresh is the configuration with sockets of its own, for a second start.
-func fresh(t *testing.T, c Config) Config {
+func fresh(t testing.TB, c Config) Config {
 	t.Helper()
 	var err error
 	if c.APIListener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
@@ -57,12 +57,12 @@ func fresh(t *testing.T, c Config) Config {
 	return c
 }
 
-func start(t *testing.T, c Config) (*Server, error) {
+func start(t testing.TB, c Config) (*Server, error) {
 	t.Helper()
 	return Start(t.Context(), c, slog.New(slog.DiscardHandler))
 }
 
-func stop(t *testing.T, s *Server) {
+func stop(t testing.TB, s *Server) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

@@ -16,7 +16,7 @@ import (
 var beyondUse = map[string][]string{
 	"store and votes are lost":      {"data/store", "data/votes"},
 	"store and identity are lost":   {"data/store", "data/identity"},
-	"the file of formats is lost":   {"data/FORMAT"},
+	"formats and votes are lost":    {"data/FORMAT", "data/votes"},
 	"everything in the folder rots": nil,
 }
 

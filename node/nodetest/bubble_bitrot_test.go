@@ -28,7 +28,7 @@ func filesBelow(fs *vfs.MemFS, folder string) (paths []string, err error) {
 				return nil, err
 			}
 			paths = append(paths, below...)
-		case info.Size() > 0 && name != "FORMAT" && !strings.HasSuffix(path, ".damaged"):
+		case info.Size() > 0 && !strings.HasSuffix(path, ".damaged"):
 			paths = append(paths, path)
 		}
 	}

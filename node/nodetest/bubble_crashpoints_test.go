@@ -95,11 +95,18 @@ func (r *crashRecorder) tell(f func(*toldSoFar)) {
 	f(&r.told)
 }
 
-// crashScript is a short life of a cluster: election, deploy, 20 appends, an upgrade, a
-// leader and a follower that lose power and come back, and an orderly stop.
+// onDemand takes snapshots when it is told to and keeps next to nothing of the log.
+func onDemand(c *node.Config) {
+	c.SnapshotLogBytes, c.SnapshotInterval, c.LogTailEntries, c.LogTailBytes, c.LogPinnedBytes = -1, -1, 2, 100, 1
+}
+
+// crashScript is a short life of a cluster: election, deploy, 20 appends and more, a
+// follower that was away and gets a snapshot because the log is cut, an upgrade and
+// snapshots behind it, a leader and a follower that lose power and come back, and an
+// orderly stop.
 func crashScript(t *testing.T, r *crashRecorder) {
 	synctest.Test(t, func(t *testing.T) {
-		b := emptyBubble(t, func(raft.NodeID) node.MachineOpener { return heirs{} }, nil)
+		b := emptyBubble(t, func(raft.NodeID) node.MachineOpener { return heirs{} }, onDemand)
 		b.watch = r.watch
 		for id := raft.NodeID(1); id <= 3; id++ {
 			b.boot(id, vfs.NewCrashableMem())
@@ -110,11 +117,13 @@ func crashScript(t *testing.T, r *crashRecorder) {
 		b.deploy(ctx, 1, "adder", []byte("first"))
 		r.tell(func(s *toldSoFar) { s.deployed = true })
 		b.append(ctx, t, r, 10)
+		b.installLate(ctx, t, r)
 		request := node.UpgradeRequest{Machine: "adder", Module: b.upload(ctx, 2, []byte("second")), By: "ann", At: 5}
 		if _, _, _, err := b.nodes[2].node.Upgrade(ctx, request); err != nil {
 			t.Fatal(err)
 		}
 		r.tell(func(s *toldSoFar) { s.upgraded = true })
+		b.cutLogs(ctx, t)
 		for _, victim := range []raft.NodeID{b.leader(2), b.leader(2)%3 + 1} {
 			disk := b.crash(victim)
 			b.boot(victim, disk)
@@ -126,17 +135,38 @@ func crashScript(t *testing.T, r *crashRecorder) {
 	r.mu.Unlock()
 }
 
+// installLate keeps a follower away until the others have cut their logs, and waits
+// until it has taken a snapshot in place of its own.
+func (b *bubble) installLate(ctx context.Context, t *testing.T, r *crashRecorder) {
+	late := b.follower(2)
+	disk := b.crash(late)
+	time.Sleep(2 * time.Second) // virtual: from then on nobody keeps the log for it
+	b.append(ctx, t, r, 10)
+	b.cutLogs(ctx, t)
+	b.boot(late, disk)
+	b.eventually(ctx, "it has installed a snapshot", func() bool { return b.nodes[late].node.SnapshotStats().Installed > 0 })
+}
+
+// cutLogs has every node that runs take a snapshot of the machine, and waits until its log
+// begins behind what was applied before.
+func (b *bubble) cutLogs(ctx context.Context, t *testing.T) {
+	for id := raft.NodeID(1); id <= 3; id++ {
+		if b.nodes[id] == nil {
+			continue
+		}
+		s, err := b.nodes[id].node.TriggerSnapshot(ctx, "adder")
+		if err != nil {
+			t.Fatalf("snapshot on %v: %v", id, err)
+		}
+		b.eventually(ctx, "its log is cut", func() bool { return b.status(ctx, id, 2).PurgedIndex+5 > s.File.Index })
+	}
+}
+
 // append runs n commands, each answered once.
 func (b *bubble) append(ctx context.Context, t *testing.T, r *crashRecorder, n int) {
-	answers, failed := make(chan uint64), make(chan error, 1)
-	go func() { failed <- b.client(ctx, n, answers) }()
-	for range n {
-		select {
-		case sum := <-answers:
-			r.tell(func(s *toldSoFar) { s.sum = sum })
-		case err := <-failed:
-			t.Fatal(err)
-		}
+	err := b.clientThat(ctx, n, func(sum uint64) { r.tell(func(s *toldSoFar) { s.sum = sum }) })
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -193,7 +223,7 @@ func cutFile(fs *vfs.MemFS, path string, size int64) error {
 // broken or stuck and why; nil: nothing.
 func (p *crashPoint) judge(t *testing.T, disks map[raft.NodeID]*vfs.MemFS) (fault string, err error) {
 	synctest.Test(t, func(t *testing.T) {
-		b := emptyBubble(t, func(raft.NodeID) node.MachineOpener { return heirs{} }, nil)
+		b := emptyBubble(t, func(raft.NodeID) node.MachineOpener { return heirs{} }, onDemand)
 		defer b.close()
 		for id, fs := range disks {
 			if err = b.tryBoot(id, fs); err != nil {

@@ -213,6 +213,11 @@ func (b *bubble) deploy(ctx context.Context, via raft.NodeID, name string, binar
 
 // client adds 1 in a session until it has done n, at a node of its choice each time.
 func (b *bubble) client(ctx context.Context, n int, answers chan<- uint64) error {
+	return b.clientThat(ctx, n, func(sum uint64) { answers <- sum })
+}
+
+// clientThat is client with a call for each answer, before the next command is sent.
+func (b *bubble) clientThat(ctx context.Context, n int, answered func(sum uint64)) error {
 	var session node.SessionID
 	at := raft.NodeID(1)
 	for seq := uint64(1); seq <= uint64(n); {
@@ -240,7 +245,7 @@ func (b *bubble) client(ctx context.Context, n int, answers chan<- uint64) error
 		if r.Status != 0 {
 			return fmt.Errorf("sequence %d: status %d", seq, r.Status)
 		}
-		answers <- binary.BigEndian.Uint64(r.Data)
+		answered(binary.BigEndian.Uint64(r.Data))
 		seq++
 	}
 	return nil
