@@ -36,7 +36,7 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance killstorm failover bigsnapshot cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
+.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance killstorm failover bigsnapshot restart-bench cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
@@ -124,6 +124,11 @@ bigsnapshot: ## STATE of snapshots over links that are cut, both ends killed: by
 
 failover: ## N (20) leaders killed under load: how long nobody is answered; CUT=1 cuts their links instead
 	go run ./conformance/failover/cmd/failover -rounds $(if $(filter command line,$(origin N)),$(N),20) $(if $(CUT),-cut)
+
+STATE_MIB ?= 32
+ENTRIES ?= 20000
+restart-bench: ## the start of a node on STATE_MIB of snapshot and ENTRIES of log, beside a plain read of them
+	WRAFT_RESTART_STATE=$(STATE_MIB) WRAFT_RESTART_ENTRIES=$(ENTRIES) go test ./internal/server -run '^$$' -bench BenchmarkRestart -benchtime 1x -timeout 60m | grep -E '^(restart:|---|FAIL|ok|panic)|restart_linux'
 
 cover: ## statement coverage of the core, its packages and the tools of its tests
 	mkdir -p $(BUILD)
