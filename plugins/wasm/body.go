@@ -75,7 +75,7 @@ func (b *body) walk(index, size int) {
 	if !r.rewritten {
 		instrumented = instrumented.instrumented()
 	}
-	m.chargeVolume(r, b.volume, instrumented)
+	m.chargeVolume(r, b.volume, b.shape.withPieces())
 	code.InstrumentedCost = m.chargeBody(r, instrumented)
 	code.FrameBytes = m.chargeFrame(r, m.types[m.functions[index]], b.shape)
 	m.Bodies = append(m.Bodies, code)

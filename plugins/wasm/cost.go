@@ -83,14 +83,22 @@ func (s shape) instrumented() shape {
 	s.reloads += instrumentedGlobals
 	s.blocks += instrumentedBlocks
 	s.ifs += s.loops + s.bulks + s.inits + instrumentedChecks
-	s.calls += s.bulks
+	s = s.withPieces()
 	s.blocks += s.inits
 	s.loops += s.inits
 	if s.inits > 0 {
 		s.loopDepth++
 	}
 	s.bulks += s.inits * initBulks
-	s.targets += s.returns + s.inits*initBranches
+	s.targets += s.returns
+	return s
+}
+
+// withPieces is s with the calls and branches that bulk operations become. What else
+// instrumentation adds to the length of a function is in the measured sizes (volume.go).
+func (s shape) withPieces() shape {
+	s.calls += s.bulks
+	s.targets += s.inits * initBranches
 	return s
 }
 
