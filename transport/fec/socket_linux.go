@@ -143,7 +143,7 @@ type control struct {
 // before it, which holds for those of quic-go: the source address comes first.
 func readControl(oob []byte) control {
 	out := control{rest: oob}
-	for at := 0; at < len(oob); {
+	for at := 0; len(oob)-at >= unix.SizeofCmsghdr; { // Why: the parser reads a header before it looks at the length
 		h, body, rest, err := unix.ParseOneSocketControlMessage(oob[at:])
 		if err != nil {
 			return out
