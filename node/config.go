@@ -55,6 +55,10 @@ type Config struct {
 	LogTailEntries int
 	LogTailBytes   uint64
 	LogPinnedBytes uint64
+	// ScrubInterval is how often the disk is read over for rot, and ScrubBytesPerSecond how
+	// fast. Default a day and 8 MiB; an interval below 0 is "never".
+	ScrubInterval       time.Duration
+	ScrubBytesPerSecond uint64
 	// Serves is the newest feature level of this node, default FeatureLevelMax. Only
 	// tests set it.
 	Serves FeatureLevel
@@ -95,6 +99,10 @@ type ModuleStore interface {
 	Has(d Digest) bool
 	// Size is the size of a binary in bytes, or ErrNoModule.
 	Size(d Digest) (int64, error)
+	// List returns the digests of all binaries, ascending.
+	List() ([]Digest, error)
+	// Remove deletes a binary; one that is not here is deleted already.
+	Remove(d Digest) error
 }
 
 // MachineOpener makes artefacts of modules and machines of artefacts.
@@ -165,6 +173,8 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.DiskStallTimeout, 5*time.Second)
 	setDefault(&c.RequestTimeout, 30*time.Second)
 	setDefault(&c.LeaderWait, 3*time.Second)
+	setDefault(&c.ScrubInterval, 24*time.Hour)
+	setDefault(&c.ScrubBytesPerSecond, 8<<20)
 	setDefault(&c.Shards, min(runtime.GOMAXPROCS(0), 4))
 	setDefault(&c.CommandBytesMax, 1<<20)
 	setDefault(&c.ModuleBytesMax, 64<<20)

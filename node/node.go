@@ -37,6 +37,7 @@ type Node struct {
 	births    *birthLoop
 	forwards  *forwards
 	snapshots *snapshots
+	scrub     *scrub
 	space     DiskSpace // nil: nobody looks after it
 	room      atomic.Pointer[storage.Room]
 	catalogue atomic.Pointer[Catalogue]
@@ -88,6 +89,7 @@ func Start(cfg Config, parts Parts) (*Node, error) {
 	n.room.Store(&storage.Room{})
 	n.forwards = newForwards()
 	n.snapshots = newSnapshots(n, parts.Snapshots)
+	n.scrub = &scrub{node: n}
 	for range cfg.Shards {
 		n.shards = append(n.shards, newShardLoop(n))
 	}
@@ -128,6 +130,9 @@ func (n *Node) open(parts Parts) error {
 	n.spawn(n.upgrades.run)
 	n.spawn(n.seating.run)
 	n.spawn(n.runPaths)
+	if n.cfg.ScrubInterval > 0 {
+		n.spawn(n.scrub.run)
+	}
 	if n.space != nil {
 		n.spawn(n.runRoom)
 	}

@@ -96,7 +96,9 @@ func (l *applierLoop) recorded(c *SnapshotCapture, file storage.SnapshotFile, er
 	case err == nil:
 		m.taken.Add(1)
 		m.writtenBytes.Add(uint64(file.Size))
-		l.chain = l.chain.follow(c, file)
+		if !c.Increment || l.chain.last != (storage.Digest{}) { // else beginChain was called meanwhile
+			l.chain = l.chain.follow(c, file)
+		}
 		l.node.log.Info("snapshot taken", "group", l.group, "index", file.Index, "bytes", file.Size, "increment", c.Increment)
 	case errors.Is(err, errOutrun) || l.node.ctx.Err() != nil:
 		l.chain = snapshotChain{}
@@ -106,6 +108,15 @@ func (l *applierLoop) recorded(c *SnapshotCapture, file storage.SnapshotFile, er
 		l.node.log.Warn("a snapshot could not be written; the log is kept and the next one is tried later", "group", l.group, "index", c.Index, "err", err)
 	}
 	l.applier.SnapshotsRestOn(l.chain.state)
+}
+
+// beginChain makes the next snapshot a whole one, because a file that it could rest on
+// was put away.
+func (l *applierLoop) beginChain() {
+	l.chain = snapshotChain{}
+	if l.applier != nil {
+		l.applier.SnapshotsRestOn(l.chain.state)
+	}
 }
 
 // replaced is called when the write that replaces the group's log is about to begin:

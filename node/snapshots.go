@@ -125,10 +125,15 @@ func (s *snapshots) write(g *group, c *SnapshotCapture, base storage.Digest) (st
 		return storage.SnapshotFile{}, fmt.Errorf("node: write snapshot of group %d: %w", g.id, err)
 	}
 	file, err := w.Finish()
-	if err == nil {
-		g.shard.in.force(func(sh *Shard) { sh.SnapshotTaken(g.id, meta) })
+	if err != nil {
+		return file, err
 	}
-	return file, err
+	if _, err := s.files.Chain(file); err != nil { // what it rests on was put away meanwhile
+		s.condemn(file, err)
+		return file, fmt.Errorf("node: write snapshot of group %d: %w", g.id, err)
+	}
+	g.shard.in.force(func(sh *Shard) { sh.SnapshotTaken(g.id, meta) })
+	return file, nil
 }
 
 // untilStop ends the writing of a snapshot when the node stops: an export takes as
@@ -246,6 +251,7 @@ func (s *snapshots) renew(g *group, index raft.Index) {
 	if file.Index != 0 {
 		s.condemn(file, err)
 	}
+	g.applier.in.force(func(l *applierLoop) { l.beginChain() })
 	if _, err := s.node.TakeSnapshot(s.node.ctx, g.id); err != nil && s.node.ctx.Err() == nil {
 		s.node.log.Warn("a follower waits for a snapshot and none could be taken; it is tried again", "group", g.id, "err", err)
 	}

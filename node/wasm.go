@@ -128,6 +128,19 @@ func (s StoredModules) Get(d Digest) ([]byte, error) {
 // Has reports whether a binary is here.
 func (s StoredModules) Has(d Digest) bool { return s.files.Has(storage.Digest(d)) }
 
+// List returns the digests of all binaries, ascending.
+func (s StoredModules) List() ([]Digest, error) {
+	stored, err := s.files.List()
+	out := make([]Digest, len(stored))
+	for i, d := range stored {
+		out[i] = Digest(d)
+	}
+	return out, err
+}
+
+// Remove deletes a binary.
+func (s StoredModules) Remove(d Digest) error { return s.files.Remove(storage.Digest(d)) }
+
 // Size is the size of a binary, which is not read.
 func (s StoredModules) Size(d Digest) (int64, error) {
 	r, size, err := s.files.Open(storage.Digest(d))

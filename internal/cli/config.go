@@ -60,6 +60,8 @@ var settings = []setting{
 	{key: "disk.min-free", help: "free space below which the node takes no commands (default 256MiB)"},
 	{key: "disk.ballast", help: "size of a file that holds space back for a full disk (default a quarter of disk.min-free)"},
 	{key: "disk.stall-timeout", help: "how long a write may take before leadership is handed over (default 5s)"},
+	{key: "disk.scrub-interval", help: "how often logs, snapshots and modules are read over for rot (default 24h)"},
+	{key: "disk.scrub-rate", help: "bytes that are read over in a second (default 8MiB)"},
 	{key: "log.level", help: "debug, info, warn or error (default info)"},
 	{key: "log.format", help: "auto, text or json (default auto: text on a terminal)"},
 }

@@ -18,6 +18,10 @@ type Disk struct {
 	// StallTimeout is how long a write may take before the node hands leadership over;
 	// default 5s.
 	StallTimeout time.Duration `koanf:"stall-timeout"`
+	// ScrubInterval is how often logs, snapshots and modules are read over for rot; default
+	// 24h. ScrubRate is how many bytes of them are read in a second; default 8MiB.
+	ScrubInterval time.Duration `koanf:"scrub-interval"`
+	ScrubRate     Size          `koanf:"scrub-rate"`
 }
 
 const (
@@ -29,12 +33,19 @@ const (
 	stallTimeoutDefault = 5 * time.Second
 	stallTimeoutMin     = 100 * time.Millisecond
 	stallTimeoutMax     = 10 * time.Minute
+	scrubIntervalMin    = time.Minute
+	scrubIntervalMax    = 365 * 24 * time.Hour
+	scrubRateMin        = 64 * KiB
+	scrubRateMax        = 64 * GiB
+	scrubRateDefault    = 8 * MiB
 )
 
 func (d Disk) withDefaults() Disk {
 	setDefault(&d.MinFree, minFreeDefault)
 	setDefault(&d.Ballast, max(d.MinFree/ballastShareDefault, ballastMin))
 	setDefault(&d.StallTimeout, stallTimeoutDefault)
+	setDefault(&d.ScrubInterval, 24*time.Hour)
+	setDefault(&d.ScrubRate, scrubRateDefault)
 	return d
 }
 
@@ -42,6 +53,10 @@ func (d Disk) validate() []error {
 	problems := []error{
 		sizeBetween("disk.min-free", d.MinFree, minFreeMin, minFreeMax),
 		sizeBetween("disk.ballast", d.Ballast, ballastMin, minFreeMax),
+		sizeBetween("disk.scrub-rate", d.ScrubRate, scrubRateMin, scrubRateMax),
+	}
+	if d.ScrubInterval < scrubIntervalMin || d.ScrubInterval > scrubIntervalMax {
+		problems = append(problems, fmt.Errorf("disk.scrub-interval: %v is out of range: use %v to %v", d.ScrubInterval, scrubIntervalMin, scrubIntervalMax))
 	}
 	if d.StallTimeout < stallTimeoutMin || d.StallTimeout > stallTimeoutMax {
 		problems = append(problems, fmt.Errorf("disk.stall-timeout: %v is out of range: use %v to %v", d.StallTimeout, stallTimeoutMin, stallTimeoutMax))

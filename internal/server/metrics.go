@@ -29,6 +29,7 @@ type collector struct {
 	snapTaken, snapFailed, snapInstalled   *prometheus.Desc
 	snapDamaged, snapWritten, snapReceived *prometheus.Desc
 	exports, exportsRefused                *prometheus.Desc
+	scrubPasses, scrubBytes, scrubDamaged  *prometheus.Desc
 	diskFree, diskFull, diskBallast        *prometheus.Desc
 	stalled, peerFull, peerStalled         *prometheus.Desc
 	linkUp, linkRTT, linkSent, linkRecv    *prometheus.Desc
@@ -67,6 +68,9 @@ func newCollector(n *node.Node, s *storage.Store) *collector {
 		snapDamaged:    desc("snapshots_damaged_total", "Snapshots that this node put away because they could not be used."),
 		snapWritten:    desc("snapshot_written_bytes_total", "Bytes of the snapshots that this node has taken."),
 		snapReceived:   desc("snapshot_received_bytes_total", "Bytes of snapshots that came from peers."),
+		scrubPasses:    desc("scrub_passes_total", "Times that this node has read over its disk for rot."),
+		scrubBytes:     desc("scrub_read_bytes_total", "Bytes read over for rot."),
+		scrubDamaged:   desc("scrub_damaged_total", "Snapshots, modules and log entries that were found to be rotten."),
 		diskFree:       desc("disk_free_bytes", "Free space on the disk of the data directory."),
 		diskFull:       desc("disk_full", "1 while there is too little space on the disk for commands."),
 		diskBallast:    desc("disk_ballast_bytes", "Space held back for a full disk; 0 when it was let go."),
@@ -158,13 +162,14 @@ func (c *collector) disk(out chan<- prometheus.Metric) {
 }
 
 func (c *collector) snapshots(out chan<- prometheus.Metric) {
-	s := c.node.SnapshotStats()
+	s, scrub := c.node.SnapshotStats(), c.node.ScrubStats()
 	for _, row := range []struct {
 		desc  *prometheus.Desc
 		value uint64
 	}{
 		{c.snapTaken, s.Taken}, {c.snapFailed, s.Failed}, {c.snapInstalled, s.Installed}, {c.snapDamaged, s.Damaged},
 		{c.exports, s.Exports}, {c.exportsRefused, s.ExportsRefused}, {c.snapWritten, s.WrittenBytes}, {c.snapReceived, s.ReceivedBytes},
+		{c.scrubPasses, scrub.Passes}, {c.scrubBytes, scrub.Bytes}, {c.scrubDamaged, scrub.Damaged},
 	} {
 		out <- prometheus.MustNewConstMetric(row.desc, prometheus.CounterValue, float64(row.value))
 	}

@@ -7,8 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"github.com/wraft/wraft/node"
 	"github.com/wraft/wraft/raft"
 )
@@ -30,9 +28,7 @@ func TestAKilledLeaderIsReplacedAtOnce(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := emptyBubble(t, func(raft.NodeID) node.MachineOpener { return adders{} }, nil)
 				b.probes = true
-				for id := raft.NodeID(1); id <= 3; id++ {
-					b.boot(id, vfs.NewCrashableMem())
-				}
+				b.bootAll()
 				defer b.close()
 				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 				defer cancel()

@@ -38,6 +38,8 @@ type bubble struct {
 	mode      node.SnapshotMode  // of machines that are deployed
 	fileRate  int                // bytes per second of files that are served; 0: no bound
 	probes    bool               // nodes that boot probe each other
+	// logs wraps the logs of a node that boots; may be nil.
+	logs func(raft.NodeID, node.LogStore) node.LogStore
 	// watch wraps the disk of a node that boots; may be nil.
 	watch func(raft.NodeID, *vfs.MemFS) vfs.FS
 	// options changes how the store of a node that boots is opened; may be nil.
@@ -60,10 +62,16 @@ func tunedBubble(t *testing.T, opener node.MachineOpener, tune func(*node.Config
 // newBubbleOf gives each node an opener of its own.
 func newBubbleOf(t *testing.T, opener func(raft.NodeID) node.MachineOpener, tune func(*node.Config)) *bubble {
 	b := emptyBubble(t, opener, tune)
+	b.bootAll()
+	return b
+}
+
+// bootAll starts the three nodes of an empty bubble on new disks.
+func (b *bubble) bootAll() {
+	b.t.Helper()
 	for id := raft.NodeID(1); id <= 3; id++ {
 		b.boot(id, vfs.NewCrashableMem())
 	}
-	return b
 }
 
 // emptyBubble is one in which nobody runs yet.
@@ -111,7 +119,7 @@ func (b *bubble) tryBoot(id raft.NodeID, fs *vfs.MemFS) error {
 		b.tune(&cfg)
 	}
 	n, err := node.Start(cfg, node.Parts{
-		Store: store, Snapshots: store.Snapshots(), Modules: node.NewStoredModules(store.Modules()), Opener: b.opener(id), Clock: clock.System(),
+		Store: b.logOf(id, store), Snapshots: store.Snapshots(), Modules: node.NewStoredModules(store.Modules()), Opener: b.opener(id), Clock: clock.System(),
 		Logger: slog.New(slog.DiscardHandler), Life: life, Space: store.Space(),
 		Network: func(h transport.Handler) (transport.Network, error) {
 			return b.network(raft.Member{Node: id, Incarnation: life.Incarnation}, store.Boot(), conn, h)
@@ -131,6 +139,13 @@ func bubbleLife(id raft.NodeID, store *storage.Store) *node.Life {
 	return &node.Life{Incarnation: have.Incarnation, Past: store.Bereft(), Settle: func(life raft.Incarnation) error {
 		return store.Bootstrap(storage.Identity{Cluster: bubbleCluster, Node: id, Incarnation: life}, "three")
 	}}
+}
+
+func (b *bubble) logOf(id raft.NodeID, store *storage.Store) node.LogStore {
+	if b.logs == nil {
+		return store
+	}
+	return b.logs(id, store)
 }
 
 func bubbleConfig(id raft.NodeID) node.Config {
