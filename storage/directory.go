@@ -27,10 +27,11 @@ const (
 	asideSuffix   = ".damaged"
 )
 
-// formatText is the whole content of the FORMAT file.
+// formatText is the whole content of the FORMAT file: its number twice, so that one with
+// a flipped bit is not taken for that of another release.
 const (
 	formatPrefix  = "wraft-store "
-	formatText    = formatPrefix + "1"
+	formatText    = formatPrefix + "1 1"
 	fileBytesMax  = 4096 // of FORMAT, identity and mark, which are far smaller
 	formatMissing = "none"
 )
@@ -132,16 +133,17 @@ func (d directory) checkFormat() error {
 	switch {
 	case text == formatText:
 		return nil
-	case isNumber(strings.TrimPrefix(text, formatPrefix)) && strings.HasPrefix(text, formatPrefix):
+	case strings.HasPrefix(text, formatPrefix) && isNumberTwice(strings.TrimPrefix(text, formatPrefix)):
 		return &FormatError{Found: text, Want: formatText}
 	}
 	return &DamagedError{Why: fmt.Sprintf("the FORMAT file says %.40q", text)}
 }
 
-// isNumber reports whether a text is a format's number.
-func isNumber(text string) bool {
-	_, err := strconv.ParseUint(text, 10, 16)
-	return err == nil
+// isNumberTwice reports whether a text is a format's number and the same again.
+func isNumberTwice(text string) bool {
+	first, second, _ := strings.Cut(text, " ")
+	_, err := strconv.ParseUint(first, 10, 16)
+	return err == nil && first == second
 }
 
 func (d directory) exists(name string) bool {

@@ -177,7 +177,7 @@ func TestInspectRefusals(t *testing.T) {
 	}
 	other := vfs.NewMem()
 	mustClose(t, mustOpen(t, other))
-	if err := (directory{fs: other, path: testDir}).write(formatName, []byte("wraft-store 99\n")); err != nil {
+	if err := (directory{fs: other, path: testDir}).write(formatName, []byte("wraft-store 99 99\n")); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Inspect(testDir, testOptions(t, other)); !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "99") {

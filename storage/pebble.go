@@ -59,13 +59,16 @@ func isFreshPebble(d directory, path string) (bool, error) {
 	return !desc.Exists || desc.FormatMajorVersion < pebbleFormat, nil
 }
 
-// sizeMismatch is what Pebble says of a table that was cut. It gives that no name to
-// compare with.
-const sizeMismatch = "object size mismatch"
+// What Pebble says of a table that was cut, and of one that a rotten manifest names and
+// that is not there. It gives these no names to compare with.
+const (
+	sizeMismatch = "object size mismatch"
+	noSuchTable  = "unknown to the objstorage provider"
+)
 
 // openError tells damage from what an operator can mend.
 func openError(err error) error {
-	if pebble.IsCorruptionError(err) || strings.Contains(err.Error(), sizeMismatch) {
+	if pebble.IsCorruptionError(err) || strings.Contains(err.Error(), sizeMismatch) || strings.Contains(err.Error(), noSuchTable) {
 		return &DamagedError{Why: "Pebble cannot be opened", Err: err}
 	}
 	return fmt.Errorf("storage: open pebble: %w", err)

@@ -114,7 +114,7 @@ func TestOpenChecksTheFormat(t *testing.T) {
 		want   error
 		says   string
 	}{
-		"newer":   {func(d directory) error { return d.write(formatName, []byte("wraft-store 2\n")) }, ErrFormat, `"wraft-store 2"`},
+		"newer":   {func(d directory) error { return d.write(formatName, []byte("wraft-store 2 2\n")) }, ErrFormat, `"wraft-store 2 2"`},
 		"garbage": {func(d directory) error { return d.write(formatName, []byte("\x00\x01")) }, ErrDamaged, "FORMAT"},
 		"empty":   {func(d directory) error { return d.write(formatName, nil) }, ErrDamaged, "FORMAT"},
 		"missing": {func(d directory) error { return d.fs.Remove(d.join(formatName)) }, ErrDamaged, "FORMAT"},
@@ -144,6 +144,7 @@ func TestOpenChecksTheFormat(t *testing.T) {
 func TestARottenFormatIsWrittenAnew(t *testing.T) {
 	for name, change := range map[string]func(d directory) error{
 		"garbage":   func(d directory) error { return d.write(formatName, []byte("wraft-stove 1\n")) },
+		"one digit": func(d directory) error { return d.write(formatName, []byte("wraft-store 5 1\n")) },
 		"no number": func(d directory) error { return d.write(formatName, []byte("wraft-store q\n")) },
 		"cut":       func(d directory) error { return d.write(formatName, []byte("wraft-store ")) },
 		"missing":   func(d directory) error { return d.fs.Remove(d.join(formatName)) },
@@ -166,7 +167,7 @@ func TestARottenFormatIsWrittenAnew(t *testing.T) {
 			t.Errorf("%s: it says %q, %v", name, b, err)
 		}
 		mustClose(t, again)
-		if err := again.dir.write(formatName, []byte("wraft-store 2\n")); err != nil {
+		if err := again.dir.write(formatName, []byte("wraft-store 2 2\n")); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := Open(testDir, testOptions(t, fs)); !errors.Is(err, ErrFormat) {
