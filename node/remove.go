@@ -168,18 +168,7 @@ func (n *Node) deleted(g raft.GroupID, other error) error {
 
 // goneHere answers a peer when this node has no replica of a deleted machine any more.
 func (l *deployLoop) goneHere(id raft.GroupID, w waiter) {
-	select {
-	case l.readies <- struct{}{}:
-	default:
-		w.resolve(reply{err: ErrBusy})
-		return
-	}
-	l.node.spawn(func() {
-		defer func() { <-l.readies }()
-		ctx, cancel := l.node.bound(l.node.ctx)
-		defer cancel()
-		w.resolve(reply{err: l.node.awaitGone(ctx, id)})
-	})
+	l.answerOnce(w, func(ctx context.Context) error { return l.node.awaitGone(ctx, id) })
 }
 
 // awaitGone waits until this node's replica of a deleted machine can acknowledge

@@ -91,6 +91,12 @@ func (n *Node) awaitRunning(ctx context.Context, name string) (MachineRecord, er
 
 // ready answers a peer when this node leads a group and runs its machine.
 func (l *deployLoop) ready(id raft.GroupID, w waiter) {
+	l.answerOnce(w, func(ctx context.Context) error { return l.node.awaitLeading(ctx, id) })
+}
+
+// answerOnce answers a peer when what it waits for has come, and refuses at once when too
+// many wait.
+func (l *deployLoop) answerOnce(w waiter, await func(context.Context) error) {
 	select {
 	case l.readies <- struct{}{}:
 	default:
@@ -101,7 +107,7 @@ func (l *deployLoop) ready(id raft.GroupID, w waiter) {
 		defer func() { <-l.readies }()
 		ctx, cancel := l.node.bound(l.node.ctx)
 		defer cancel()
-		w.resolve(reply{err: l.node.awaitLeading(ctx, id)})
+		w.resolve(reply{err: await(ctx)})
 	})
 }
 
