@@ -36,7 +36,7 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance killstorm failover bigsnapshot restart-bench cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
+.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance killstorm failover bigsnapshot wan wan-short restart-bench cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
@@ -125,6 +125,19 @@ bigsnapshot: ## STATE of snapshots over links that are cut, both ends killed: by
 failover: ## N (20) leaders killed under load: how long nobody is answered; CUT=1 cuts their links instead
 	go run ./conformance/failover/cmd/failover -rounds $(if $(filter command line,$(origin N)),$(N),20) $(if $(CUT),-cut)
 
+# What the links lose, each way, and whether nodes repair it; WAN are further flags, as in
+# WAN='-burst 30ms -jitter 5ms -reorder 1% -down 3 -rate 2000 -value 200 -step -duration 60s'.
+LOSS ?= 2%
+FEC ?= auto
+WAN ?=
+WAN_CMD = go run ./conformance/wan/cmd/wan
+wan: ## three regions on this machine, links that lose packets, clients beside the leader: LOSS=2% FEC=auto
+	$(WAN_CMD) -loss $(LOSS) -fec $(FEC) $(WAN)
+
+# Why so patient an election: it judges what is lost, and machines of CI are busy.
+wan-short: ## the same for some seconds: nothing may be lost, nobody elected
+	$(WAN_CMD) -loss $(LOSS) -fec $(FEC) -warmup 4s -duration 8s -election 4s -heartbeat 200ms -calm
+
 STATE_MIB ?= 32
 ENTRIES ?= 20000
 restart-bench: ## the start of a node on STATE_MIB of snapshot and ENTRIES of log, beside a plain read of them
@@ -158,7 +171,7 @@ ci: SEEDS = 500
 ci: NODE_SEEDS = 200
 ci: BUDGET = 5m
 ci: DERIVE = $(shell git rev-parse HEAD 2>/dev/null)
-ci: race sim crashpoints bitrot badmodules mutants fuzz spec determinism abi conformance killstorm bigsnapshot demo ## the long suites; .ci/run calls test first
+ci: race sim crashpoints bitrot badmodules mutants fuzz spec determinism abi conformance killstorm bigsnapshot wan-short demo ## the long suites; .ci/run calls test first
 
 clean: ## what the other targets wrote
 	rm -rf $(BIN) $(BUILD)

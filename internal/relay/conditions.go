@@ -22,6 +22,11 @@ type Conditions struct {
 	// LossBurst is how many are lost in a row on average; 0 and 1 mean that each is
 	// lost or not on its own. Loss stays the share (Gilbert's model).
 	LossBurst float64
+	// LossBurstTime has datagrams fall in bursts that last so long on average, however
+	// many are sent meanwhile; between bursts none is lost. Loss is then the share of
+	// the time (Gilbert's model in continuous time). 0: none; it takes precedence over
+	// LossBurst.
+	LossBurstTime time.Duration
 	// Duplicate is the share that arrive twice.
 	Duplicate float64
 	// Corrupt is the share that arrive with one bit changed.
@@ -55,7 +60,7 @@ func (c Conditions) Validate() error {
 	if !(c.LossBurst >= 0 && c.LossBurst <= burstMax) {
 		problems = append(problems, fmt.Errorf("relay: conditions: LossBurst must be from 0 to %d: %v", burstMax, c.LossBurst))
 	}
-	if c.Delay < 0 || c.Jitter < 0 || c.ReorderDelay < 0 || c.MTUBytes < 0 {
+	if c.Delay < 0 || c.Jitter < 0 || c.ReorderDelay < 0 || c.MTUBytes < 0 || c.LossBurstTime < 0 {
 		problems = append(problems, errors.New("relay: conditions: delays and sizes must not be negative"))
 	}
 	return errors.Join(problems...)

@@ -50,6 +50,7 @@ type link struct {
 	lastAt  time.Duration // when the latest one that keeps its place arrives
 	freeAt  time.Duration // when the rate lets the next one go
 	losing  bool          // in a run of losses
+	turnAt  time.Duration // when losing changes, where bursts have a time
 	counts  Counters
 }
 
@@ -61,6 +62,7 @@ func newLink(c Conditions, seed, direction uint64) *link {
 // cut.
 func (l *link) set(c Conditions) {
 	l.c = c.withDefaults()
+	l.losing, l.turnAt = false, 0
 	if l.c.Cut {
 		l.counts.Cut += uint64(len(l.pending))
 		l.pending, l.bytes = nil, 0
@@ -77,7 +79,7 @@ func (l *link) accept(now time.Duration, f *flow, data []byte) {
 	case l.c.MTUBytes > 0 && len(data) > l.c.MTUBytes:
 		l.counts.TooLarge++
 		return
-	case l.loses():
+	case l.loses(now):
 		l.counts.Lost++
 		return
 	}
@@ -125,9 +127,11 @@ func (l *link) forward(now time.Duration, f *flow, data []byte) {
 
 // loses decides about one datagram. Runs end with a probability that gives them
 // their mean length, and begin with one that keeps the share.
-func (l *link) loses() bool {
+func (l *link) loses(now time.Duration) bool {
 	burst := max(l.c.LossBurst, 1)
 	switch {
+	case l.c.LossBurstTime > 0 && l.c.Loss > 0 && l.c.Loss < 1:
+		l.turn(now)
 	case burst == 1 || l.c.Loss == 0 || l.c.Loss == 1:
 		l.losing = l.hits(l.c.Loss)
 	case l.losing:
@@ -136,6 +140,24 @@ func (l *link) loses() bool {
 		l.losing = l.hits(l.c.Loss / (burst * (1 - l.c.Loss)))
 	}
 	return l.losing
+}
+
+// turn begins and ends bursts up to now. Their lengths and those of the pauses
+// between them have no memory, so that the share of time is kept by their means.
+func (l *link) turn(now time.Duration) {
+	burst := float64(l.c.LossBurstTime)
+	pause := burst * (1 - l.c.Loss) / l.c.Loss
+	if l.turnAt == 0 {
+		l.turnAt = now + time.Duration(pause*l.rng.ExpFloat64())
+	}
+	for l.turnAt <= now {
+		l.losing = !l.losing
+		mean := pause
+		if l.losing {
+			mean = burst
+		}
+		l.turnAt += max(1, time.Duration(mean*l.rng.ExpFloat64()))
+	}
 }
 
 // due appends to out what has arrived by now.

@@ -231,3 +231,29 @@ func TestConditionsAreChecked(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestBurstsHaveTheirTime: however fast datagrams follow each other, the same share is
+// lost, in runs that last as long.
+func TestBurstsHaveTheirTime(t *testing.T) {
+	for _, gap := range []time.Duration{200 * time.Microsecond, 2 * time.Millisecond} {
+		const share, burst, length = 0.05, 30 * time.Millisecond, 800 * time.Second
+		count := int(length / gap)
+		l := newLink(Conditions{Loss: share, LossBurstTime: burst}, 7, 1)
+		runs, lost := 0, 0
+		for i := range count {
+			was := l.losing
+			if l.loses(time.Duration(i) * gap) {
+				lost++
+				if !was {
+					runs++
+				}
+			}
+		}
+		if got := float64(lost) / float64(count); math.Abs(got-share) > share/10 {
+			t.Errorf("every %v: %.4f were lost, want %v", gap, got, share)
+		}
+		if mean := time.Duration(lost) * gap / time.Duration(max(runs, 1)); mean < burst*85/100 || mean > burst*120/100 {
+			t.Errorf("every %v: a burst lasts %v, want %v", gap, mean, burst)
+		}
+	}
+}
