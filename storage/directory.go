@@ -153,11 +153,16 @@ func (d directory) exists(name string) bool {
 
 // read returns a small file's content; fs.ErrNotExist when it is missing.
 func (d directory) read(name string) ([]byte, error) {
-	f, err := d.fs.Open(d.join(name))
+	return readFile(d.fs, d.join(name), fileBytesMax)
+}
+
+// readFile returns the first bytesMax bytes of a file.
+func readFile(fs vfs.FS, path string, bytesMax int64) ([]byte, error) {
+	f, err := fs.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	b, err := io.ReadAll(io.LimitReader(f, fileBytesMax))
+	b, err := io.ReadAll(io.LimitReader(f, bytesMax))
 	return b, errors.Join(err, f.Close())
 }
 

@@ -80,9 +80,17 @@ func (s *Store) openToRead(o Options) error {
 	if err := s.dir.checkFormat(); err != nil {
 		return err
 	}
+	desc, err := peekPebble(s.dir, s.dir.join(pebbleName))
+	if err != nil {
+		return err
+	}
+	if desc != nil {
+		if err := checkManifest(s.dir, desc); err != nil {
+			return err
+		}
+	}
 	options := pebbleOptions(s.dir, o, s.fail)
 	options.ReadOnly = true
-	var err error
 	if s.db, err = pebble.Open(s.dir.join(pebbleName), options); err != nil {
 		return openError(err)
 	}

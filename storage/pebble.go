@@ -22,12 +22,12 @@ const pebbleFormat = pebble.FormatNewest
 // opening begins a log in the newest format before anything is stored.
 func openPebble(d directory, o Options, fail func(error)) (*pebble.DB, error) {
 	path := d.join(pebbleName)
-	fresh, err := isFreshPebble(d, path)
+	desc, err := peekPebble(d, path)
 	if err != nil {
 		return nil, err
 	}
 	options := pebbleOptions(d, o, fail)
-	if fresh {
+	if desc == nil {
 		db, err := pebble.Open(path, options)
 		if err != nil {
 			return nil, openError(err)
@@ -35,6 +35,8 @@ func openPebble(d directory, o Options, fail func(error)) (*pebble.DB, error) {
 		if err := db.Close(); err != nil {
 			return nil, openError(err)
 		}
+	} else if err := errors.Join(checkManifest(d, desc), dropRottenOptions(d, desc, options)); err != nil {
+		return nil, err
 	}
 	db, err := pebble.Open(path, options)
 	if err != nil {
@@ -43,20 +45,52 @@ func openPebble(d directory, o Options, fail func(error)) (*pebble.DB, error) {
 	return db, nil
 }
 
-// isFreshPebble reports whether path holds no Pebble yet, or one whose opening
-// was cut off before the newest format was in force.
-func isFreshPebble(d directory, path string) (bool, error) {
+// firstManifest is the manifest of a Pebble that was opened once only.
+const firstManifest = "MANIFEST-000001"
+
+// peekPebble describes the Pebble at path; nil: there is none yet, or one whose first
+// opening was cut off, so that nothing is stored in it.
+func peekPebble(d directory, path string) (*pebble.DBDesc, error) {
 	if !d.exists(pebbleName) {
-		return true, nil
+		return nil, nil
 	}
 	desc, err := pebble.Peek(path, d.fs)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return true, nil
-		}
-		return false, openError(err)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, openError(err)
+	case !desc.Exists || desc.FormatMajorVersion < pebbleFormat || d.fs.PathBase(desc.ManifestFilename) == firstManifest:
+		return nil, nil
 	}
-	return !desc.Exists || desc.FormatMajorVersion < pebbleFormat, nil
+	return desc, nil
+}
+
+// optionsBytesMax is far above the 3 KiB that Pebble writes about its options.
+const optionsBytesMax = 1 << 20
+
+// dropRottenOptions removes a file of options that Pebble would not open with. What it says
+// is in pebbleOptions for as long as the FORMAT is this one, so that it can only be rot, and
+// Pebble writes a new one.
+func dropRottenOptions(d directory, desc *pebble.DBDesc, options *pebble.Options) error {
+	if desc.OptionsFilename == "" {
+		return nil
+	}
+	text, err := readFile(d.fs, desc.OptionsFilename, optionsBytesMax)
+	if err != nil {
+		return openError(err)
+	}
+	defaults := *options
+	defaults.EnsureDefaults()
+	rot := defaults.CheckCompatibility(d.join(pebbleName), string(text))
+	if rot == nil {
+		return nil
+	}
+	options.Logger.Errorf("a rotten file of options is removed, a new one written: %s: %v", desc.OptionsFilename, rot)
+	if err := d.fs.Remove(desc.OptionsFilename); err != nil {
+		return openError(err)
+	}
+	return nil
 }
 
 // What Pebble says of a table that was cut, and of one that a rotten manifest names and
