@@ -233,6 +233,14 @@ func (l *Link) retire() {
 	l.count()
 }
 
+// Repairs reports whether parity is sent now: the path loses packets, by chance and
+// not from a full queue, or Config asks for parity always.
+func (l *Link) Repairs() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.closed && l.end.send.active && l.end.send.plan.loss > 0
+}
+
 // Stats is what a link did since it was opened.
 type Stats struct {
 	Active      bool    // parity may be sent, losses are counted

@@ -38,9 +38,13 @@ const (
 	connectionIDBytes   = 12
 	deliverFramesMax    = 256
 	writeBytesMax       = 256 << 10
-	uniStreamsPerPeer   = lanesMax + 8
+	uniStreamsPerPeer   = lanesMax + 8 + bundlesOpenMax
 	datagramBytes       = 1100
 	refusalLogsInterval = 10 * time.Second
+
+	// bundlesOpenMax is how many bundles may be on their way: a long round trip and a
+	// repair at a thousand a second.
+	bundlesOpenMax = 512
 )
 
 // The connection's receive window is twice what stalled files may hold unread, so

@@ -13,7 +13,8 @@
 //
 //	heartbeats and their replies  newest wins    DATAGRAM frames
 //	votes, reads, TimeoutNow      oldest falls   a stream, first in line
-//	appends                       full: refused  a few streams, groups spread over them
+//	appends                       full: refused  a few streams, groups spread over them; where
+//	                                             losses are repaired, bundles (bundle.go)
 //	forwarded requests            full: refused  a stream
 //	files                         on request     a stream each, last in line
 //

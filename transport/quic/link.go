@@ -32,7 +32,9 @@ type link struct {
 	forward *queue
 	fetches chan struct{} // holds a token per file being fetched
 	repair  atomic.Pointer[fec.Link]
-	wg      sync.WaitGroup
+	// arrivals are the bundles of the peer's lanes.
+	arrivals [lanesMax]arrivals
+	wg       sync.WaitGroup
 }
 
 func newLink(p *peer, conn *quicgo.Conn, own, hello wire.Hello) *link {
@@ -62,8 +64,11 @@ func (l *link) outdated() bool { return l.said != l.p.n.life() }
 func (l *link) startWriters() {
 	l.openRepair()
 	l.wg.Go(l.writeBeats)
-	for _, q := range append([]*queue{l.votes, l.forward}, l.lanes...) {
-		l.wg.Go(func() { l.write(q) })
+	for _, q := range []*queue{l.votes, l.forward} {
+		l.wg.Go(func() { l.write(q, nil) })
+	}
+	for i, q := range l.lanes {
+		l.wg.Go(func() { l.write(q, &bundler{l: l, lane: i}) })
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	quicgo "github.com/quic-go/quic-go"
 
 	"github.com/wraft/wraft/transport"
-	"github.com/wraft/wraft/transport/wire"
 )
 
 // queue holds the frames that wait for one stream, bounded in frames and bytes.
@@ -93,8 +92,9 @@ func signal(wake chan struct{}) {
 }
 
 // write drains a queue into a stream of its own until the connection ends. All
-// that waits goes out in one write, or in steps when it is much.
-func (l *link) write(q *queue) {
+// that waits goes out in one write, or in steps when it is much. A lane, unlike other
+// queues, may have bundles: nil where not.
+func (l *link) write(q *queue, lane *bundler) {
 	out := frameStream{l: l, class: q.class}
 	var frames []transport.Frame
 	for {
@@ -105,11 +105,10 @@ func (l *link) write(q *queue) {
 		}
 		var bytes int
 		frames, bytes = q.take(frames)
-		for i, f := range frames {
-			out.add(f)
-			if len(out.buf) >= writeBytesMax || i == len(frames)-1 {
-				out.flush()
-			}
+		if lane != nil && l.bundles() {
+			lane.write(frames)
+		} else {
+			out.write(frames)
 		}
 		q.written(bytes)
 		clear(frames)
@@ -124,18 +123,22 @@ type frameStream struct {
 	buf    []byte
 }
 
+// write sends frames, in steps when they are much.
+func (s *frameStream) write(frames []transport.Frame) {
+	for i, f := range frames {
+		s.add(f)
+		if len(s.buf) >= writeBytesMax || i == len(frames)-1 {
+			s.flush()
+		}
+	}
+}
+
 // add encodes a frame for the next flush.
 func (s *frameStream) add(f transport.Frame) {
 	if s.stream == nil && len(s.buf) == 0 {
 		s.buf = append(s.buf, byte(s.class))
 	}
-	var err error
-	if s.buf, err = wire.Append(s.buf, f); err != nil {
-		// Only entries that do not follow on each other get here, a bug of the
-		// sender's; Raft takes the frame for lost.
-		s.l.p.dropped.Add(1)
-		s.l.p.n.cfg.Logger.Error("frame has no encoding", "node", s.l.p.n.cfg.Node, "peer", s.l.p.id, "group", uint64(f.Group), "err", err)
-	}
+	s.buf = s.l.encode(s.buf, f)
 }
 
 // flush writes what was added. An error needs no handling: streams fail with

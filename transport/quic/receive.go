@@ -51,6 +51,9 @@ func (l *link) readStream(stream *quicgo.ReceiveStream) error {
 	if _, err := io.ReadFull(stream, first[:]); err != nil {
 		return err
 	}
+	if first[0] == bundleMark {
+		return l.readBundle(stream)
+	}
 	class := transport.Class(first[0])
 	if class >= transport.ClassCount {
 		return refuse(ReasonMalformed, "quic: %w: a stream of class %d", wire.ErrMalformed, first[0])

@@ -37,7 +37,7 @@ func (n *Network) features() uint64 {
 	if n.repair == nil {
 		return 0
 	}
-	return featureRepair
+	return featureRepair | featureBundles
 }
 
 // agreesToRepair reports whether both sides repair losses.

@@ -18,6 +18,7 @@ type simWorld struct {
 
 	mu   sync.Mutex
 	drop func(from, to raft.NodeID) bool
+	look func(p simnet.Packet, from raft.NodeID) (drop bool)
 }
 
 // newSimWorld must be called in a bubble.
@@ -35,10 +36,13 @@ func simAddr(id raft.NodeID) *net.UDPAddr {
 
 func (s *simWorld) SendPacket(p simnet.Packet) error {
 	s.mu.Lock()
-	drop := s.drop
+	drop, look := s.drop, s.look
 	s.mu.Unlock()
 	id := func(a net.Addr) raft.NodeID { return raft.NodeID(a.(*net.UDPAddr).IP.To4()[3]) }
 	if drop != nil && drop(id(p.From), id(p.To)) {
+		return nil
+	}
+	if look != nil && look(p, id(p.From)) {
 		return nil
 	}
 	_ = s.PerfectRouter.SendPacket(p) // an unknown destination is a lost packet
@@ -49,6 +53,18 @@ func (s *simWorld) setDrop(drop func(from, to raft.NodeID) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drop = drop
+}
+
+// setLook has look see every packet, one at a time.
+func (s *simWorld) setLook(look func(p simnet.Packet, from raft.NodeID) (drop bool)) {
+	var mu sync.Mutex // guards what look keeps
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.look = func(p simnet.Packet, from raft.NodeID) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return look(p, from)
+	}
 }
 
 // latecomer is the world as a starting endpoint sees it: it can send, but nothing

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"slices"
@@ -26,6 +27,12 @@ type Reader struct {
 // is an error.
 func NewReader(src io.Reader, class transport.Class) *Reader {
 	return &Reader{src: bufio.NewReaderSize(src, readBufferBytes), class: class}
+}
+
+// NewBytesReader returns a Reader of frames that are all in memory; it keeps b until
+// its last frame was read.
+func NewBytesReader(b []byte, class transport.Class) *Reader {
+	return &Reader{src: bufio.NewReaderSize(bytes.NewReader(b), len(b)), class: class}
 }
 
 // Next reads the next frame, which the caller owns. It blocks until the frame is
