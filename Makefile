@@ -36,7 +36,7 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance killstorm failover bigsnapshot wan wan-short restart-bench cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
+.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance killstorm failover bigsnapshot wan wan-short wan-peers restart-bench cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
@@ -137,6 +137,14 @@ wan: ## three regions on this machine, links that lose packets, clients beside t
 # Why so patient an election: it judges what is lost, and machines of CI are busy.
 wan-short: ## the same for some seconds: nothing may be lost, nobody elected
 	$(WAN_CMD) -loss $(LOSS) -fec $(FEC) -warmup 4s -duration 8s -election 4s -heartbeat 200ms -calm
+
+# LOSSES, SYSTEMS, DOWN, DURATION and WARMUP say how much of it; see the script.
+WAN_SVG ?= $(BUILD)/wan-peers.svg
+wan-peers: ## wraft beside etcd over an emulated network in namespaces: needs root and WRAFT_LAB, skips without
+	mkdir -p $(BUILD)
+	rm -f $(BUILD)/wan-peers.jsonl
+	conformance/wan/peers.sh $(BUILD)/wan-peers.jsonl
+	[[ ! -s $(BUILD)/wan-peers.jsonl ]] || go run ./conformance/wan/cmd/wantable -svg $(WAN_SVG) $(BUILD)/wan-peers.jsonl
 
 STATE_MIB ?= 32
 ENTRIES ?= 20000
