@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
@@ -70,6 +71,21 @@ func (a *Applier) Apply(ctx context.Context, w ApplyWork) ([]Applied, error) {
 	if w.Range.First != a.applied+1 {
 		return nil, fmt.Errorf("node: apply of group %d: range starts at %d, applied is %d", a.group, w.Range.First, a.applied)
 	}
+	if w.Range.First == w.Range.Last {
+		return a.applyRange(ctx, w)
+	}
+	if m, ok := a.machine.(Gatherer); ok {
+		m.Gather()
+	}
+	out, err := a.applyRange(ctx, w)
+	if m, ok := a.machine.(Gatherer); ok {
+		err = errors.Join(err, m.Settle())
+	}
+	return out, err
+}
+
+// applyRange is Apply, entry by entry.
+func (a *Applier) applyRange(ctx context.Context, w ApplyWork) ([]Applied, error) {
 	var out []Applied
 	for a.applied < w.Range.Last {
 		entries := w.Range.Entries

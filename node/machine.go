@@ -31,6 +31,17 @@ type Forker interface {
 
 var _ Forker = (*plugins.Instance)(nil)
 
+// Gatherer is a Machine that has less to do when it may put off what makes it safe
+// against its next call: see plugins.Instance.
+type Gatherer interface {
+	// Gather says that several calls of Apply come one after the other.
+	Gather()
+	// Settle ends that.
+	Settle() error
+}
+
+var _ Gatherer = (*plugins.Instance)(nil)
+
 // EntryReader reads entries that are no longer in a core's memory.
 type EntryReader interface {
 	// Entries returns entries [lo, hi), at least one and then at most bytesMax.

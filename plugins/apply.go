@@ -84,16 +84,16 @@ func (i *Instance) applyEntry(at Moment, commands [][]byte, results []Result) ([
 	}
 	if len(commands) == 1 {
 		i.logOutput(i.live)
-		return append(results, f.result()), i.rollback()
+		return append(results, f.result()), i.undo()
 	}
-	if err := i.rollback(); err != nil {
+	if err := i.undo(); err != nil {
 		return nil, err
 	}
 	for k := range commands {
 		one, err := i.attempt(at, uint32(k+1), commands[k:k+1], results)
 		if errors.As(err, &f) {
 			i.logOutput(i.live)
-			one, err = append(results, f.result()), i.rollback()
+			one, err = append(results, f.result()), i.undo()
 		}
 		if err != nil {
 			return nil, err
@@ -124,9 +124,8 @@ func (i *Instance) attempt(at Moment, position uint32, commands [][]byte, result
 		i.events[before+n].N = before + n
 	}
 	i.logOutput(i.live)
-	i.checkpoint()
 	i.ring.push(i.events[before:])
-	return results, i.scrubCall()
+	return results, i.keep(at, position)
 }
 
 func (i *Instance) applyInput(at Moment, position uint32, input []byte) ([]byte, error) {

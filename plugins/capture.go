@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -216,8 +217,8 @@ func (cs *captures) since(base StateHash, blocks int) ([]bool, error) {
 // capture, or of the restored image, for what has changed since. Errors: ErrBase,
 // ErrCaptures, and what broke the instance.
 func (i *Instance) Capture(base StateHash) (*Capture, error) {
-	if i.broken != nil {
-		return nil, i.broken
+	if err := i.settled(context.Background()); err != nil {
+		return nil, err
 	}
 	i.captures.prune()
 	if n := len(i.captures.open); n >= capturesOpenMax {

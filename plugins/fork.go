@@ -68,7 +68,7 @@ func (b *forkBudget) leave() {
 // Fork makes a copy, or takes one that was released. Errors: ErrForks, or trouble
 // of this host; the instance is unharmed.
 func (i *Instance) Fork(ctx context.Context) (*Fork, error) {
-	if err := i.ready(ctx); err != nil {
+	if err := i.settled(ctx); err != nil {
 		return nil, err
 	}
 	budget := &i.module.engine.forks
@@ -123,6 +123,9 @@ func (f *Fork) outdate(changed []uint32) {
 func (f *Fork) Refresh(bytesMax int) (ready bool, err error) {
 	if f.instance.live == nil {
 		return false, fmt.Errorf("plugins: refresh a fork: %w", ErrClosed)
+	}
+	if err := f.instance.settle(); err != nil {
+		return false, err
 	}
 	s, memory := f.instance.shadow, f.guest.memory.all()
 	for ; bytesMax > 0; bytesMax -= blockBytes {

@@ -46,8 +46,9 @@ type Instance struct {
 	memory   memoryHash // of the shadow's memory
 	ring     ring       // the newest events
 	captures captures
-	scrubbed int // the block that is looked at next, see scrub
-	calls    int // that stand, for scrubCall
+	gathered gathered // calls behind the shadow
+	scrubbed int      // the block that is looked at next, see scrub
+	calls    int      // that stand, for scrubCalls
 
 	input  []byte  // encoded commands of the current call
 	events []Event // of the last Apply
@@ -142,8 +143,8 @@ func guestError(export string, err error) error {
 // docs/FORMAT.md. What it costs follows from what has changed since the last time.
 // Errors: ErrDamaged, and what broke the instance.
 func (i *Instance) StateHash() (StateHash, error) {
-	if i.broken != nil {
-		return StateHash{}, i.broken
+	if err := i.settled(context.Background()); err != nil {
+		return StateHash{}, err
 	}
 	if err := i.scrub(ScrubBlocks); err != nil {
 		return StateHash{}, i.breakWith(err)
@@ -201,7 +202,7 @@ func (i *Instance) Close(ctx context.Context) error {
 	err := errors.Join(i.live.close(ctx), i.closeForks(ctx))
 	i.shadow.free()
 	i.live, i.shadow, i.events = nil, nil, nil
-	i.memory, i.ring = memoryHash{}, ring{}
+	i.memory, i.ring, i.gathered = memoryHash{}, ring{}, gathered{}
 	if i.broken == nil {
 		i.broken = fmt.Errorf("plugins: instance: %w", ErrClosed)
 	}

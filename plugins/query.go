@@ -30,7 +30,7 @@ func (i *Instance) queryFuel() int64 {
 }
 
 func (i *Instance) queryWithin(ctx context.Context, query []byte, fuel int64) (r Result, done bool, err error) {
-	if err := i.ready(ctx); err != nil {
+	if err := i.settled(ctx); err != nil {
 		return Result{}, false, err
 	}
 	if r := i.config.Limits.refuseQuery(query); r != nil {

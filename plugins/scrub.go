@@ -17,13 +17,11 @@ const (
 	ScrubBlocks = 96
 )
 
-// scrubCall looks at a block now and then.
-func (i *Instance) scrubCall() error {
-	i.calls++
-	if i.calls%ScrubCalls != 0 {
-		return nil
-	}
-	return i.scrub(1)
+// scrubCalls looks at the blocks that are due behind so many more calls.
+func (i *Instance) scrubCalls(n int) error {
+	before := i.calls / ScrubCalls
+	i.calls += n
+	return i.scrub(i.calls/ScrubCalls - before)
 }
 
 // scrub looks at the next blocks of the memory, round and round: the live guest's

@@ -16,7 +16,7 @@ import (
 // changes nothing; Fork.Export does the same beside the instance. Errors:
 // *GuestError, or trouble of w or of this host.
 func (i *Instance) Export(ctx context.Context, w io.Writer) error {
-	if err := i.ready(ctx); err != nil {
+	if err := i.settled(ctx); err != nil {
 		return err
 	}
 	return i.visit(domainSnapshot, func(g *guest) error { return g.export(w) })
@@ -46,7 +46,7 @@ func (i *Instance) ExportDigest(ctx context.Context) ([32]byte, error) {
 // is what it was before, and the error is a *GuestError; an error of r leaves
 // the state alone as well.
 func (i *Instance) Import(ctx context.Context, at Moment, r io.Reader, fromVersion uint32) error {
-	if err := i.ready(ctx); err != nil {
+	if err := i.settled(ctx); err != nil {
 		return err
 	}
 	g := i.live

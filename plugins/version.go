@@ -11,7 +11,7 @@ import (
 // so it changes nothing, and replicas at the same index get the same answer.
 // Errors: *GuestError, or trouble of this host.
 func (i *Instance) Version(ctx context.Context) (version uint32, err error) {
-	if err := i.ready(ctx); err != nil {
+	if err := i.settled(ctx); err != nil {
 		return 0, err
 	}
 	f := i.live.module.ExportedFunction(abi.ExportVersion)
