@@ -18,9 +18,11 @@ const (
 	snapshotMagic   = "wraftsnp"
 	snapshotVersion = 1
 
-	snapshotFixedBytes = len(snapshotMagic) + 4 + 4          // in front of the header's record
-	snapshotChunkHead  = 4 + 4 + 4                           // in front of a chunk's bytes
-	snapshotEndBytes   = snapshotChunkHead + 8 + sha256.Size // a chunk of nothing and what follows
+	snapshotFixedBytes = len(snapshotMagic) + 4 + 4               // in front of the header's record
+	snapshotChunkHead  = 4 + 4 + 4                                // in front of a chunk's bytes
+	snapshotEndHead    = snapshotChunkHead + 8 + snapshotSumBytes // a chunk of nothing, total and sum
+	snapshotEndBytes   = snapshotEndHead + sha256.Size            // and the digest
+	snapshotSumBytes   = 16
 
 	// snapshotChunkBytes is how much of the content a chunk holds.
 	snapshotChunkBytes = 256 << 10
@@ -107,11 +109,13 @@ func appendChunk(b, stored []byte, raw int) []byte {
 	return b
 }
 
-// appendSnapshotEnd writes the end's unit but for the digest.
-func appendSnapshotEnd(b []byte, raw uint64) []byte {
+// appendSnapshotEnd writes the end's unit but for the digest. sum is that of all units
+// before.
+func appendSnapshotEnd(b []byte, raw uint64, sum [snapshotSumBytes]byte) []byte {
 	at := len(b)
 	b = append(b, make([]byte, snapshotChunkHead)...)
 	b = binary.LittleEndian.AppendUint64(b, raw)
+	b = append(b, sum[:]...)
 	binary.LittleEndian.PutUint32(b[at:], crc32.Checksum(b[at+4:], castagnoli))
 	return b
 }
@@ -124,6 +128,7 @@ type snapshotUnit struct {
 	raw    int    // what stored makes
 	end    bool
 	total  uint64 // of the end: what all chunks make
+	sum    [snapshotSumBytes]byte
 	digest Digest // of the end
 }
 
@@ -194,11 +199,12 @@ func (u *snapshotUnits) nextEnd() (snapshotUnit, error) {
 	if err := u.fill(snapshotChunkHead, snapshotEndBytes-snapshotChunkHead); err != nil {
 		return snapshotUnit{}, err
 	}
-	if !u.sound(snapshotEndBytes - sha256.Size) {
+	if !u.sound(snapshotEndHead) {
 		return snapshotUnit{}, wrongUnit("the checksum of its end does not match")
 	}
 	out := snapshotUnit{bytes: u.buf, end: true, total: binary.LittleEndian.Uint64(u.buf[snapshotChunkHead:])}
-	copy(out.digest[:], u.buf[snapshotEndBytes-sha256.Size:])
+	copy(out.sum[:], u.buf[snapshotEndHead-snapshotSumBytes:])
+	copy(out.digest[:], u.buf[snapshotEndHead:])
 	return out, nil
 }
 

@@ -10,17 +10,24 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/wraft/wraft/internal/sumhash"
 )
 
-// SnapshotReader reads the content of a snapshot file and checks every byte of it.
-// It belongs to one goroutine. What was read is sound for certain only when io.EOF
-// has come.
+// SnapshotReader reads the content of a snapshot file and checks every byte of it
+// against what was written. It belongs to one goroutine. What was read is sound for
+// certain only when io.EOF has come.
+//
+// Why not against the digest, but in Verify: a restart waits for it, and SHA-256 takes
+// longer than all else together. Whoever wants to deceive has written the sum as well,
+// and comes from outside: what is received is checked against the digest.
 type SnapshotReader struct {
 	file    SnapshotFile
 	header  SnapshotHeader
 	f       vfs.File
 	units   snapshotUnits
-	hash    hash.Hash
+	sum     *sumhash.Stream
+	hash    hash.Hash // nil: the digest is not computed
 	decoder *zstd.Decoder
 	chunk   []byte // decoded
 	rest    []byte // of chunk, not read yet
@@ -30,19 +37,22 @@ type SnapshotReader struct {
 
 // Open opens a snapshot's content; ErrSnapshotMissing when it is not stored. The
 // caller closes the reader. A damaged file is a *SnapshotDamagedError, now or from Read.
-func (s *Snapshots) Open(file SnapshotFile) (*SnapshotReader, error) {
+func (s *Snapshots) Open(file SnapshotFile) (*SnapshotReader, error) { return s.read(file, nil) }
+
+// read is Open with a hash for the digest, if that is to be checked.
+func (s *Snapshots) read(file SnapshotFile, digest hash.Hash) (*SnapshotReader, error) {
 	f, err := s.open(file)
 	if err != nil {
 		return nil, err
 	}
-	r := &SnapshotReader{file: file, f: f, hash: sha256.New(), units: snapshotUnits{r: f}}
+	r := &SnapshotReader{file: file, f: f, sum: sumhash.NewStream(), hash: digest, units: snapshotUnits{r: f}}
 	u, err := r.units.next()
 	if err == nil && (u.header.Group != file.Group || u.header.Meta.Index != file.Index) {
 		err = fmt.Errorf("it is of group %d at %d", u.header.Group, u.header.Meta.Index)
 	}
 	if err == nil {
 		r.header = *u.header
-		_, _ = r.hash.Write(u.bytes) // a hash never fails
+		r.add(u.bytes)
 		r.decoder, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(snapshotChunkMax))
 	}
 	if err != nil {
@@ -88,7 +98,7 @@ func (r *SnapshotReader) next() error {
 	if u.end {
 		return r.end(u)
 	}
-	_, _ = r.hash.Write(u.bytes) // a hash never fails
+	r.add(u.bytes)
 	if r.chunk, err = r.decoder.DecodeAll(u.stored, r.chunk[:0]); err != nil {
 		return r.failure(err)
 	}
@@ -99,10 +109,23 @@ func (r *SnapshotReader) next() error {
 	return nil
 }
 
+// add takes bytes of the file into account. A hash never fails.
+func (r *SnapshotReader) add(b []byte) {
+	_, _ = r.sum.Write(b)
+	if r.hash != nil {
+		_, _ = r.hash.Write(b)
+	}
+}
+
 func (r *SnapshotReader) end(u snapshotUnit) error {
-	_, _ = r.hash.Write(u.bytes[:snapshotEndBytes-sha256.Size]) // a hash never fails
-	if sum := Digest(r.hash.Sum(nil)); sum != u.digest || sum != r.file.Digest || u.total != r.raw {
-		return r.failure(fmt.Errorf("its %d bytes have the digest %v; it says %d bytes and %v", r.raw, sum, u.total, u.digest))
+	if sum := r.sum.Sum(); sum != u.sum || u.digest != r.file.Digest || u.total != r.raw {
+		return r.failure(fmt.Errorf("its %d bytes have the sum %x; it says %d bytes, %x and the digest %v", r.raw, sum, u.total, u.sum, u.digest))
+	}
+	r.add(u.bytes[:snapshotEndHead])
+	if r.hash != nil {
+		if digest := Digest(r.hash.Sum(nil)); digest != u.digest {
+			return r.failure(fmt.Errorf("it has the digest %v and says %v", digest, u.digest))
+		}
 	}
 	if n, err := r.f.Read(make([]byte, 1)); n > 0 || !errors.Is(err, io.EOF) {
 		return r.failure(errors.Join(errors.New("something follows on its end"), err))
@@ -126,9 +149,10 @@ func (r *SnapshotReader) Close() error {
 	return r.f.Close()
 }
 
-// Verify reads a whole snapshot file and returns what it is.
+// Verify reads a whole snapshot file, checks it against its digest as well, and returns
+// what it is.
 func (s *Snapshots) Verify(file SnapshotFile) (SnapshotHeader, error) {
-	r, err := s.Open(file)
+	r, err := s.read(file, sha256.New())
 	if err != nil {
 		return SnapshotHeader{}, err
 	}

@@ -173,6 +173,59 @@ func TestSnapshotRotIsFound(t *testing.T) {
 	}
 }
 
+// TestSnapshotChunksThatChangePlaces swaps two chunks, each of which is sound: whoever
+// reads the file notices without its digest.
+func TestSnapshotChunksThatChangePlaces(t *testing.T) {
+	fs := vfs.NewMem()
+	s := mustOpen(t, fs)
+	f := mustSnapshot(t, s, snapshotAt(5, Digest{}), contentOf(3, 2*snapshotChunkBytes))
+	path := s.Snapshots().path(f)
+	var units [][]byte
+	for r := (&snapshotUnits{r: bytes.NewReader(mustRead(t, fs, path))}); ; {
+		u, err := r.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		units = append(units, bytes.Clone(u.bytes))
+		if u.end {
+			break
+		}
+	}
+	mustWrite(t, fs, path, slices.Concat(units[0], units[2], units[1], units[3]))
+	var damaged *SnapshotDamagedError
+	if got, err := readSnapshot(s, f); !errors.As(err, &damaged) {
+		t.Errorf("read %d bytes, %v", len(got), err)
+	}
+}
+
+// TestSnapshotDigestIsCheckedOfWhatCameFromElsewhere forges a file that agrees with itself
+// and is not the one that its digest names.
+func TestSnapshotDigestIsCheckedOfWhatCameFromElsewhere(t *testing.T) {
+	fs := vfs.NewMem()
+	s := mustOpen(t, fs)
+	wanted := mustSnapshot(t, s, snapshotAt(5, Digest{}), contentOf(1, 1000))
+	other := mustSnapshot(t, s, snapshotAt(5, Digest{}), contentOf(2, 1000))
+	forged := mustRead(t, fs, s.Snapshots().path(other))
+	copy(forged[len(forged)-len(wanted.Digest):], wanted.Digest[:])
+	mustWrite(t, fs, s.Snapshots().path(wanted), forged)
+	var damaged *SnapshotDamagedError
+	if _, err := s.Snapshots().Verify(wanted); !errors.As(err, &damaged) {
+		t.Errorf("the scrubber finds %v", err)
+	}
+	if err := s.Snapshots().Remove(wanted); err != nil {
+		t.Fatal(err)
+	}
+	wanted.Size = int64(len(forged))
+	r, err := s.Snapshots().Receive(wanted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := r.ReadFrom(bytes.NewReader(forged)); !errors.As(err, &damaged) || r.Complete() {
+		t.Errorf("received with %v", err)
+	}
+}
+
 func TestSnapshotAbortLeavesNothing(t *testing.T) {
 	s := mustOpen(t, vfs.NewMem())
 	w, err := s.Snapshots().Create(snapshotAt(5, Digest{}))
@@ -195,7 +248,8 @@ func TestSnapshotAbortLeavesNothing(t *testing.T) {
 const snapshotVector = "7772616674736e70010000003b000000" +
 	"1868f342010706746573742f310000000000000000000000000000000000000000000000000000000000000000ac02030201030101020103010000" + // the header
 	"7e18ac12120000002000000028b52ffd00004d0000106869015402021b05" + // a chunk
-	"73ff704f000000000000000020000000000000008e44cc9409afedcdf28aef1155f8bd1010a85d1302853ca734b17a588e638ad9" // the end
+	"9486eec800000000000000002000000000000000a968f0eb3076a2d8894e92ac0b463e74" + // the end
+	"2e002d1ef96276e996f9830d2b769d4c3696b0f730f04fe187e56ca67246c49f" // and its digest
 
 // TestSnapshotsOfAGroupGo: a removal takes everything of one group, and nothing else.
 func TestSnapshotsOfAGroupGo(t *testing.T) {

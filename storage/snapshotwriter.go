@@ -8,6 +8,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/wraft/wraft/internal/sumhash"
 )
 
 // SnapshotWriter writes one snapshot file. It belongs to one goroutine and ends with
@@ -18,6 +20,7 @@ type SnapshotWriter struct {
 	temp      string
 	file      vfs.File
 	encoder   *zstd.Encoder
+	sum       *sumhash.Stream // of all units before the end
 	hash      hash.Hash
 	chunk     []byte // content that no chunk holds yet
 	stored    []byte // scratch
@@ -47,7 +50,7 @@ func (s *Snapshots) Create(h SnapshotHeader) (*SnapshotWriter, error) {
 		return nil, fmt.Errorf("storage: snapshot of group %d: %w", h.Group, err)
 	}
 	w := &SnapshotWriter{
-		snapshots: s, header: h, encoder: encoder, hash: sha256.New(), chunk: make([]byte, 0, snapshotChunkBytes),
+		snapshots: s, header: h, encoder: encoder, hash: sha256.New(), sum: sumhash.NewStream(), chunk: make([]byte, 0, snapshotChunkBytes),
 		temp: s.store.dir.fs.PathJoin(s.folder(h.Group), fmt.Sprintf("%d%s", s.writes.Add(1), tempSuffix)),
 	}
 	if w.file, err = s.store.dir.fs.Create(w.temp, writeCategory); err != nil {
@@ -92,6 +95,7 @@ func (w *SnapshotWriter) put(b []byte) {
 		return
 	}
 	_, _ = w.hash.Write(b) // a hash never fails
+	_, _ = w.sum.Write(b)
 	if err := w.snapshots.store.space.take(int64(len(b))); err != nil {
 		w.err = fmt.Errorf("storage: snapshot of group %d: %w", w.header.Group, err)
 		return
@@ -107,7 +111,7 @@ func (w *SnapshotWriter) put(b []byte) {
 // called.
 func (w *SnapshotWriter) Finish() (SnapshotFile, error) {
 	w.flush()
-	w.put(appendSnapshotEnd(nil, w.raw))
+	w.put(appendSnapshotEnd(nil, w.raw, w.sum.Sum()))
 	out := SnapshotFile{Group: w.header.Group, Index: w.header.Meta.Index, Size: w.size + sha256.Size}
 	sum := w.hash.Sum(nil)
 	copy(out.Digest[:], sum)

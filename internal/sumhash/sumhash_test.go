@@ -50,3 +50,21 @@ func TestSumCarries(t *testing.T) {
 		t.Errorf("got %x", b)
 	}
 }
+
+// A stream makes of pieces what Of makes of the whole, and can be asked on the way.
+func TestStreamIsOfTheWhole(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		pieces := rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 0, 600), 0, 6).Draw(t, "pieces")
+		s := sumhash.NewStream()
+		var all []byte
+		for _, p := range pieces {
+			if n, err := s.Write(p); n != len(p) || err != nil {
+				t.Fatalf("wrote %d of %d bytes, %v", n, len(p), err)
+			}
+			all = append(all, p...)
+			if got, want := s.Sum(), sumhash.Bytes(sumhash.Of(all)); got != want {
+				t.Fatalf("behind %d bytes: got %x, want %x", len(all), got, want)
+			}
+		}
+	})
+}
