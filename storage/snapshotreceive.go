@@ -180,12 +180,13 @@ func (r *SnapshotReceiver) write(b []byte, at int64) {
 	}
 }
 
-// sync makes what was received durable. What a failed sync leaves behind is not
-// known, and a later one would say that all is well: it is received anew.
+// sync makes what was received durable. A failed one is final, as any other on this disk. What
+// it leaves behind is not known, and a later one would say that all is well: it is received anew.
 func (r *SnapshotReceiver) sync() error {
 	err := r.f.Sync()
 	if err != nil {
 		_ = r.snapshots.remove(r.file, partSuffix) // the digest tells in the end, should it come back
+		r.snapshots.store.fail(fmt.Errorf("storage: receive snapshot of group %d at %d: %w", r.file.Group, r.file.Index, err))
 		return err
 	}
 	r.synced = r.kept
@@ -220,7 +221,7 @@ func (r *SnapshotReceiver) Close() {
 		return
 	}
 	if r.err == nil {
-		_ = r.sync() // what is lost is received again
+		_ = r.sync() // it has said what there is to say; what is lost is received again
 	}
 	_ = r.f.Close() // likewise
 	r.f = nil

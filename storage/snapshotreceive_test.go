@@ -146,16 +146,16 @@ func TestOneTransferOfAGroup(t *testing.T) {
 	}
 }
 
-// TestAFailedSyncIsNotMendedByALaterOne: what a disk did not take is received anew,
-// even when the page cache still shows it.
+// TestAFailedSyncIsNotMendedByALaterOne: it is final for the process, and the next one receives
+// anew what the disk did not take, even when the page cache still shows it.
 func TestAFailedSyncIsNotMendedByALaterOne(t *testing.T) {
 	file, sent := sentSnapshot(t, contentOf(3, 1<<20))
 	disk := newFaultyDisk(func(op errorfs.Op) bool { return isSync(op) && strings.HasSuffix(op.Path, partSuffix) })
-	s, err := Open(testDir, testOptions(t, disk))
+	fatal := 0
+	s, err := Open(testDir, Options{FS: disk, Fatal: func(error) { fatal++ }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Close() })
 	r, err := s.Snapshots().Receive(file)
 	if err != nil {
 		t.Fatal(err)
@@ -166,9 +166,17 @@ func TestAFailedSyncIsNotMendedByALaterOne(t *testing.T) {
 	disk.on.Store(true)
 	r.Close()
 	disk.on.Store(false)
-	if disk.failed.Load() == 0 {
-		t.Fatal("the disk did not fail")
+	if disk.failed.Load() == 0 || fatal != 1 {
+		t.Fatalf("the disk failed %d times, the process was told %d times to end", disk.failed.Load(), fatal)
 	}
+	if _, err := s.Snapshots().Receive(file); !errors.Is(err, ErrFailed) {
+		t.Fatalf("a store on a disk that failed: %v", err)
+	}
+	_ = s.Close() // it says that the disk failed
+	if s, err = Open(testDir, testOptions(t, disk)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
 	if r, err = s.Snapshots().Receive(file); err != nil || r.Offset() != 0 {
 		t.Fatalf("%d bytes of it are believed, %v", r.Offset(), err)
 	}

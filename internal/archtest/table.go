@@ -130,7 +130,7 @@ var rooms = []Room{
 	{Path: "internal/server", Imports: with(leaves, "client", "internal/compileworker", "node", "node/api", "raft", "raft/quorum", "raft/confchange", "storage",
 		"plugins", "plugins/abi", "transport", "transport/quic", "transport/fec", "internal/nodeconfig", "internal/pki", "internal/problem"),
 		Modules:     []string{modPrometheus, modPebble, modSync, modCBOR},
-		TestImports: []string{"internal/bootstrap", "internal/wasmtest", "transport/mem"},
+		TestImports: []string{"internal/bootstrap", "internal/wasmtest", "transport/mem", "conformance/child"},
 		Why:         "assembles one wraftd process from all rooms"},
 	{Path: "internal/offline", Imports: []string{"client", "node", "raft", "raft/confchange", "storage"}, TestImports: []string{"internal/clock"},
 		Why: "reads what a node left behind; runs nothing"},

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -37,6 +38,7 @@ const idleElections = 3
 // Server is one running wraftd node.
 type Server struct {
 	log      *slog.Logger
+	disk     vfs.FS // nil: the operating system's
 	store    *storage.Store
 	life     node.Life // what the store says of it
 	engine   *plugins.Engine
@@ -52,7 +54,12 @@ type Server struct {
 // configuration or certificate, a data directory of another cluster or in use, an
 // address in use.
 func Start(ctx context.Context, cfg Config, log *slog.Logger) (*Server, error) {
-	s := &Server{log: log, served: make(chan error, 1)}
+	return startOn(ctx, nil, cfg, log)
+}
+
+// startOn is Start on a file system, nil for the operating system's.
+func startOn(ctx context.Context, disk vfs.FS, cfg Config, log *slog.Logger) (*Server, error) {
+	s := &Server{log: log, disk: disk, served: make(chan error, 1)}
 	s.adopt(cfg)
 	cfg = cfg.WithDefaults()
 	if cfg.Limits.NodeMemory == 0 {
@@ -156,7 +163,7 @@ const (
 func (s *Server) awaitStore(ctx context.Context, cfg Config) (*storage.Store, error) {
 	for waited := time.Duration(0); ; waited += roomPause {
 		store, err := storage.Open(cfg.DataDir, storage.Options{
-			Logger: s.log, SetAside: len(cfg.Nodes) > 1, MinFreeBytes: uint64(cfg.Disk.MinFree), BallastBytes: uint64(cfg.Disk.Ballast),
+			FS: s.disk, Logger: s.log, SetAside: len(cfg.Nodes) > 1, MinFreeBytes: uint64(cfg.Disk.MinFree), BallastBytes: uint64(cfg.Disk.Ballast),
 			MemTableBytes: uint64(min(memTableMost, cfg.Disk.MinFree/memTableShare)),
 		})
 		if !errors.Is(err, storage.ErrDiskFull) {
