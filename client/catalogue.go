@@ -25,6 +25,7 @@ const (
 	CodeUnknownModule  Code = "WRAFT-2003"
 	CodeUnknownCheck   Code = "WRAFT-2004"
 	CodeMachineDeleted Code = "WRAFT-2005"
+	CodeUnknownNode    Code = "WRAFT-2006"
 
 	CodeMachineExists     Code = "WRAFT-3001"
 	CodeSessionExpired    Code = "WRAFT-3002"
@@ -36,6 +37,9 @@ const (
 	CodeNothingToRollBack Code = "WRAFT-3008"
 	CodeSnapshotUnderWay  Code = "WRAFT-3009"
 	CodeSnapshotCurrent   Code = "WRAFT-3010"
+	CodeNodeConflict      Code = "WRAFT-3011"
+	CodeLastVoter         Code = "WRAFT-3012"
+	CodeQuorumLoss        Code = "WRAFT-3013"
 
 	CodeModuleRefused   Code = "WRAFT-4001"
 	CodeMachineRejected Code = "WRAFT-4002"
@@ -58,6 +62,7 @@ const (
 	CodeConnectionLost Code = "WRAFT-5009"
 	CodeUpgradePending Code = "WRAFT-5010"
 	CodeDeletePending  Code = "WRAFT-5011"
+	CodeNodePending    Code = "WRAFT-5012"
 
 	CodeUnreachable Code = "WRAFT-6001"
 	CodeTLS         Code = "WRAFT-6002"

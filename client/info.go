@@ -126,6 +126,16 @@ type NodeInfo struct {
 	// Role is the node's role in the meta group: leader, follower, candidate,
 	// pre-candidate, or unknown when the answering node cannot tell.
 	Role string `json:"role"`
+	// State is what the cluster wants of the node, Incarnation counts its lives with a fresh
+	// disk, 0 while it was never up.
+	State       NodeState `json:"state,omitempty"`
+	Incarnation uint32    `json:"incarnation,omitempty"`
+	// Votes and Learns are the groups in which it is a voter or a learner in its present
+	// life, Holds those that have a seat for it in whichever life: what a node that leaves
+	// has to be removed from yet. As the leaders of the groups have reported.
+	Votes  []GroupID `json:"votes,omitempty"`
+	Learns []GroupID `json:"learns,omitempty"`
+	Holds  []GroupID `json:"holds,omitempty"`
 	// Up is true for the answering node itself and for a peer it has a live
 	// connection to.
 	Up bool `json:"up"`

@@ -2,6 +2,7 @@ package client
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ func TestNodeInfoKeepsRoundTripInMicroseconds(t *testing.T) {
 		t.Fatalf("travels as %s", data)
 	}
 	var out NodeInfo
-	if err := json.Unmarshal(data, &out); err != nil || out != in {
+	if err := json.Unmarshal(data, &out); err != nil || !reflect.DeepEqual(out, in) {
 		t.Fatalf("came back as %+v, %v", out, err)
 	}
 }

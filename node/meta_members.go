@@ -84,6 +84,12 @@ func (m *MetaMachine) addNode(index raft.Index, c addNodeCommand) plugins.Result
 	case known:
 		add.Incarnation = have.Incarnation
 	}
+	sameAddress := func(n NodeRecord) bool {
+		return n.ID != add.ID && n.State != NodeRemoved && n.PeerAddress == add.PeerAddress
+	}
+	if at := slices.IndexFunc(m.catalogue.Nodes, sameAddress); at >= 0 {
+		return plugins.Result{Status: metaConflict, Data: fmt.Appendf(nil, "%v is at %s", m.catalogue.Nodes[at].ID, add.PeerAddress)}
+	}
 	nodes := slices.DeleteFunc(slices.Clone(m.catalogue.Nodes), func(n NodeRecord) bool { return n.ID == add.ID })
 	if len(nodes) >= NodesMax {
 		gone := slices.IndexFunc(nodes, func(n NodeRecord) bool { return n.State == NodeRemoved })

@@ -35,12 +35,14 @@ type Config struct {
 // Cluster is a set of nodes with one authority.
 type Cluster struct {
 	Dir   string
-	Nodes []*Node // ascending by ID; Nodes[i] has ID i+1
+	Nodes []*Node // ascending by ID; Nodes[i] has ID i+1; see Add
 
 	wraftd string
 	flags  []string // of wraftd run
-	tls    *tls.Config
-	probe  *http.Client
+	// compiled is Config.Compiled.
+	compiled string
+	tls      *tls.Config
+	probe    *http.Client
 }
 
 // New chooses free ports and runs `wraftd init`. No node is started.
@@ -51,7 +53,7 @@ func New(ctx context.Context, cfg Config) (*Cluster, error) {
 	if cfg.Name == "" {
 		cfg.Name = "e2e"
 	}
-	c := &Cluster{Dir: cfg.Dir, wraftd: cfg.Wraftd, flags: cfg.Flags}
+	c := &Cluster{Dir: cfg.Dir, wraftd: cfg.Wraftd, flags: cfg.Flags, compiled: cfg.Compiled}
 	addresses, err := freeAddresses(2 * cfg.Nodes)
 	if err != nil {
 		return nil, err

@@ -47,6 +47,41 @@ func TestParseNode(t *testing.T) {
 	}
 }
 
+// TestWriteMakesAJoiner: the folder of a node that joins has all it needs, once.
+func TestWriteMakesAJoiner(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cluster")
+	plan := testPlan(t)
+	if err := plan.Write(dir, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	j := Joiner{Cluster: "demo", Node: nodeconfig.Node{ID: 4, Peer: "h:1", API: "h:2", Region: "eu"}, Others: plan.Nodes}
+	home, authority := filepath.Join(dir, "node-4"), filepath.Join(dir, AuthorityDir)
+	if err := j.Write(home, authority, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(home, ConfigFile))
+	if err != nil || !strings.Contains(string(text), "\njoin: true\nnodes:\n  - id: 4\n") {
+		t.Errorf("%v:\n%s", err, text)
+	}
+	if pair, err := pki.LoadPair(home, "node"); err != nil {
+		t.Error(err)
+	} else if cert, err := pair.Certificate(); err != nil || cert.VerifyHostname("h") != nil {
+		t.Errorf("the certificate is not for its host: %v", err)
+	}
+	var p *client.Problem
+	if err := j.Write(home, authority, time.Now()); !errors.As(err, &p) || p.Code != client.CodeAlreadyInitialized {
+		t.Errorf("again: %v", err)
+	}
+	j.Cluster = "other"
+	if err := j.Write(filepath.Join(dir, "node-5"), authority, time.Now()); !errors.As(err, &p) || p.Code != client.CodeTLS {
+		t.Errorf("another cluster's authority: %v", err)
+	}
+	j.Cluster, j.Others = "demo", nil
+	if err := j.Write(filepath.Join(dir, "node-5"), authority, time.Now()); !errors.As(err, &p) || p.Code != client.CodeConfig {
+		t.Errorf("nobody to ask: %v", err)
+	}
+}
+
 func TestWriteMakesEveryIdentity(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "cluster")
 	plan := testPlan(t)

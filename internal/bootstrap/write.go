@@ -96,6 +96,11 @@ func (p Plan) write(dir string, now time.Time) error {
 }
 
 func (p Plan) writeNode(dir string, n nodeconfig.Node, authority *pki.Authority, now time.Time) error {
+	return writeIdentity(dir, n, p.config(n), authority, now)
+}
+
+// writeIdentity writes what a node needs: certificate, authority and configuration.
+func writeIdentity(dir string, n nodeconfig.Node, c nodeconfig.Config, authority *pki.Authority, now time.Time) error {
 	pair, err := authority.IssueNode(quorum.NodeID(n.ID), hosts(n), now, certValidity)
 	if err != nil {
 		return err
@@ -107,7 +112,7 @@ func (p Plan) writeNode(dir string, n nodeconfig.Node, authority *pki.Authority,
 		return err
 	}
 	var text strings.Builder
-	if err := configText.Execute(&text, p.config(n)); err != nil {
+	if err := configText.Execute(&text, c); err != nil {
 		return fmt.Errorf("bootstrap: write configuration: %w", err)
 	}
 	return writeNew(filepath.Join(dir, ConfigFile), []byte(text.String()))
@@ -132,7 +137,12 @@ cluster: {{printf "%q" .Cluster}}
 node: {{.Node}}
 data-dir: {{.DataDir}}
 
+{{if .Join -}}
+# It was added to the running cluster: these are nodes that it asks, and itself.
+join: true
+{{- else -}}
 # The initial nodes, alike on all of them. peer is UDP, api is TCP.
+{{- end}}
 nodes:
 {{- range .Nodes}}
   - id: {{.ID}}

@@ -49,7 +49,7 @@ func (p *Program) clusterRaiseLevelCommand() *cobra.Command {
 
 // levelOfAll is the newest level that all nodes serve, and the node that serves least.
 func levelOfAll(info client.ClusterInfo) (level uint32, last client.NodeInfo) {
-	for i, n := range info.Nodes {
+	for i, n := range present(info) {
 		if i == 0 || n.FeatureLevel < last.FeatureLevel {
 			last = n
 		}

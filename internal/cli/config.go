@@ -39,6 +39,7 @@ var settings = []setting{
 	{key: "data-dir", help: "folder with everything the node must not lose", path: true},
 	{key: "listen-api", help: "host:port (TCP) for clients (default: the node's api in nodes)"},
 	{key: "listen-peer", help: "host:port (UDP) for other nodes (default: the node's peer in nodes)"},
+	{key: "join", help: "whether the node was added to a running cluster: true or false (default false)"},
 	{key: "fec", help: "repair of losses between nodes: auto (where there are losses), off or on (default auto)"},
 	{key: "tls.ca", help: "file with the cluster's authority", path: true},
 	{key: "tls.cert", help: "file with the node's certificate", path: true},

@@ -20,6 +20,7 @@ node: 1
 data-dir: data
 nodes:
   - {id: 1, peer: "127.0.0.1:7444", api: "127.0.0.1:7443", region: eu}
+  - {id: 2, peer: "127.0.0.1:7454", api: "127.0.0.1:7453"}
 tls: {ca: ca.crt, cert: /abs/node.crt, key: node.key}
 raft: {heartbeat: 50ms}
 limits: {command-bytes: 64KiB}
@@ -72,7 +73,7 @@ func TestLayersOfTheConfiguration(t *testing.T) {
 func TestEverySettingReachesTheConfig(t *testing.T) {
 	values := map[string]string{
 		"cluster": "other", "node": "1", "data-dir": "/d", "listen-api": "h:1", "listen-peer": "h:2", "fec": "on", "tls.ca": "/ca", "tls.cert": "/cert",
-		"tls.key": "/key", "tls.client-auth": "none", "raft.heartbeat": "20ms", "raft.election-timeout": "3s", "limits.command-bytes": "2KiB",
+		"tls.key": "/key", "tls.client-auth": "none", "join": "true", "raft.heartbeat": "20ms", "raft.election-timeout": "3s", "limits.command-bytes": "2KiB",
 		"limits.module-bytes": "3MiB", "limits.machine-memory": "4MiB", "limits.node-memory": "5MiB",
 		"limits.compile-memory": "300MiB", "limits.compile-time": "15s",
 		"snapshots.log-bytes": "6MiB", "snapshots.interval": "7m", "snapshots.tail-bytes": "8MiB", "snapshots.keep": "3", "snapshots.send-rate": "9MiB",
@@ -81,7 +82,7 @@ func TestEverySettingReachesTheConfig(t *testing.T) {
 		"log.level": "debug", "log.format": "json",
 	}
 	want := nodeconfig.Config{
-		Cluster: "other", Node: 1, DataDir: "/d", ListenAPI: "h:1", ListenPeer: "h:2", FEC: "on",
+		Cluster: "other", Node: 1, DataDir: "/d", ListenAPI: "h:1", ListenPeer: "h:2", Join: true, FEC: "on",
 		TLS:  nodeconfig.TLSFiles{CA: "/ca", Cert: "/cert", Key: "/key", ClientAuth: "none"},
 		Raft: nodeconfig.RaftTiming{Heartbeat: 20 * time.Millisecond, ElectionTimeout: 3 * time.Second},
 		Limits: nodeconfig.Limits{CommandBytes: 2 * nodeconfig.KiB, ModuleBytes: 3 * nodeconfig.MiB, MachineMemory: 4 * nodeconfig.MiB, NodeMemory: 5 * nodeconfig.MiB,
@@ -104,7 +105,7 @@ func TestEverySettingReachesTheConfig(t *testing.T) {
 	for how, cfg := range map[string]nodeconfig.Config{"variables": byVariable, "flags": byFlag} {
 		cfg.Nodes = nil
 		if cfg.Cluster != want.Cluster || cfg.Node != want.Node || cfg.DataDir != want.DataDir || cfg.ListenAPI != want.ListenAPI ||
-			cfg.ListenPeer != want.ListenPeer || cfg.FEC != want.FEC || cfg.TLS != want.TLS || cfg.Raft != want.Raft || cfg.Limits != want.Limits || cfg.Snapshots != want.Snapshots || cfg.Log != want.Log {
+			cfg.ListenPeer != want.ListenPeer || cfg.Join != want.Join || cfg.FEC != want.FEC || cfg.TLS != want.TLS || cfg.Raft != want.Raft || cfg.Limits != want.Limits || cfg.Snapshots != want.Snapshots || cfg.Log != want.Log {
 			t.Errorf("by %s: got %+v", how, cfg)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -15,15 +16,24 @@ import (
 // The output formats. JSON is a stable contract.
 const (
 	formatTable = "table"
+	formatWide  = "wide"
 	formatJSON  = "json"
 	formatYAML  = "yaml"
 	formatName  = "name"
 )
 
-var formats = []string{formatTable, formatJSON, formatYAML, formatName}
+var formats = []string{formatTable, formatWide, formatJSON, formatYAML, formatName}
 
-// outputOf is the format the command line asks for.
-func outputOf(cmd *cobra.Command) string { return cmd.Flag("output").Value.String() }
+// outputOf is the format the command line asks for. A wide table is a table.
+func outputOf(cmd *cobra.Command) string {
+	if wideOf(cmd) {
+		return formatTable
+	}
+	return cmd.Flag("output").Value.String()
+}
+
+// wideOf reports whether a table is to have all its columns.
+func wideOf(cmd *cobra.Command) bool { return cmd.Flag("output").Value.String() == formatWide }
 
 // view is one value in every form it can be printed in.
 type view struct {
@@ -32,6 +42,9 @@ type view struct {
 	// header and rows are the table.
 	header []string
 	rows   [][]any
+	// wide and wideRows are further columns for -o wide; may be empty.
+	wide     []string
+	wideRows [][]any
 	// names are what -o name prints, one a line.
 	names []string
 }
@@ -51,9 +64,24 @@ func (p *Program) print(cmd *cobra.Command, v view) error {
 		}
 		return nil
 	default:
+		if wideOf(cmd) {
+			v.header, v.rows = v.widened()
+		}
 		p.printTable(v.header, v.rows)
 		return nil
 	}
+}
+
+// widened is the table with all columns.
+func (v view) widened() (header []string, rows [][]any) {
+	header = slices.Concat(v.header, v.wide)
+	for i, r := range v.rows {
+		if i < len(v.wideRows) {
+			r = slices.Concat(r, v.wideRows[i])
+		}
+		rows = append(rows, r)
+	}
+	return header, rows
 }
 
 // printYAML goes through JSON, so that both formats have the same names.

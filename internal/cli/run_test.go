@@ -136,11 +136,14 @@ func TestProblemIsPrintedWhole(t *testing.T) {
 }
 
 func TestAdvice(t *testing.T) {
-	node := func(id client.NodeID, up bool) client.NodeInfo { return client.NodeInfo{ID: id, Up: up, Peer: "h:1"} }
+	node := func(id client.NodeID, up bool) client.NodeInfo {
+		return client.NodeInfo{ID: id, Up: up, Peer: "h:1", State: client.NodeVoter}
+	}
 	group := func(id client.GroupID, machine string, leader client.NodeID) client.GroupInfo {
 		return client.GroupInfo{Group: id, Machine: machine, Leader: leader, State: client.MachineRunning}
 	}
 	three := []client.NodeInfo{node(1, true), node(2, true), node(3, true)}
+	rest := []client.NodeInfo{{ID: 4, State: client.NodeLearner}, {ID: 5, State: client.NodeRemoved}} // down, and no votes
 	meta := group(1, "", 1)
 	halted := group(2, "kv", 1)
 	halted.State, halted.StateReason = client.MachineHalted, "trapped"
@@ -151,7 +154,7 @@ func TestAdvice(t *testing.T) {
 		"next: ask again; machine kv":             {Nodes: three, Groups: []client.GroupInfo{meta, group(2, "kv", 0)}},
 		"next: start node 3":                      {Nodes: []client.NodeInfo{node(1, true), node(2, true), node(3, false)}, Groups: []client.GroupInfo{meta, group(2, "kv", 1)}},
 		"next: deploy a machine":                  {Nodes: three, Groups: []client.GroupInfo{meta}},
-		"all is well: 3 of 3 nodes are up, 1 may": {Nodes: three, Groups: []client.GroupInfo{meta, group(2, "kv", 1)}},
+		"all is well: 3 of 3 nodes are up, 1 may": {Nodes: append(rest, three...), Groups: []client.GroupInfo{meta, group(2, "kv", 1)}},
 	} {
 		if got := advice(info); !strings.HasPrefix(got, want) {
 			t.Errorf("got %q, want %q", got, want)

@@ -3,7 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
-	"time"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -34,7 +34,7 @@ func (p *Program) statusCommand() *cobra.Command {
 // printStatus is the only command with two tables; each has a line of its own kind.
 func (p *Program) printStatus(cmd *cobra.Command, info client.ClusterInfo) error {
 	var names []string
-	for _, n := range info.Nodes {
+	for _, n := range present(info) {
 		names = append(names, "node/"+n.ID.String())
 	}
 	for _, g := range info.Groups {
@@ -46,27 +46,31 @@ func (p *Program) printStatus(cmd *cobra.Command, info client.ClusterInfo) error
 		return p.print(cmd, view{value: info, names: names})
 	}
 	fmt.Fprintf(p.Stdout, "cluster %s, as node %d sees it\n\n", dash(info.Cluster), info.ServedBy)
-	p.printTable([]string{"node", "name", "role", "up", "rtt", "memory", "region", "api", "peer"}, nodeRows(info))
+	p.printTable([]string{"node", "name", "state", "role", "up", "rtt", "memory", "region", "api", "peer"}, nodeRows(info))
 	fmt.Fprintln(p.Stdout)
 	p.printTable([]string{"group", "machine", "leader", "term", "commit", "applied", "state"}, groupRows(info))
 	fmt.Fprintln(p.Stdout, "\n"+advice(info))
 	return nil
 }
 
+// present are the nodes that are not removed.
+func present(info client.ClusterInfo) []client.NodeInfo {
+	return slices.DeleteFunc(slices.Clone(info.Nodes), func(n client.NodeInfo) bool { return n.State == client.NodeRemoved })
+}
+
+// voters are the nodes that count for a majority.
+func voters(info client.ClusterInfo) []client.NodeInfo {
+	return slices.DeleteFunc(slices.Clone(info.Nodes), func(n client.NodeInfo) bool { return n.State != client.NodeVoter })
+}
+
 func nodeRows(info client.ClusterInfo) [][]any {
 	var rows [][]any
-	for _, n := range info.Nodes {
-		up, rtt := "no", "-"
-		if n.Up {
-			up = "yes"
-		}
-		if n.RTT > 0 {
-			rtt = n.RTT.Round(10 * time.Microsecond).String()
-		}
+	for _, n := range present(info) {
+		rtt := dash(roundTrip(n))
 		if n.Loss > 0 {
 			rtt += fmt.Sprintf(", loses %.1f%%", 100*n.Loss)
 		}
-		rows = append(rows, []any{n.ID.String(), n.Name, dash(n.Role), up, rtt, memoryOf(n), dash(n.Region), n.API, n.Peer})
+		rows = append(rows, []any{n.ID.String(), n.Name, dash(string(n.State)), dash(n.Role), yesNo(n.Up), rtt, memoryOf(n), dash(n.Region), n.API, n.Peer})
 	}
 	return rows
 }
@@ -107,19 +111,20 @@ func groupRows(info client.ClusterInfo) [][]any {
 
 // advice is the next thing to do: the worst problem first.
 func advice(info client.ClusterInfo) string {
-	up, quorum := 0, len(info.Nodes)/2+1
+	nodes := voters(info)
+	up, quorum := 0, len(nodes)/2+1
 	var down *client.NodeInfo
-	for i, n := range info.Nodes {
+	for i, n := range nodes {
 		if n.Up {
 			up++
 		} else if down == nil {
-			down = &info.Nodes[i]
+			down = &nodes[i]
 		}
 	}
 	switch {
 	case up < quorum:
 		return fmt.Sprintf("next: start more nodes, such as node %d (%s): %d of %d are up as node %d sees it, and %d are needed for anything to be written",
-			down.ID, down.Peer, up, len(info.Nodes), info.ServedBy, quorum)
+			down.ID, down.Peer, up, len(nodes), info.ServedBy, quorum)
 	case len(info.Groups) == 0 || info.Groups[0].Leader == 0:
 		return "next: ask again; the meta group has no leader at the moment. If it lasts, check that nodes reach each other over UDP"
 	}
@@ -137,10 +142,10 @@ func advice(info client.ClusterInfo) string {
 	case bad != nil:
 		return fmt.Sprintf("next: look at the disk of node %d (%s): writes take too long there, it leads nothing until they do not", bad.ID, bad.Peer)
 	case down != nil:
-		return fmt.Sprintf("next: start node %d (%s); %d of %d nodes are up, %d more may fail", down.ID, down.Peer, up, len(info.Nodes), up-quorum)
+		return fmt.Sprintf("next: start node %d (%s); %d of %d nodes are up, %d more may fail", down.ID, down.Peer, up, len(nodes), up-quorum)
 	case len(info.Groups) == 1:
 		return "next: deploy a machine with: wraftd deploy FILE"
 	default:
-		return fmt.Sprintf("all is well: %d of %d nodes are up, %d may fail", up, len(info.Nodes), up-quorum)
+		return fmt.Sprintf("all is well: %d of %d nodes are up, %d may fail", up, len(nodes), up-quorum)
 	}
 }

@@ -24,6 +24,9 @@ type Config struct {
 	// Nodes are the initial nodes of the cluster, this one included, alike on all
 	// of them. Required.
 	Nodes []Node `koanf:"nodes"`
+	// Join says that this node was added to a running cluster: then Nodes are itself and
+	// some of the others, whom it asks for its life, and may change.
+	Join bool `koanf:"join"`
 	// FEC says whether losses on the way to other nodes are repaired by forward error
 	// correction: FECAuto (default: where there are losses), FECOff or FECOn (always).
 	FEC       string       `koanf:"fec"`

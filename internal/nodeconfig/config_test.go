@@ -37,6 +37,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"node: missing":                  func(c *Config) { c.Node = 0 },
 		"node: 9 is not among nodes":     func(c *Config) { c.Node = 9 },
 		"nodes: missing":                 func(c *Config) { c.Nodes = nil },
+		"nodes: with join, list a node":  func(c *Config) { c.Join, c.Nodes = true, c.Nodes[1:] },
 		"nodes: 33 nodes":                func(c *Config) { c.Nodes = make([]Node, nodesMax+1) },
 		"nodes[1].id: missing":           func(c *Config) { c.Nodes[1].ID = 0 },
 		"nodes[1].id: 1 is already":      func(c *Config) { c.Nodes[1].ID = 1 },

@@ -39,6 +39,8 @@ func (c Config) validateIdentity() []error {
 		problems = append(problems, errors.New("node: missing: set it to this node's ID, 1 or more"))
 	case len(c.Nodes) > 0 && !ok:
 		problems = append(problems, fmt.Errorf("node: %d is not among nodes: add its line there, or correct the ID", c.Node))
+	case c.Join && len(c.Nodes) == 1:
+		problems = append(problems, errors.New("nodes: with join, list a node of the running cluster besides this one"))
 	}
 	if c.ListenAPI != "" {
 		problems = append(problems, hostPort("listen-api", c.ListenAPI))

@@ -80,10 +80,21 @@ func (b backend) nodeInfos(c *node.Catalogue, disks map[raft.NodeID]node.DiskSta
 			Role: "unknown", Up: link.Up, RTT: link.RTT, Loss: link.RepairLoss, FEC: link.Repair.String(),
 			MemoryBudget: r.MemoryBudget, MemoryUsed: c.MemoryUsed(r.ID), FeatureLevel: uint32(r.Serves), Disk: diskWord(disks[r.ID]),
 		}
+		info.State, info.Incarnation = client.NodeState(r.State.String()), uint32(r.Incarnation)
+		votes, learns := c.SeatsIn(r)
+		info.Votes, info.Learns, info.Holds = groupIDs(votes), groupIDs(learns), groupIDs(c.Holds(r.ID))
 		if r.ID == b.node.Self() {
 			info.Up, info.Version, info.FEC = true, b.version, ""
 		}
 		out = append(out, info)
+	}
+	return out
+}
+
+func groupIDs(groups []raft.GroupID) []client.GroupID {
+	var out []client.GroupID
+	for _, g := range groups {
+		out = append(out, client.GroupID(g))
 	}
 	return out
 }
@@ -107,6 +118,7 @@ func (b backend) setRoles(info *client.ClusterInfo, meta client.GroupInfo) {
 		switch {
 		case n.ID == info.ServedBy:
 			n.Role = meta.Role
+		case n.State == client.NodeRemoved:
 		case meta.Leader == n.ID:
 			n.Role = raft.Leader.String()
 		case meta.Leader != 0 && n.Up:

@@ -74,6 +74,9 @@ func plainProblem(err error) error {
 		{node.ErrStopping, client.CodeShuttingDown},
 		{node.ErrUpgrading, client.CodeUpgradeUnderWay},
 		{node.ErrNoPrevious, client.CodeNothingToRollBack},
+		{node.ErrUnknownNode, client.CodeUnknownNode},
+		{node.ErrNodeConflict, client.CodeNodeConflict},
+		{node.ErrLastVoter, client.CodeLastVoter},
 		{raft.ErrDiskFailed, client.CodeShuttingDown},
 	}
 	for _, row := range table {

@@ -253,7 +253,7 @@ func (s *Server) openAPI(ctx context.Context, cfg Config, id *identity) error {
 		Node: cfg.Node, TLS: api.ServerTLS(id.cert, id.authority), ClientAuth: cfg.TLS.ClientAuth == ClientAuthRequire,
 		CommandBytesMax: int64(cfg.Limits.CommandBytes), ModuleBytesMax: int64(cfg.Limits.ModuleBytes),
 		Metrics: registry, Log: s.log,
-	}, api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Deletions: b, Cluster: b})
+	}, api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Deletions: b, Members: b, Cluster: b})
 	if err != nil {
 		return err
 	}
@@ -291,19 +291,24 @@ func nodeConfig(cfg Config, seed uint64) node.Config {
 		SnapshotsKept: cfg.Snapshots.Keep, LogTailBytes: uint64(cfg.Snapshots.TailBytes),
 	}
 	for _, n := range cfg.Nodes {
-		c.Nodes = append(c.Nodes, node.NodeRecord{
-			ID: raft.NodeID(n.ID), Incarnation: 1, Region: n.Region, PeerAddress: n.Peer, APIAddress: n.API,
-		})
+		r := node.NodeRecord{ID: raft.NodeID(n.ID), Incarnation: 1, Region: n.Region, PeerAddress: n.Peer, APIAddress: n.API}
+		if cfg.Join && n.ID == cfg.Node {
+			r.Incarnation, r.State = 0, node.NodeLearner
+		}
+		c.Nodes = append(c.Nodes, r)
 	}
 	return c
 }
 
 // bootstrapDigest stands for the initial cluster: a node whose configuration later
-// describes another one is refused. Addresses and regions may change.
+// describes another one is refused. Addresses and regions may change; of a node that
+// joined, the list too.
 func bootstrapDigest(cfg Config) (string, error) {
-	ids := make([]client.NodeID, len(cfg.Nodes))
-	for i, n := range cfg.Nodes {
-		ids[i] = n.ID
+	ids := make([]client.NodeID, 0, len(cfg.Nodes))
+	for _, n := range cfg.Nodes {
+		if !cfg.Join {
+			ids = append(ids, n.ID)
+		}
 	}
 	text, err := json.Marshal(struct {
 		Cluster string

@@ -72,6 +72,14 @@ type Deletions interface {
 	Deleted(ctx context.Context) ([]client.DeletedMachine, error)
 }
 
+// Members changes which nodes the cluster has.
+type Members interface {
+	// AddNode makes a node known, as a learner. created is false when it was.
+	AddNode(ctx context.Context, spec client.NodeSpec) (info client.NodeInfo, created bool, err error)
+	// ChangeNode has a node become what is asked for, or with DryRun tells the effect.
+	ChangeNode(ctx context.Context, id client.NodeID, change client.NodeChange) (client.NodeChanged, error)
+}
+
 // Cluster tells how the cluster and this node are, and what all nodes must understand.
 type Cluster interface {
 	// ClusterInfo is what this node knows; it asks nobody.

@@ -42,6 +42,8 @@ func (s *Server) routes() []route {
 		{pattern: "/v1/machines/{machine}/snapshots", methods: map[string]handlerFunc{"POST": s.postSnapshot}},
 		{pattern: "/v1/modules/{digest}", methods: map[string]handlerFunc{"PUT": s.putModule}},
 		{pattern: "/v1/cluster/feature-level", methods: map[string]handlerFunc{"PUT": s.putFeatureLevel}},
+		{pattern: "/v1/cluster/members", methods: map[string]handlerFunc{"POST": s.postMember}},
+		{pattern: "/v1/cluster/members/{node}", methods: map[string]handlerFunc{"PATCH": s.patchMember, "DELETE": s.deleteMember}},
 		{pattern: "/v1/cluster", methods: map[string]handlerFunc{"GET": s.getCluster}},
 		{pattern: "/livez", open: true, methods: map[string]handlerFunc{"GET": s.getLive}},
 		{pattern: "/readyz", open: true, methods: map[string]handlerFunc{"GET": s.getReady}},

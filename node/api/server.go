@@ -102,6 +102,7 @@ type Backend struct {
 	Upgrades
 	Snapshots
 	Deletions
+	Members
 	Cluster
 }
 

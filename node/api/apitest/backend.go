@@ -49,6 +49,7 @@ type Backend struct {
 	modules  map[client.Digest]int64
 	machines map[string]*machine
 	deleted  []client.DeletedMachine // the newest first
+	nodes    []client.NodeInfo
 	checks   []client.Check
 	fail     func(operation string) error
 	seen     map[string]int
@@ -71,6 +72,11 @@ func New(apply Apply) *Backend {
 	}
 	return &Backend{
 		node: 1, apply: apply, index: 1,
+		nodes: []client.NodeInfo{{
+			ID: 1, Name: "node-1", Peer: "127.0.0.1:7444", API: "127.0.0.1:7443", Role: "leader", Up: true,
+			FeatureLevel: featureLevel, MemoryBudget: 3 << 30, MemoryUsed: 1536 << 20,
+			State: client.NodeVoter, Incarnation: 1, Votes: []client.GroupID{1}, Holds: []client.GroupID{1},
+		}},
 		modules: make(map[client.Digest]int64), machines: make(map[string]*machine), seen: make(map[string]int),
 		checks: []client.Check{{Name: "meta-leader", OK: true, Detail: "node 1 leads"}, {Name: "disk", OK: true, Detail: "writable"}},
 	}
@@ -78,7 +84,7 @@ func New(apply Apply) *Backend {
 
 // API is the backend in the form the server takes.
 func (b *Backend) API() api.Backend {
-	return api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Deletions: b, Cluster: b}
+	return api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Deletions: b, Members: b, Cluster: b}
 }
 
 // AddMachine deploys a machine without an upload.
@@ -334,7 +340,7 @@ func (b *Backend) ClusterInfo(context.Context) (client.ClusterInfo, error) {
 		return client.ClusterInfo{}, err
 	}
 	info := client.ClusterInfo{Cluster: clusterName, ServedBy: b.node, FeatureLevel: featureLevel}
-	info.Nodes = []client.NodeInfo{{ID: b.node, Name: "node-1", Peer: "127.0.0.1:7444", API: "127.0.0.1:7443", Role: "leader", Up: true, FeatureLevel: featureLevel, MemoryBudget: 3 << 30, MemoryUsed: 1536 << 20}}
+	info.Nodes = slices.Clone(b.nodes)
 	info.Groups = []client.GroupInfo{{Group: 1, Leader: b.node, Role: "leader", Term: 1, Commit: b.index, Applied: b.index, State: client.MachineRunning}}
 	for _, name := range slices.Sorted(maps.Keys(b.machines)) {
 		m := b.machines[name].info

@@ -1,0 +1,29 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+)
+
+// Add has the running cluster know a node more, through `wraftd nodes add`, which writes
+// its identity. The node is not started. Nothing else may use the cluster meanwhile.
+func (c *Cluster) Add(ctx context.Context) (*Node, error) {
+	addresses, err := freeAddresses(2)
+	if err != nil {
+		return nil, err
+	}
+	id := nodeID(len(c.Nodes))
+	n := &Node{ID: id, API: addresses[0], Peer: addresses[1], cluster: c, Dir: filepath.Join(c.Dir, fmt.Sprintf("node-%d", id))}
+	r := c.Wraftd(ctx, "nodes", "add", fmt.Sprintf("%d=%s/%s", n.ID, n.Peer, n.API), "--ca-dir", filepath.Join(c.Dir, "ca"), "--out", n.Dir)
+	if r.Code != 0 {
+		return nil, fmt.Errorf("cluster: wraftd nodes add: exit code %d: %s", r.Code, r.Stderr)
+	}
+	if c.compiled != "" {
+		if err := copyMissing(filepath.Join(n.Dir, nodeCache), c.compiled); err != nil {
+			return nil, fmt.Errorf("cluster: lend compiled code: %w", err)
+		}
+	}
+	c.Nodes = append(c.Nodes, n)
+	return n, nil
+}

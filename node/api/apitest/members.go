@@ -1,0 +1,84 @@
+package apitest
+
+import (
+	"context"
+	"slices"
+
+	"github.com/wraft/wraft/client"
+)
+
+// AddNode adds a node that never starts. One that is there has to be the same.
+func (b *Backend) AddNode(_ context.Context, spec client.NodeSpec) (client.NodeInfo, bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, err := b.enter("AddNode", ""); err != nil {
+		return client.NodeInfo{}, false, err
+	}
+	for _, n := range b.nodes {
+		switch {
+		case n.ID == spec.ID && n.Peer == spec.Peer && n.API == spec.API:
+			return n, false, nil
+		case n.ID == spec.ID, n.Peer == spec.Peer:
+			return client.NodeInfo{}, false, client.NewProblem(client.CodeNodeConflict, "n%d is a %s at %s", n.ID, n.State, n.Peer)
+		}
+	}
+	b.index++
+	n := client.NodeInfo{
+		ID: spec.ID, Name: "n" + spec.ID.String(), Region: spec.Region, Peer: spec.Peer, API: spec.API, Role: "unknown", State: client.NodeLearner,
+	}
+	b.nodes = append(b.nodes, n)
+	return n, true, nil
+}
+
+// ChangeNode moves a node, and all groups follow at once.
+func (b *Backend) ChangeNode(_ context.Context, id client.NodeID, change client.NodeChange) (client.NodeChanged, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, err := b.enter("ChangeNode", ""); err != nil {
+		return client.NodeChanged{}, err
+	}
+	at := slices.IndexFunc(b.nodes, func(n client.NodeInfo) bool { return n.ID == id })
+	if at < 0 {
+		return client.NodeChanged{}, client.NewProblem(client.CodeUnknownNode, "n%d", id)
+	}
+	n := b.nodes[at]
+	e := client.QuorumEffect{}
+	for _, o := range b.nodes {
+		after := o.State
+		if o.ID == id {
+			after = change.State
+		}
+		if o.State == client.NodeVoter {
+			e.VotersBefore++
+		}
+		if after == client.NodeVoter {
+			e.VotersAfter++
+		}
+		if after == client.NodeVoter && o.Up {
+			e.There++
+		}
+	}
+	e.ToleratesBefore, e.ToleratesAfter = max(e.VotersBefore-1, 0)/2, max(e.VotersAfter-1, 0)/2
+	e.LosesQuorum = e.VotersAfter < e.VotersBefore && e.There <= e.VotersAfter/2
+	changed := client.NodeChanged{Node: n, Quorum: e, DryRun: change.DryRun}
+	switch {
+	case change.DryRun:
+		return changed, nil
+	case e.VotersAfter == 0:
+		return client.NodeChanged{}, client.NewProblem(client.CodeLastVoter, "n%d is the only voter", id)
+	case e.LosesQuorum && !change.AcceptQuorumLoss:
+		return client.NodeChanged{}, client.NewProblem(client.CodeQuorumLoss, "%d voters would be left, of which %d are there", e.VotersAfter, e.There)
+	}
+	b.index++
+	n.State, n.Votes, n.Learns, n.Holds = change.State, nil, nil, []client.GroupID{1}
+	switch change.State {
+	case client.NodeVoter:
+		n.Votes = n.Holds
+	case client.NodeLearner:
+		n.Learns = n.Holds
+	case client.NodeLeaving:
+		n.State, n.Holds = client.NodeRemoved, nil
+	}
+	b.nodes[at], changed.Node = n, n
+	return changed, nil
+}
