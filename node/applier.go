@@ -50,6 +50,8 @@ type Applier struct {
 	exported ExportOutcome // the newest; Index 0 is none
 	checks   []StateCheck  // since TakeChecks
 	points   snapshotPoints
+	pending  *restoring // nil unless the machine waits for its state
+	restored restoredFrom
 	scratch  [][]byte
 }
 
@@ -156,6 +158,9 @@ func (a *Applier) Export(ctx context.Context, w io.Writer) error { return a.mach
 // Close ends the machine.
 func (a *Applier) Close(ctx context.Context) error {
 	a.points.drop()
+	if a.pending != nil {
+		a.pending.drop(ctx)
+	}
 	return a.machine.Close(ctx)
 }
 
@@ -168,16 +173,30 @@ func (a *Applier) applyEntry(ctx context.Context, e raft.Entry) ([]Applied, erro
 		return nil, fmt.Errorf("node: apply of group %d, index %d: %w", a.group, e.Index, err)
 	}
 	a.advance(e.Term, b.Elapsed)
-	at := plugins.Moment{Index: uint64(e.Index), Time: a.logTime, WallTime: b.Wall}
+	at := plugins.Moment{Index: uint64(e.Index) + a.restored.Ahead, Time: a.logTime, WallTime: b.Wall}
 	if len(b.Commands) == 1 {
 		switch c := b.Commands[0]; c.Kind {
 		case CommandUpgrade:
 			return a.applyUpgrade(ctx, e, at, c)
 		case CommandExport:
 			return a.applyExport(ctx, e, at, c)
+		case CommandRestore:
+			return a.applyRestore(ctx, e, at, c)
 		}
 	}
+	if a.pending != nil {
+		return refuseAll(e, b.Commands, StatusRestoring), nil
+	}
 	return a.applyBatch(ctx, e, at, b.Commands)
+}
+
+// refuseAll answers all commands of an entry with a status.
+func refuseAll(e raft.Entry, commands []Command, status int32) []Applied {
+	out := make([]Applied, len(commands))
+	for i := range out {
+		out[i].Answer = Answer{Index: e.Index, Term: e.Term, Status: status}
+	}
+	return out
 }
 
 // advance moves log time by the leader's elapsed time since it began to lead: a

@@ -32,6 +32,7 @@ type applierLoop struct {
 	applied  atomic.Uint64                 // published for others
 	running  atomic.Pointer[RunningModule] // published for others, never changed once stored
 	exported atomic.Pointer[ExportOutcome] // published for others, never changed once stored
+	empty    atomic.Bool                   // published for others: it waits for its state
 	// The rest belongs to the goroutine.
 	applier *Applier
 	backlog []ApplyWork
@@ -98,6 +99,10 @@ func (l *applierLoop) digest(answer func([32]byte, raft.Index, error)) {
 	ok := l.in.put(func(l *applierLoop) {
 		if l.applier == nil || l.halted != nil {
 			answer([32]byte{}, 0, errors.Join(ErrMachineNotRunning, l.halted))
+			return
+		}
+		if l.applier.Restoring() {
+			answer([32]byte{}, 0, ErrRestoring)
 			return
 		}
 		l.exportDigest(answer)
@@ -194,6 +199,7 @@ func (l *applierLoop) publish() {
 		l.running.Store(&running)
 	}
 	l.publishExport()
+	l.empty.Store(l.applier.Restoring())
 	if known := min(index, l.handed); known > 0 { // Why min: a snapshot of a peer's may be ahead of this log
 		l.shard.in.force(func(s *Shard) { s.Applied(l.group, known) })
 	}
@@ -263,6 +269,10 @@ func (l *applierLoop) serve(q *queryCall) {
 	applied := l.applier.Applied()
 	if q.only {
 		q.resolve(reply{applied: applied})
+		return
+	}
+	if l.applier.Restoring() {
+		q.resolve(reply{err: ErrRestoring})
 		return
 	}
 	result, done, err := l.applier.Quick(l.node.ctx, q.data)

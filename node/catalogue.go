@@ -82,6 +82,7 @@ type MachineRecord struct {
 	Previous *ActiveRun      // what a rollback goes to; nil before the first upgrade
 	Pending  *UpgradeRecord  // the upgrade under way, or nil
 	History  []UpgradeRecord // decided upgrades, oldest first, at most UpgradeHistoryMax
+	Restore  bool            // it began by waiting for a state from a backup
 }
 
 // on reports whether a replica of the machine is on a node.

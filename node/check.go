@@ -43,6 +43,7 @@ func (a *Applier) replicaHash(machine plugins.StateHash) [16]byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(a.termBase))
 	b = binary.LittleEndian.AppendUint64(b, uint64(a.logTime))
 	b = binary.LittleEndian.AppendUint64(b, uint64(a.upgrades.running.Since))
+	b = binary.LittleEndian.AppendUint64(b, a.restored.Ahead)
 	return sumhash.Bytes(sumhash.Of(a.sessions.AppendHash(b)))
 }
 

@@ -21,6 +21,9 @@ const (
 	// CommandExport has the machine's state go through the module's own exports; its
 	// data is an ExportOrder. It is alone in its entry.
 	CommandExport CommandKind = 4
+	// CommandRestore brings a machine that waits for it its state from a backup; its
+	// data is a RestoreOrder. It is alone in its entry.
+	CommandRestore CommandKind = 5
 )
 
 // SessionID names a client session of one machine; 0 means "no session".

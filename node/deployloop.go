@@ -135,7 +135,11 @@ func (l *deployLoop) openMachine(g *group, m MachineRecord) error {
 		if err != nil {
 			return nil, err
 		}
-		return NewApplier(m.Group, machine, n.store), nil
+		a := NewApplier(m.Group, machine, n.store)
+		if m.Restore {
+			a.AwaitState()
+		}
+		return a, nil
 	}, func(run MachineRun, created plugins.Moment, images []io.Reader) (Machine, error) {
 		return l.openWASM(m, run, created, images)
 	})

@@ -21,6 +21,7 @@ const (
 
 // errand is a call that takes long and runs on a fork of the machine.
 type errand struct {
+	begin  func()                              // on the applier's, when the fork stands for at; may be nil
 	run    func(f *plugins.Fork) error         // on a goroutine of its own
 	answer func(applied raft.Index, err error) // on the applier's, once
 	fork   *plugins.Fork                       // from when there is one
@@ -140,6 +141,9 @@ func (l *applierLoop) runBeside(e *errand) {
 		l.errands.done = make(chan *errand)
 	}
 	e.at = l.applier.Applied()
+	if e.begin != nil {
+		e.begin()
+	}
 	done := l.errands.done
 	go func() {
 		e.err = e.run(e.fork)

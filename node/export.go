@@ -49,4 +49,6 @@ func DecodeExportOutcome(data []byte) (ExportOutcome, error) {
 
 // alone reports whether a command has an entry to itself: replicas change their
 // instance at it, and one entry is one call of a module.
-func (k CommandKind) alone() bool { return k == CommandUpgrade || k == CommandExport }
+func (k CommandKind) alone() bool {
+	return k == CommandUpgrade || k == CommandExport || k == CommandRestore
+}

@@ -23,11 +23,11 @@ func (a *Applier) applyExport(ctx context.Context, e raft.Entry, at plugins.Mome
 		return []Applied{{Answer: Answer{Index: e.Index, Term: e.Term, Status: plugins.StatusMalformed, Data: []byte("not an export of this group")}}}, nil
 	}
 	out := ExportOutcome{Index: e.Index}
-	if o.After != a.exported.Index {
+	if o.After != a.exported.Index || a.pending != nil {
 		out.Status = StatusExportStale
 		return exportAnswer(e, out)
 	}
-	reason, err := a.renew(ctx, at)
+	reason, err := a.renew(ctx, e.Index, at)
 	if err != nil {
 		var await *AwaitModuleError
 		if errors.As(err, &await) {
@@ -60,12 +60,12 @@ var exportWords = handoverWords{
 
 // renew changes the applier's machine to a fresh instance of what it runs, or says why
 // not and leaves it as it is. What the old one wrote is kept for a snapshot.
-func (a *Applier) renew(ctx context.Context, at plugins.Moment) (reason string, err error) {
+func (a *Applier) renew(ctx context.Context, index raft.Index, at plugins.Moment) (reason string, err error) {
 	old, ok := a.machine.(Upgradable)
 	if !ok {
 		return "the machine has no exports", nil
 	}
-	h, reason, err := a.handOver(ctx, at, old, a.upgrades.running.Run, exportWords)
+	h, reason, err := a.handOver(ctx, index, at, old, a.upgrades.running.Run, exportWords)
 	if reason != "" || err != nil {
 		return reason, err
 	}
@@ -118,7 +118,7 @@ type importOrigin struct {
 	Time     int64
 	WallTime int64
 	Version  uint32            // of the module
-	State    plugins.StateHash // what must come of it; zero when the machine has no hash
+	State    plugins.StateHash // what must come of it; zero when that is not known
 }
 
 func (o importOrigin) moment() plugins.Moment {
@@ -162,7 +162,7 @@ func (o importOrigin) takeBack(ctx context.Context, machine Machine, r io.Reader
 	if err == nil {
 		_, err = io.Copy(io.Discard, r) // what a module leaves unread was dropped at the entry, too
 	}
-	if h, ok := machine.(StateHasher); ok && err == nil {
+	if h, ok := machine.(StateHasher); ok && err == nil && o.State != (plugins.StateHash{}) {
 		var state plugins.StateHash
 		if state, err = h.StateHash(); err == nil && state != o.State {
 			err = fmt.Errorf("%w: it makes state %v and not %v", ErrSnapshotState, state, o.State)

@@ -73,6 +73,7 @@ type createCommand struct {
 	Name     string
 	Run      MachineRun
 	Snapshot SnapshotMode // SnapshotDefault for what there is, or an image
+	Restore  bool         // the machine waits for a state from a backup
 }
 
 // encode returns the command's bytes.
@@ -238,6 +239,8 @@ func (m *MetaMachine) create(index raft.Index, c createCommand) plugins.Result {
 		// Why not the artefact: a newer release makes another one of the same module,
 		// and what runs stays what it is.
 		switch {
+		case c.Restore && (!have.Restore || have.Run != c.Run):
+			return plugins.Result{Status: metaConflict, Data: []byte(have.Active.Run.Module.String())}
 		case !have.Active.Run.same(c.Run):
 			return plugins.Result{Status: metaConflict, Data: []byte(have.Active.Run.Module.String())}
 		case c.Snapshot.fits(have.Snapshot):
@@ -249,7 +252,7 @@ func (m *MetaMachine) create(index raft.Index, c createCommand) plugins.Result {
 		return plugins.Result{Status: metaFull}
 	}
 	next := *m.catalogue
-	record := MachineRecord{Name: c.Name, Group: next.NextGroup, Run: c.Run, Created: index, Snapshot: c.Snapshot.orImage(), Active: ActiveRun{Run: c.Run}}
+	record := MachineRecord{Name: c.Name, Group: next.NextGroup, Run: c.Run, Created: index, Snapshot: c.Snapshot.orImage(), Active: ActiveRun{Run: c.Run}, Restore: c.Restore}
 	record.First = firstSeats(next.Nodes)
 	record.Seats = record.First
 	if r, ok := m.admit(record.Seats.Nodes(), c.Run, record.Snapshot, false); !ok {
@@ -298,4 +301,10 @@ func BootstrapCommand(cluster string, nodes []NodeRecord) ([]byte, error) {
 // DeployCommand is the data of the meta group's command that creates a machine.
 func DeployCommand(name string, run MachineRun, m SnapshotMode) ([]byte, error) {
 	return metaCommand{Create: &createCommand{Name: name, Run: run, Snapshot: m}}.encode()
+}
+
+// CreateForRestoreCommand is the data of the meta group's command that creates a machine
+// which waits for its state from a backup.
+func CreateForRestoreCommand(name string, run MachineRun, m SnapshotMode) ([]byte, error) {
+	return metaCommand{Create: &createCommand{Name: name, Run: run, Snapshot: m, Restore: true}}.encode()
 }

@@ -38,7 +38,8 @@ type Node struct {
 	forwards  *forwards
 	snapshots *snapshots
 	scrub     *scrub
-	space     DiskSpace // nil: nobody looks after it
+	backups   chan struct{} // a token per backup that is being taken
+	space     DiskSpace     // nil: nobody looks after it
 	room      atomic.Pointer[storage.Room]
 	catalogue atomic.Pointer[Catalogue]
 	changed   *broadcast       // the catalogue, or a machine's phase, changed
@@ -90,6 +91,7 @@ func Start(cfg Config, parts Parts) (*Node, error) {
 	n.forwards = newForwards()
 	n.snapshots = newSnapshots(n, parts.Snapshots)
 	n.scrub = &scrub{node: n}
+	n.backups = make(chan struct{}, backupsMax)
 	for range cfg.Shards {
 		n.shards = append(n.shards, newShardLoop(n))
 	}

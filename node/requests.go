@@ -73,6 +73,9 @@ func (n *Node) OpenSession(ctx context.Context, machine string) (SessionID, erro
 	if err != nil {
 		return 0, n.deletedOr(record.Group, err)
 	}
+	if r.answer.Status == StatusRestoring {
+		return 0, ErrRestoring
+	}
 	if len(r.answer.Data) != 8 {
 		return 0, fmt.Errorf("node: open session: answer has %d bytes", len(r.answer.Data))
 	}

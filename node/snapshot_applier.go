@@ -54,6 +54,8 @@ type snapshotPoints struct {
 	exported *exportedState // of the entry that was applied last
 	refused  bool           // an export at that entry was
 
+	restored bool // the entry that was applied last gave the machine its state
+
 	held  bool              // one is being written; the next point is let go by
 	base  plugins.StateHash // of the state to take an increment on; zero: none
 	ready *SnapshotCapture  // taken, and nobody has asked for it yet
@@ -105,8 +107,11 @@ func (p *snapshotPoints) reached(e raft.Entry, logTime int64) bool {
 // due for as long as lies between two points, or was refused: the log has to be cut.
 func (a *Applier) point(e raft.Entry) error {
 	p := &a.points
-	exported, refused := p.exported, p.refused
-	p.exported, p.refused = nil, false
+	if a.pending != nil {
+		return nil // Why: what has come of its state is in the log alone, which is kept for that
+	}
+	exported, refused := p.exported, p.refused || p.restored
+	p.exported, p.refused, p.restored = nil, false, false
 	reached := p.reached(e, a.logTime)
 	switch {
 	case p.held && exported != nil:
@@ -169,12 +174,18 @@ var errNoRecord = errors.New("node: the machine makes no snapshots")
 
 // Capture begins a snapshot of everything up to the applied index. The caller writes
 // and closes it. An error is trouble of this replica.
-func (a *Applier) Capture() (*SnapshotCapture, error) {
+func (a *Applier) Capture() (*SnapshotCapture, error) { return a.captureOn(a.points.base) }
+
+// captureOn is Capture of an increment on a state, or of everything with the zero hash.
+func (a *Applier) captureOn(base plugins.StateHash) (*SnapshotCapture, error) {
+	if a.pending != nil {
+		return nil, fmt.Errorf("%w: group %d", ErrRestoring, a.group)
+	}
 	c := &SnapshotCapture{Index: a.applied}
 	switch m := a.machine.(type) {
 	case imager:
-		image, err := m.Capture(a.points.base)
-		c.Increment = err == nil && a.points.base != plugins.StateHash{}
+		image, err := m.Capture(base)
+		c.Increment = err == nil && base != plugins.StateHash{}
 		if errors.Is(err, plugins.ErrBase) {
 			image, err = m.Capture(plugins.StateHash{})
 		}
@@ -217,7 +228,7 @@ func (a *Applier) describe(c *SnapshotCapture) {
 		Version: snapshotStateVersion, Group: a.group, Applied: a.applied,
 		Term: a.term, TermBase: a.termBase, LogTime: a.logTime, Commands: a.commands,
 		Run: a.upgrades.running.Run, Since: a.upgrades.running.Since,
-		Decided: a.upgrades.decided, Answer: answerStateOf(0, a.upgrades.answer), Exported: a.exported,
+		Decided: a.upgrades.decided, Answer: answerStateOf(0, a.upgrades.answer), Exported: a.exported, Restored: a.restored,
 		PointBytes: a.points.bytes, PointTime: a.points.at,
 		NextSession: a.sessions.next, SessionUses: a.sessions.uses, Sessions: uint64(len(c.sessions)),
 	}
@@ -255,7 +266,7 @@ func RestoreApplier(ctx context.Context, g raft.GroupID, contents []io.Reader, o
 		}
 	}
 	a := NewApplier(g, machine, entries)
-	a.exported = state.Exported
+	a.exported, a.restored = state.Exported, state.Restored
 	a.sessions, a.applied, a.commands = table, state.Applied, state.Commands
 	a.term, a.termBase, a.logTime = state.Term, state.TermBase, state.LogTime
 	a.points.bytes, a.points.at = state.PointBytes, state.PointTime

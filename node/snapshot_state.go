@@ -37,6 +37,7 @@ type snapshotState struct {
 	Answer  answerState
 
 	Exported ExportOutcome
+	Restored restoredFrom
 	// Origin: the machine's part is what it exported at the entry Applied. Without it
 	// it is an image, or the catalogue.
 	Origin *importOrigin
@@ -50,7 +51,7 @@ type snapshotState struct {
 	Sessions    uint64 // how many sessionStates follow
 }
 
-const snapshotStateVersion = 2
+const snapshotStateVersion = 3
 
 // sessionState is a session, as the table keeps it.
 type sessionState struct {
@@ -120,6 +121,10 @@ func (t *Sessions) restoreAnswer(s *session, a answerState) {
 	t.sum.Add(answerPart(s.id, a.Sequence, a.answer()))
 }
 
+// frameBytesMax bounds a frame: a session has no more than all of the table may have,
+// but that the newest answer may stand alone above it, and what describes it.
+const frameBytesMax = 2 * SessionAnswerBytesMax
+
 // writeFrame writes a value in front of what follows.
 func writeFrame(w io.Writer, v any) (int64, error) {
 	data, err := batchEncoding.Marshal(v)
@@ -136,8 +141,12 @@ func readFrame(r io.Reader, v any) error {
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return frameError(err)
 	}
+	size := int64(binary.BigEndian.Uint32(head[:]))
+	if size > frameBytesMax {
+		return fmt.Errorf("%w: a frame of %d bytes, at most %d are allowed", ErrSnapshotState, size, frameBytesMax)
+	}
 	var b bytes.Buffer
-	if _, err := io.CopyN(&b, r, int64(binary.BigEndian.Uint32(head[:]))); err != nil {
+	if _, err := io.CopyN(&b, r, size); err != nil {
 		return frameError(err)
 	}
 	if err := batchDecoding.Unmarshal(b.Bytes(), v); err != nil {
@@ -156,11 +165,20 @@ func frameError(err error) error {
 
 // readSnapshotState reads everything in front of the machine's state.
 func readSnapshotState(r io.Reader, g raft.GroupID) (snapshotState, []sessionState, error) {
+	s, sessions, err := readAnyState(r)
+	if err == nil && s.Group != g {
+		err = fmt.Errorf("%w: it is of group %d", ErrSnapshotState, s.Group)
+	}
+	return s, sessions, err
+}
+
+// readAnyState is readSnapshotState for a state of any group.
+func readAnyState(r io.Reader) (snapshotState, []sessionState, error) {
 	var s snapshotState
 	if err := readFrame(r, &s); err != nil {
 		return s, nil, err
 	}
-	if s.Version != snapshotStateVersion || s.Group != g || s.Sessions > SessionsMax {
+	if s.Version != snapshotStateVersion || s.Sessions > SessionsMax {
 		return s, nil, fmt.Errorf("%w: version %d, group %d, %d sessions", ErrSnapshotState, s.Version, s.Group, s.Sessions)
 	}
 	sessions := make([]sessionState, s.Sessions)

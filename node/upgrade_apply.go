@@ -101,7 +101,7 @@ func (a *Applier) applyUpgrade(ctx context.Context, e raft.Entry, at plugins.Mom
 	case o.ID < last:
 		return a.upgradeAnswer(e, UpgradeOutcome{ID: o.ID, Index: e.Index, Status: StatusUpgradeStale, Module: a.upgrades.running.Run.Module})
 	}
-	reason, err := a.switchTo(ctx, at, o)
+	reason, err := a.switchTo(ctx, e.Index, at, o)
 	if err != nil {
 		var await *AwaitModuleError
 		if errors.As(err, &await) {
@@ -127,9 +127,11 @@ func (a *Applier) upgradeAnswer(e raft.Entry, o UpgradeOutcome) ([]Applied, erro
 
 // switchTo changes the applier's machine to the order's module, or says why not
 // and leaves it as it is.
-func (a *Applier) switchTo(ctx context.Context, at plugins.Moment, o UpgradeOrder) (reason string, err error) {
+func (a *Applier) switchTo(ctx context.Context, index raft.Index, at plugins.Moment, o UpgradeOrder) (reason string, err error) {
 	old, ok := a.machine.(Upgradable)
 	switch {
+	case a.pending != nil:
+		return "the machine waits for its state from a backup", nil
 	case o.Refused != "":
 		return boundedReason(o.Refused), nil
 	case o.From != a.upgrades.running.Run:
@@ -137,13 +139,13 @@ func (a *Applier) switchTo(ctx context.Context, at plugins.Moment, o UpgradeOrde
 	case !ok:
 		return "the machine cannot be upgraded", nil
 	}
-	h, reason, err := a.handOver(ctx, at, old, o.To, upgradeWords)
+	h, reason, err := a.handOver(ctx, index, at, old, o.To, upgradeWords)
 	if reason != "" || err != nil {
 		return reason, err
 	}
 	_ = old.Close(ctx) // it holds nothing that is needed any more
 	a.machine = h.next
-	a.upgrades.running = RunningModule{Run: o.To, Since: raft.Index(at.Index)}
+	a.upgrades.running = RunningModule{Run: o.To, Since: index}
 	return "", nil
 }
 

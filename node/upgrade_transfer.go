@@ -29,12 +29,12 @@ var upgradeWords = handoverWords{
 
 // handOver starts an instance of a run and has it take over the state of the old one,
 // which is as it was, whatever happens.
-func (a *Applier) handOver(ctx context.Context, at plugins.Moment, old Upgradable, run MachineRun, words handoverWords) (h handover, reason string, err error) {
+func (a *Applier) handOver(ctx context.Context, index raft.Index, at plugins.Moment, old Upgradable, run MachineRun, words handoverWords) (h handover, reason string, err error) {
 	h.created = at
 	h.created.Time = max(at.Time, old.Clock()) // a machine's time never goes back
 	h.next, err = a.upgrades.opener.OpenSuccessor(ctx, run, h.created)
 	if errors.Is(err, ErrNoModule) {
-		return h, "", &AwaitModuleError{Module: run.Artefact, Index: raft.Index(at.Index)}
+		return h, "", &AwaitModuleError{Module: run.Artefact, Index: index}
 	}
 	if err != nil {
 		reason, err = a.refuseOrHalt(words.start, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/raft"
@@ -149,15 +150,31 @@ func (s successors) OpenSuccessor(ctx context.Context, run MachineRun, created p
 	return s.node.openSuccessor(ctx, s.machine, s.group, run, created)
 }
 
+// OpenImage implements ImageOpener.
+func (s successors) OpenImage(ctx context.Context, run MachineRun, image io.Reader) (Machine, error) {
+	artefact, err := s.node.modules.Get(run.Artefact)
+	if err != nil {
+		return nil, err
+	}
+	restorer, ok := s.node.opener.(MachineRestorer)
+	if !ok {
+		return nil, fmt.Errorf("%w: machines here do not begin from images", ErrSnapshotState)
+	}
+	return restorer.Restore(ctx, artefact, s.node.openConfig(s.machine, s.group, run, plugins.Moment{}), image)
+}
+
+// openConfig is how an instance of a machine is opened.
+func (n *Node) openConfig(name string, g raft.GroupID, run MachineRun, created plugins.Moment) OpenConfig {
+	return OpenConfig{Name: name, Limits: run.Limits, Seed: machineSeed(n.cfg.Cluster, g), Logger: n.log.With("machine", name), Created: created}
+}
+
 // openSuccessor starts an instance of an artefact that is here.
 func (n *Node) openSuccessor(ctx context.Context, name string, g raft.GroupID, run MachineRun, created plugins.Moment) (Upgradable, error) {
 	artefact, err := n.modules.Get(run.Artefact)
 	if err != nil {
 		return nil, err
 	}
-	m, err := n.opener.Open(ctx, artefact, OpenConfig{
-		Name: name, Limits: run.Limits, Seed: machineSeed(n.cfg.Cluster, g), Logger: n.log.With("machine", name), Created: created,
-	})
+	m, err := n.opener.Open(ctx, artefact, n.openConfig(name, g, run, created))
 	if err != nil {
 		return nil, err
 	}
