@@ -38,6 +38,8 @@ type call struct {
 	// body opens the body once per attempt; nil is an empty one.
 	body func() (io.ReadCloser, error)
 	size int64
+	// consume takes the body of a success as it comes, instead of the answer's.
+	consume func(io.Reader) error
 	// machine lets the call go to that machine's leader; "" does not.
 	machine string
 	// repeatable calls may be sent again when their outcome is unknown.
@@ -75,6 +77,9 @@ func (c *Client) attempt(ctx context.Context, host string, k *call) (answer, *Pr
 	}
 	defer res.Body.Close()
 	if res.StatusCode >= 200 && res.StatusCode < 300 {
+		if k.consume != nil {
+			return answer{status: res.StatusCode, header: res.Header}, consumed(k.consume(res.Body), host)
+		}
 		data, err := readAnswer(res)
 		if err != nil {
 			return answer{}, transportProblem(err, host, true)
@@ -82,6 +87,16 @@ func (c *Client) attempt(ctx context.Context, host string, k *call) (answer, *Pr
 		return answer{res.StatusCode, res.Header, data}, nil
 	}
 	return answer{}, readProblem(res, host)
+}
+
+// consumed is what became of a body that somebody took.
+func consumed(err error, host string) *Problem {
+	if err == nil {
+		return nil
+	}
+	p := transportProblem(err, host, true)
+	p.Retryable = false // Why: what was taken is taken
+	return p
 }
 
 func newRequest(ctx context.Context, host string, k *call) (*http.Request, *Problem) {

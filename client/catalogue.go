@@ -50,6 +50,9 @@ const (
 	CodeStackExhausted  Code = "WRAFT-4007"
 	CodeNoMemory        Code = "WRAFT-4008"
 	CodeUpgradeRefused  Code = "WRAFT-4009"
+	CodeRestoring       Code = "WRAFT-4010"
+	CodeBackupForm      Code = "WRAFT-4011"
+	CodeBackupRefused   Code = "WRAFT-4012"
 
 	CodeNoLeader       Code = "WRAFT-5001"
 	CodeNotLeader      Code = "WRAFT-5002"
@@ -67,6 +70,7 @@ const (
 	CodeUnreachable Code = "WRAFT-6001"
 	CodeTLS         Code = "WRAFT-6002"
 	CodeBadAnswer   Code = "WRAFT-6003"
+	CodeBackupCut   Code = "WRAFT-6004"
 
 	CodeUsage              Code = "WRAFT-7001"
 	CodeConfig             Code = "WRAFT-7002"
@@ -84,6 +88,8 @@ const (
 	CodeScenario           Code = "WRAFT-7014"
 	CodeChecksFailed       Code = "WRAFT-7015"
 	CodeReleaseTooOld      Code = "WRAFT-7016"
+	CodeBackupDamaged      Code = "WRAFT-7017"
+	CodeBackupExists       Code = "WRAFT-7018"
 
 	CodeInternal Code = "WRAFT-9001"
 )

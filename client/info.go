@@ -48,6 +48,8 @@ const (
 	MachineStarting MachineState = "starting"
 	// MachineRunning: the replica applies commands and answers queries.
 	MachineRunning MachineState = "running"
+	// MachineRestoring: the machine waits for a state from a backup and executes nothing.
+	MachineRestoring MachineState = "restoring"
 	// MachineHalted: the replica stopped and says why in StateReason.
 	MachineHalted MachineState = "halted"
 )

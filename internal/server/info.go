@@ -17,6 +17,9 @@ func (b backend) machineInfo(ctx context.Context, m node.MachineRecord) (client.
 		return client.MachineInfo{}, err
 	}
 	state, reason := machineState(g)
+	if b.node.Restoring(m.Group) && state == client.MachineRunning {
+		state = client.MachineRestoring
+	}
 	run := m.Active.Run
 	info := client.MachineInfo{
 		Name: m.Name, Group: client.GroupID(m.Group), Module: client.DigestFromSum(run.Module), ModuleBytes: b.node.ModuleSize(run.Module),

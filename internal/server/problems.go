@@ -32,6 +32,8 @@ func (b backend) problem(err error) error {
 	switch {
 	case upgradeProblem(err) != nil: // Why first: its cause may be one of the others
 		return upgradeProblem(err)
+	case restoreProblem(err) != nil:
+		return restoreProblem(err)
 	case deleteProblem(err) != nil && !errors.As(err, &unknown):
 		return deleteProblem(err)
 	case errors.As(err, &unknown):
@@ -78,6 +80,7 @@ func plainProblem(err error) error {
 		{node.ErrNodeConflict, client.CodeNodeConflict},
 		{node.ErrLastVoter, client.CodeLastVoter},
 		{raft.ErrDiskFailed, client.CodeShuttingDown},
+		{node.ErrRestoring, client.CodeRestoring},
 	}
 	for _, row := range table {
 		if errors.Is(err, row.err) {
@@ -87,7 +90,7 @@ func plainProblem(err error) error {
 	if p := deployProblem(err); p != nil {
 		return p
 	}
-	if errors.Is(err, node.ErrBusy) || errors.Is(err, raft.ErrBackpressure) || errors.Is(err, raft.ErrTooManyReads) {
+	if errors.Is(err, node.ErrBusy) || errors.Is(err, node.ErrBackups) || errors.Is(err, raft.ErrBackpressure) || errors.Is(err, raft.ErrTooManyReads) {
 		p := client.NewProblem(client.CodeBackpressure, "%v", err).WithCause(err)
 		p.RetryAfter = backpressurePause
 		return p
@@ -139,6 +142,8 @@ func statusProblem(status int32, data []byte, machine string) *client.Problem {
 		return client.NewProblem(client.CodeOutOfFuel, "machine %q: %s", machine, data)
 	case plugins.StatusStack:
 		return client.NewProblem(client.CodeStackExhausted, "machine %q: %s", machine, data)
+	case node.StatusRestoring:
+		return client.NewProblem(client.CodeRestoring, "machine %q waits for its state from a backup", machine)
 	case node.StatusSessionExpired:
 		return client.NewProblem(client.CodeSessionExpired, "machine %q does not know the session, or no longer", machine)
 	case node.StatusSequenceStale:

@@ -253,7 +253,7 @@ func (s *Server) openAPI(ctx context.Context, cfg Config, id *identity) error {
 		Node: cfg.Node, TLS: api.ServerTLS(id.cert, id.authority), ClientAuth: cfg.TLS.ClientAuth == ClientAuthRequire,
 		CommandBytesMax: int64(cfg.Limits.CommandBytes), ModuleBytesMax: int64(cfg.Limits.ModuleBytes),
 		Metrics: registry, Log: s.log,
-	}, api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Deletions: b, Members: b, Cluster: b})
+	}, api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Backups: b, Deletions: b, Members: b, Cluster: b})
 	if err != nil {
 		return err
 	}

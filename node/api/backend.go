@@ -62,6 +62,25 @@ type Snapshots interface {
 	TakeSnapshot(ctx context.Context, name string) (client.SnapshotInfo, error)
 }
 
+// Backups carries the states of machines away, and back.
+type Backups interface {
+	// Backup begins to write down a machine's state, linearizably; form is an image or an
+	// export. The caller writes and closes it. CodeBackupForm may come from either.
+	Backup(ctx context.Context, name string, form client.SnapshotMode) (client.BackupInfo, StateWriter, error)
+	// Restore creates a machine and gives it a state. content fails as frames do.
+	Restore(ctx context.Context, name string, info client.BackupInfo, content io.Reader) (client.RestoredMachine, error)
+	// Module returns a stored module or artefact.
+	Module(ctx context.Context, digest client.Digest) ([]byte, error)
+	// PutArtefact stores what was made of a module that is stored.
+	PutArtefact(ctx context.Context, digest, module client.Digest, body io.Reader) (client.ModuleInfo, error)
+}
+
+// StateWriter is a state that is being written down.
+type StateWriter interface {
+	io.WriterTo
+	Close()
+}
+
 // Deletions ends machines.
 type Deletions interface {
 	// Delete deletes the machine of a name and group, or with group 0 whichever has the

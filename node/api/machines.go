@@ -138,11 +138,15 @@ func (s *Server) putModule(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return client.NewProblem(client.CodeBadRequest, "%v", err)
 	}
-	if _, err := readParams(r); err != nil {
+	query, err := readParams(r, "of")
+	if err != nil {
 		return err
 	}
 	if err := plainEncoding(r); err != nil {
 		return err
+	}
+	if query.has("of") {
+		return s.putArtefact(w, r, digest, query.values.Get("of"))
 	}
 	if r.ContentLength > s.config.ModuleBytesMax {
 		return moduleTooLarge(s.config.ModuleBytesMax)

@@ -101,6 +101,7 @@ type Backend struct {
 	Catalogue
 	Upgrades
 	Snapshots
+	Backups
 	Deletions
 	Members
 	Cluster

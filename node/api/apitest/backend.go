@@ -84,7 +84,7 @@ func New(apply Apply) *Backend {
 
 // API is the backend in the form the server takes.
 func (b *Backend) API() api.Backend {
-	return api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Deletions: b, Members: b, Cluster: b}
+	return api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Backups: b, Deletions: b, Members: b, Cluster: b}
 }
 
 // AddMachine deploys a machine without an upload.
