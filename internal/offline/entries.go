@@ -31,7 +31,7 @@ type Entry struct {
 
 // Command is one command of an entry.
 type Command struct {
-	Kind     string `json:"kind"` // call, session or upgrade
+	Kind     string `json:"kind"` // call, session, upgrade, export or restore
 	Session  uint64 `json:"session,omitempty"`
 	Sequence uint64 `json:"sequence,omitempty"`
 	// Data is what the machine gets, or an order for the host.
@@ -116,6 +116,10 @@ func kindWord(k node.CommandKind) string {
 		return "session"
 	case node.CommandUpgrade:
 		return "upgrade"
+	case node.CommandExport:
+		return "export"
+	case node.CommandRestore:
+		return "restore"
 	}
 	return fmt.Sprintf("kind %d", k)
 }
