@@ -36,7 +36,7 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance killstorm failover bigsnapshot wan wan-short wan-peers restart-bench cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
+.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance killstorm failover bigsnapshot wan wan-short wan-peers wan-virtual restart-bench cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
@@ -137,6 +137,9 @@ wan: ## three regions on this machine, links that lose packets, clients beside t
 # Why so patient an election: it judges what is lost, and machines of CI are busy.
 wan-short: ## the same for some seconds: nothing may be lost, nobody elected
 	$(WAN_CMD) -loss $(LOSS) -fec $(FEC) -warmup 4s -duration 8s -election 4s -heartbeat 200ms -calm
+
+wan-virtual: ## the same in virtual time, where nothing but links takes any: all losses, and an hour at 10 %
+	WRAFT_WAN=full go test -count=1 -timeout 20m -v -run 'TestRegionsThatLose|TestNobodyIsElectedForLoss' ./node/nodetest | grep -E 'loss|^(---|FAIL|ok|panic)'
 
 # LOSSES, SYSTEMS, DOWN, DURATION and WARMUP say how much of it; see the script.
 WAN_SVG ?= $(BUILD)/wan-peers.svg

@@ -12,13 +12,15 @@ import (
 	"github.com/quic-go/quic-go/testutils/simnet"
 )
 
-// lossyRouter is a packet network: a fixed delay, and a share of packets lost. A
-// node that joins again at its address replaces the earlier one.
+// lossyRouter is a packet network: a delay, the same everywhere unless links have
+// their own, and a share of packets lost. A node that joins again at its address
+// replaces the earlier one.
 type lossyRouter struct {
 	delay time.Duration
 
 	mu     sync.Mutex // guards the fields below
 	loss   float64
+	delays map[[2]string]time.Duration // of links that have their own, by from and to
 	chance *rand.Rand
 	nodes  map[string]simnet.PacketReceiver
 	// isolated are nodes that no packets reach or leave.
@@ -45,8 +47,22 @@ func (r *lossyRouter) SendPacket(p simnet.Packet) error {
 	if to == nil || r.nodes[from] == nil || r.isolated[from] || r.isolated[at] || r.chance.Float64() < r.loss {
 		return nil
 	}
-	time.AfterFunc(r.delay, func() { to.RecvPacket(p) })
+	delay, ok := r.delays[[2]string{from, at}]
+	if !ok {
+		delay = r.delay
+	}
+	time.AfterFunc(delay, func() { to.RecvPacket(p) })
 	return nil
+}
+
+// stretch gives the link between two nodes a round trip of its own.
+func (r *lossyRouter) stretch(a, b net.Addr, rtt time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.delays == nil {
+		r.delays = map[[2]string]time.Duration{}
+	}
+	r.delays[[2]string{a.String(), b.String()}], r.delays[[2]string{b.String(), a.String()}] = rtt/2, rtt/2
 }
 
 // remove takes a node away: nothing goes to it or comes from it any more.

@@ -38,6 +38,8 @@ type bubble struct {
 	mode      node.SnapshotMode  // of machines that are deployed
 	fileRate  int                // bytes per second of files that are served; 0: no bound
 	probes    bool               // nodes that boot probe each other
+	// networks are those of the nodes that booted last.
+	networks map[raft.NodeID]transport.Network
 	// logs wraps the logs of a node that boots; may be nil.
 	logs func(raft.NodeID, node.LogStore) node.LogStore
 	// watch wraps the disk of a node that boots; may be nil.
@@ -81,7 +83,7 @@ func emptyBubble(t *testing.T, opener func(raft.NodeID) node.MachineOpener, tune
 		t.Fatal(err)
 	}
 	router := newLossyRouter(5*time.Millisecond, 1)
-	return &bubble{t: t, authority: authority, router: router, nodes: map[raft.NodeID]*bubbleNode{}, opener: opener, tune: tune}
+	return &bubble{t: t, authority: authority, router: router, nodes: map[raft.NodeID]*bubbleNode{}, networks: map[raft.NodeID]transport.Network{}, opener: opener, tune: tune}
 }
 
 func bubbleAddr(id raft.NodeID) *net.UDPAddr {
@@ -173,7 +175,12 @@ func (b *bubble) network(self raft.Member, boot uint64, conn net.PacketConn, h t
 	if b.probes {
 		cfg.Probe = b.router.probe
 	}
-	return quic.New(cfg, h)
+	network, err := quic.New(cfg, h)
+	if err != nil {
+		return nil, err
+	}
+	b.networks[id] = network
+	return network, nil
 }
 
 // crash cuts a node off and returns what its disk holds after the loss of

@@ -80,7 +80,7 @@ func (c Config) Validate() error {
 // connection's start.
 type Path struct {
 	RTT    time.Duration // smoothed; 0 when unknown
-	RTTMin time.Duration // the least; 0 when unknown
+	RTTMin time.Duration // the least ever; 0 when unknown
 	Sent   uint64        // packets
 	Lost   uint64        // packets QUIC took for lost, after repair
 }

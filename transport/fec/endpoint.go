@@ -8,7 +8,38 @@ type endpoint struct {
 	out, in *direction
 	send    *sender
 	recv    *receiver
+	least   leastRTT
 	foreign uint64 // packets with a wrong MAC, or malformed
+}
+
+// leastRTT is the least round trip of the last half minute or so.
+//
+// Why not the least ever: a path that has become longer, as routes do, would look like
+// one with a full queue until its connection ends.
+type leastRTT struct {
+	turned          time.Duration
+	previous, least time.Duration // of the half before this one, and of this; 0: unknown
+}
+
+// add takes in a smoothed round trip and the least ever, which counts at first, and
+// returns the least of late.
+func (l *leastRTT) add(now, rtt, ever time.Duration) time.Duration {
+	switch {
+	case rtt == 0:
+		return 0
+	case l.least == 0:
+		l.turned, l.least = now, rtt
+		if ever > 0 {
+			l.least = ever
+		}
+	case now-l.turned >= delayHistory:
+		l.turned, l.previous, l.least = now, l.least, rtt
+	}
+	l.least = min(l.least, rtt)
+	if l.previous == 0 {
+		return l.least
+	}
+	return min(l.previous, l.least)
 }
 
 // newEndpoint makes the dialling or the accepting end of a link from keying
@@ -23,10 +54,9 @@ func newEndpoint(cfg Config, material []byte, dialled bool, now time.Duration) (
 
 // onPath takes in what the connection above knows of its path.
 func (e *endpoint) onPath(now time.Duration, p Path) {
+	p.RTTMin = e.least.add(now, p.RTT, p.RTTMin)
 	e.recv.rtt = p.RTT
-	if p.RTTMin > 0 {
-		e.recv.grown = max(0, p.RTT-p.RTTMin)
-	}
+	e.recv.grown = p.RTT - p.RTTMin
 	e.send.onPath(now, p)
 }
 

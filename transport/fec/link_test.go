@@ -263,3 +263,29 @@ func TestRunsAreReproducible(t *testing.T) {
 		t.Errorf("%+v %+v, then %+v %+v", f1, s1, f2, s2)
 	}
 }
+
+// TestALongerPathIsNoQueue: the least round trip is that of late, so that a path which
+// has become longer for good is taken for what it is after a while, and one with a full
+// queue is not at once.
+func TestALongerPathIsNoQueue(t *testing.T) {
+	var l leastRTT
+	const before, after = 10 * time.Millisecond, 70 * time.Millisecond
+	for now := time.Duration(0); now < 40*time.Second; now += 100 * time.Millisecond {
+		rtt := before
+		if now > 20*time.Second {
+			rtt = after
+		}
+		if got := l.add(now, rtt, before/2); got != before/2 {
+			t.Fatalf("after %v: the least is %v", now, got)
+		}
+	}
+	for now := 40 * time.Second; now < 2*delayHistory+20*time.Second; now += 100 * time.Millisecond {
+		l.add(now, after, before/2)
+	}
+	if got := l.add(2*delayHistory+20*time.Second, after, before/2); got != after {
+		t.Errorf("a minute after the path became longer: the least is %v", got)
+	}
+	if got := l.add(3*delayHistory, before, before/2); got != before {
+		t.Errorf("and shorter again: %v", got)
+	}
+}

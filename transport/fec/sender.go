@@ -26,7 +26,7 @@ const (
 	// debtMax is how much parity is lent: the last packets before a pause need it most.
 	debtMax = 2
 	// freePerSecond is the parity that is allowed without data to earn it.
-	freePerSecond = 5
+	freePerSecond = 2
 	burstTokens   = 64 << 10
 )
 
