@@ -167,6 +167,7 @@ func FuzzDecodeBatch(f *testing.F) {
 	f.Add(good)
 	f.Add([]byte{0x84})
 	f.Fuzz(func(t *testing.T, data []byte) {
+		readAlike(t, data)
 		b, err := DecodeBatch(data)
 		if err != nil {
 			return

@@ -99,8 +99,16 @@ func (b Batch) Encode() ([]byte, error) {
 	return data, nil
 }
 
-// DecodeBatch reads entry data. The commands' data is the caller's.
+// DecodeBatch reads entry data. The commands' data may lie in data: neither is to be changed.
 func DecodeBatch(data []byte) (Batch, error) {
+	if b, ok := readBatch(data); ok {
+		return b, nil
+	}
+	return decodeBatch(data)
+}
+
+// decodeBatch is DecodeBatch for whatever is CBOR.
+func decodeBatch(data []byte) (Batch, error) {
 	var b Batch
 	if err := batchDecoding.Unmarshal(data, &b); err != nil {
 		return Batch{}, fmt.Errorf("%w: %w", ErrMalformedEntry, err)
