@@ -34,7 +34,7 @@ func BenchmarkBytesWritten(b *testing.B) {
 }
 
 // writtenBytes is how many bytes of data each run of the benchmark writes.
-const writtenBytes = 256 << 20
+const writtenBytes = 512 << 20
 
 func benchmarkWritten(b *testing.B, groups, size, batch, every, tail int) {
 	s, err := Open(testDir, Options{FS: vfs.NewMem()})
