@@ -3,7 +3,6 @@ package plugins
 import (
 	"bytes"
 	"encoding/binary"
-	"runtime"
 
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
@@ -42,12 +41,9 @@ func (m *linearMemory) Allocate(_, ceiling uint64) experimental.LinearMemory {
 // Reallocate returns the memory at its new size, or nil beyond the limit,
 // which the guest sees as a memory.grow that failed. One to the size that no guest
 // may have gives everybody else a turn (package instrument, WayOutPages).
-//
-// Why: the engine's code cannot be preempted, and between two goroutines that don't
-// stop by themselves the scheduler waits for 10 ms.
 func (m *linearMemory) Reallocate(size uint64) []byte {
 	if size == instrument.WayOutPages*pageBytes {
-		runtime.Gosched()
+		giveTurn()
 		return nil
 	}
 	want := int(min(size, 1<<62))

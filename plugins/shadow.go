@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"runtime"
 
 	"github.com/wraft/wraft/plugins/instrument"
 )
@@ -74,19 +73,6 @@ func (s *shadow) take(m *linearMemory) []uint32 {
 				s.changed = append(s.changed, uint32(behind))
 			}
 		}
-	}
-}
-
-// blocksPerTurn is how many blocks are copied before others get their turn: some
-// tens of microseconds.
-const blocksPerTurn = 64
-
-// giveWay lets others have their turn, now and then, while block k of many is worked on.
-//
-// Why: the scheduler would take the processor away after 10 ms only.
-func giveWay(k int) {
-	if k%blocksPerTurn == blocksPerTurn-1 {
-		runtime.Gosched()
 	}
 }
 

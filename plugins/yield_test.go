@@ -61,7 +61,7 @@ func TestTheWorldStopsWhileAGuestLoops(t *testing.T) {
 // TestOthersGetATurnWithEachSlice: on one processor, between any two slices of a loop's
 // fuel and any two pieces of a bulk operation, and while a call is undone, somebody else
 // runs. The scheduler alone would let him every 10 ms. Why half of the turns will do: it
-// shuffles its queue in a race build.
+// shuffles its queue in a race build. The system's threads are offered each eighth of the turns.
 func TestOthersGetATurnWithEachSlice(t *testing.T) {
 	const mib = 24
 	fill := func(end []byte) []byte {
@@ -82,6 +82,7 @@ func TestOthersGetATurnWithEachSlice(t *testing.T) {
 		i := start(t, shared, k.module, plugins.InstanceConfig{Limits: plugins.Limits{FuelCommandMax: 100_000_000}})
 		var end atomic.Bool
 		var turns atomic.Int64
+		offered := plugins.CountThreadTurns(t)
 		gone := make(chan struct{})
 		go func() {
 			defer close(gone)
@@ -98,6 +99,9 @@ func TestOthersGetATurnWithEachSlice(t *testing.T) {
 		}
 		if got < k.turns/2 {
 			t.Errorf("%s: somebody else ran %d times, there were %d turns", k.name, got, k.turns)
+		}
+		if n := offered(); n < int64(k.turns/8) {
+			t.Errorf("%s: threads were offered %d turns of %d", k.name, n, k.turns)
 		}
 	}
 }

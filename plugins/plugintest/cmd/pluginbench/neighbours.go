@@ -16,7 +16,7 @@ type neighbour struct {
 }
 
 var (
-	neighbourLine   = regexp.MustCompile(`^BenchmarkNeighbours/(\w+?)(?:-\d+)?\s+\d+\s+(.*)$`)
+	neighbourLine   = regexp.MustCompile(`^BenchmarkNeighbours/([a-z]+(?:-[a-z]+)?)(?:-\d+)?\s+\d+\s+(.*)$`)
 	neighbourFigure = regexp.MustCompile(`([0-9.]+) (\S+)`)
 )
 
