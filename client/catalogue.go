@@ -90,6 +90,7 @@ const (
 	CodeReleaseTooOld      Code = "WRAFT-7016"
 	CodeBackupDamaged      Code = "WRAFT-7017"
 	CodeBackupExists       Code = "WRAFT-7018"
+	CodeNodeRemoved        Code = "WRAFT-7019"
 
 	CodeInternal Code = "WRAFT-9001"
 )

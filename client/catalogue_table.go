@@ -236,6 +236,9 @@ var catalogue = []Kind{
 	{CodeBackupExists, "File exists", 0, false, NotApplied, ExitConflict,
 		"Choose another name; a backup never overwrites anything.",
 		"There is a file of the name that the backup was to get."},
+	{CodeNodeRemoved, "Node removed", 0, false, NotApplied, ExitConflict,
+		"Leave it stopped. To take the machine back, empty its data directory, add the node again with wraftd nodes add, and start it.",
+		"The cluster has removed this node, or begun another life of it; what is in its data directory counts for nothing any more."},
 
 	{CodeInternal, "Internal error", http.StatusInternalServerError, false, Unknown, ExitFailed,
 		"Look at the node's log, and report it.",

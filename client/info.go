@@ -128,10 +128,11 @@ type NodeInfo struct {
 	// Role is the node's role in the meta group: leader, follower, candidate,
 	// pre-candidate, or unknown when the answering node cannot tell.
 	Role string `json:"role"`
-	// State is what the cluster wants of the node, Incarnation counts its lives with a fresh
-	// disk, 0 while it was never up.
+	// State is what the cluster wants of the node, Incarnation the life with a fresh disk that
+	// it is in, 0 before the first since it was added. Lives is how many it had.
 	State       NodeState `json:"state,omitempty"`
 	Incarnation uint32    `json:"incarnation,omitempty"`
+	Lives       uint32    `json:"lives,omitempty"`
 	// Votes and Learns are the groups in which it is a voter or a learner in its present
 	// life, Holds those that have a seat for it in whichever life: what a node that leaves
 	// has to be removed from yet. As the leaders of the groups have reported.

@@ -78,6 +78,12 @@ func (n NodeInfo) Settled() bool {
 	return n.State == NodeRemoved
 }
 
+// Over reports whether a life of the node has ended for good: the cluster removed the node
+// in it, or the node is in a later one.
+func (n NodeInfo) Over(life uint32) bool {
+	return life <= n.Lives && (life != n.Incarnation || n.State == NodeRemoved)
+}
+
 const membersPath = "/v1/cluster/members"
 
 // AddNode makes a node known to the cluster, as a learner. It gets its replicas when it

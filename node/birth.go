@@ -249,6 +249,8 @@ func (b *Birth) Explain() string {
 		return fmt.Sprintf("its store was set aside; it waits for a majority of %v to take it back", b.others)
 	case len(bereft) > 0:
 		return fmt.Sprintf("the stores of %v were set aside, so this cluster was there before and is not begun anew", bereft)
+	case !b.founder:
+		return fmt.Sprintf("none of %v answers; they refuse who is not in the list of nodes: add it with wraftd nodes add, also if it was removed", b.others)
 	}
 	return fmt.Sprintf("the first start of a cluster takes all its nodes; there is no answer of %v", silent)
 }

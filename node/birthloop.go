@@ -217,7 +217,7 @@ func (l *birthLoop) obey(from raft.NodeID, c forwardedClaim, w waiter) {
 // its node is in the catalogue. Such a peer may only ask for its birth.
 func (n *Node) unborn(from raft.Member) bool {
 	r, known := n.catalogue.Load().Node(from.Node)
-	return from.Incarnation == 0 || known && from.Incarnation < r.Incarnation
+	return from.Incarnation == 0 || known && r.Over(from.Incarnation)
 }
 
 // aboutBirth reports whether a frame is part of the talk before a birth.

@@ -38,7 +38,8 @@ func ParseDigest(text string) (Digest, error) {
 type NodeRecord struct {
 	_           struct{} `cbor:",toarray"`
 	ID          raft.NodeID
-	Incarnation raft.Incarnation // 0: it was never up
+	Incarnation raft.Incarnation // 0: it was never up, or not since it was added again
+	Lives       raft.Incarnation // how many it had
 	Region      string
 	PeerAddress string // host:port, UDP
 	APIAddress  string // host:port, TCP
@@ -100,6 +101,9 @@ type Catalogue struct {
 	NextGroup raft.GroupID
 	// LastDeploy is the newest DeployID given out.
 	LastDeploy DeployID
+	// LivesForgotten is the most lives of a removed node whose record made room for another:
+	// whoever is added begins to count behind it.
+	LivesForgotten raft.Incarnation
 	// Tombstones are of deleted machines, oldest first, at most TombstonesMax.
 	Tombstones []Tombstone
 }

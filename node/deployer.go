@@ -39,7 +39,8 @@ const (
 	PhaseRunning
 	// PhaseFailed: this replica cannot run the machine; see the cause.
 	PhaseFailed
-	// PhaseRemoving: the machine is deleted, and what is left of it here goes.
+	// PhaseRemoving: the machine is deleted, or this node leaves, and what is left of it
+	// here goes.
 	PhaseRemoving
 )
 
@@ -56,7 +57,7 @@ type deployment struct {
 	record  MachineRecord
 	phase   DeployPhase
 	busy    bool // an action for it is under way
-	gone    bool // deleted
+	gone    bool // deleted, or let go
 	cause   error
 	retryAt time.Duration
 	tries   int
@@ -102,9 +103,10 @@ func (d *Deployer) Observe(c *Catalogue) {
 	}
 	d.observed = c.Index
 	d.removeDeleted(c)
+	leaving := d.letGo(c)
 	var added []MachineRecord
 	for _, m := range c.Machines {
-		if _, ok := d.machines[m.Group]; !ok {
+		if _, ok := d.machines[m.Group]; !ok && (!leaving || d.found[m.Group]) {
 			added = append(added, m)
 		}
 	}

@@ -37,6 +37,32 @@ func (d *Deployer) removeDeleted(c *Catalogue) {
 	}
 }
 
+// letGo plans the removal of replicas for which a node that leaves has no seat any more,
+// and reports whether this one leaves. Such a node begins no log either: a group's leader that is
+// behind may take it in again, and a replica that is begun anew in the same life has forgotten its
+// votes. So it has none, and is never counted.
+func (d *Deployer) letGo(c *Catalogue) bool {
+	if r, known := c.Node(d.self); !known || r.State < NodeLeaving {
+		return false
+	}
+	for _, record := range c.Machines {
+		m := d.machines[record.Group]
+		switch {
+		case m == nil && d.found[record.Group] && !record.on(d.self):
+			m = &deployment{record: record}
+			d.machines[record.Group] = m
+			d.remove(m)
+		case m == nil || m.gone:
+		case m.phase == PhaseGroup && !m.busy && !d.found[record.Group]:
+			delete(d.machines, record.Group)
+			d.changes++
+		case !record.on(d.self):
+			d.remove(m)
+		}
+	}
+	return true
+}
+
 func (d *Deployer) remove(m *deployment) {
 	d.changes++
 	m.gone, m.cause, m.retryAt = true, nil, 0

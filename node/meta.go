@@ -219,6 +219,7 @@ func (m *MetaMachine) bootstrap(index raft.Index, c bootstrapCommand) plugins.Re
 	next.Index, next.Cluster, next.Level, next.Nodes = index, c.Cluster, c.Level, slices.Clone(c.Nodes)
 	for i := range next.Nodes {
 		next.Nodes[i].Incarnation = max(next.Nodes[i].Incarnation, 1)
+		next.Nodes[i].Lives = next.Nodes[i].Incarnation
 	}
 	sortNodes(next.Nodes)
 	next.Seats = firstSeats(next.Nodes)

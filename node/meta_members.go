@@ -65,7 +65,8 @@ func SeatsCommand(g raft.GroupID, s Seats) ([]byte, error) {
 	return metaCommand{Seats: &seatsCommand{Group: g, Seats: s}}.encode()
 }
 
-// addNode takes a new node in, or a removed one again, which keeps counting its lives.
+// addNode takes a new node in, or a removed one again, which keeps counting its lives: in
+// those that it had it never comes back.
 func (m *MetaMachine) addNode(index raft.Index, c addNodeCommand) plugins.Result {
 	if m.catalogue.Cluster == "" {
 		return plugins.Result{Status: metaNotBootstrapped}
@@ -81,8 +82,10 @@ func (m *MetaMachine) addNode(index raft.Index, c addNodeCommand) plugins.Result
 			return plugins.Result{Status: metaExists}
 		}
 		return plugins.Result{Status: metaConflict, Data: fmt.Appendf(nil, "%v is a %v at %s", have.ID, have.State, have.PeerAddress)}
-	case known:
-		add.Incarnation = have.Incarnation
+	case known: // Why without its life: its replicas are gone, and what they promised with them
+		add.Lives = have.Lives
+	default:
+		add.Lives = m.catalogue.LivesForgotten
 	}
 	sameAddress := func(n NodeRecord) bool {
 		return n.ID != add.ID && n.State != NodeRemoved && n.PeerAddress == add.PeerAddress
@@ -91,14 +94,17 @@ func (m *MetaMachine) addNode(index raft.Index, c addNodeCommand) plugins.Result
 		return plugins.Result{Status: metaConflict, Data: fmt.Appendf(nil, "%v is at %s", m.catalogue.Nodes[at].ID, add.PeerAddress)}
 	}
 	nodes := slices.DeleteFunc(slices.Clone(m.catalogue.Nodes), func(n NodeRecord) bool { return n.ID == add.ID })
+	forgotten := m.catalogue.LivesForgotten
 	if len(nodes) >= NodesMax {
 		gone := slices.IndexFunc(nodes, func(n NodeRecord) bool { return n.State == NodeRemoved })
 		if gone < 0 {
 			return plugins.Result{Status: metaFull}
 		}
+		forgotten = max(forgotten, nodes[gone].Lives)
 		nodes = slices.Delete(nodes, gone, gone+1)
 	}
 	m.setNodes(index, append(nodes, add))
+	m.catalogue.LivesForgotten = forgotten // Why in place: setNodes made a new catalogue
 	return plugins.Result{}
 }
 
@@ -129,12 +135,13 @@ func (m *MetaMachine) claim(index raft.Index, c claimCommand) plugins.Result {
 	switch {
 	case !known || have.State >= NodeLeaving:
 		return plugins.Result{Status: metaUnknownNode}
-	case have.Claimed == c.Nonce && have.Incarnation == c.From+1:
+	case have.Claimed == c.Nonce && have.Incarnation > 0:
 		return plugins.Result{Status: metaExists, Data: encodeIncarnation(have.Incarnation)}
 	case have.Incarnation != c.From:
 		return plugins.Result{Status: metaConflict, Data: fmt.Appendf(nil, "%v is in its life %d", have.ID, have.Incarnation)}
 	}
-	have.Incarnation, have.Claimed = c.From+1, c.Nonce
+	have.Lives++
+	have.Incarnation, have.Claimed = have.Lives, c.Nonce
 	m.setNode(index, have)
 	return plugins.Result{Data: encodeIncarnation(have.Incarnation)}
 }

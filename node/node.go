@@ -44,6 +44,7 @@ type Node struct {
 	catalogue atomic.Pointer[Catalogue]
 	changed   *broadcast       // the catalogue, or a machine's phase, changed
 	life      raft.Incarnation // set before the first group is added
+	born      atomic.Uint32    // life, for any goroutine
 
 	// metaCommitted is how much of the catalogue was known to be committed at the start.
 	metaCommitted raft.Index
@@ -185,6 +186,7 @@ func (n *Node) createMeta() error {
 // begin takes part in the cluster, in a life that is on the disk.
 func (n *Node) begin(life raft.Incarnation) error {
 	n.life = life
+	n.born.Store(uint32(life))
 	n.network.SetIncarnation(life)
 	if err := n.createMeta(); err != nil {
 		return err
@@ -204,6 +206,7 @@ func (n *Node) begin(life raft.Incarnation) error {
 	n.spawn(n.bootstrapCatalogue)
 	n.spawn(n.announce)
 	n.spawn(n.catchUp)
+	n.spawn(n.runRemoved)
 	n.openMeta()
 	n.changed.notify()
 	return nil
@@ -230,6 +233,9 @@ func (n *Node) Close() error {
 	n.wait.Wait()
 	return err
 }
+
+// Life is the life that this node takes part in; 0 before it does.
+func (n *Node) Life() raft.Incarnation { return raft.Incarnation(n.born.Load()) }
 
 // Self is this node's ID.
 func (n *Node) Self() raft.NodeID { return n.cfg.Self }

@@ -100,7 +100,11 @@ func (n *Node) removeGroup(id raft.GroupID) error {
 			return fmt.Errorf("node: delete group %d: %w", id, err)
 		}
 	}
-	n.log.Info("the replica of a deleted machine is removed", "group", id)
+	if n.catalogue.Load().Deleted(id) {
+		n.log.Info("the replica of a deleted machine is removed", "group", id)
+	} else {
+		n.log.Info("a replica is removed because this node leaves", "group", id)
+	}
 	return nil
 }
 
@@ -108,9 +112,13 @@ func (n *Node) removeGroup(id raft.GroupID) error {
 // writes for it any more.
 func (n *Node) endGroup(g *group) error {
 	g.cancel()
+	cause := ErrDeleted
+	if !n.catalogue.Load().Deleted(g.id) {
+		cause = errLeaving
+	}
 	out := make(chan struct{})
 	g.shard.in.force(func(s *Shard) {
-		s.Remove(g.id, ErrDeleted)
+		s.Remove(g.id, cause)
 		g.shard.writer.drop(g.id)
 		g.endReceive()
 		n.groupsMu.Lock()

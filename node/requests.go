@@ -373,6 +373,9 @@ func (n *Node) awaitGroup(ctx context.Context, id raft.GroupID) (*group, error) 
 		if err := n.deleted(id, nil); err != nil {
 			return nil, err
 		}
+		if n.leaves() {
+			return nil, errLeaving
+		}
 		select {
 		case <-changed:
 		case <-ctx.Done():

@@ -47,12 +47,12 @@ func (p *Program) nodesRemoveCommand() *cobra.Command {
 		Long: "Has a node leave: it hands over what it leads, all groups remove it, one after the other, and it is\n" +
 			"removed once none has a seat for it; nodes show lists those that do. A node that is down can be removed\n" +
 			"as well. Refused where too few voters would be left that answer. The node's ID has to be repeated on\n" +
-			"standard input, unless --yes is given. A removed node that is started again does nothing; to take the\n" +
+			"standard input, unless --yes is given. Its process ends then, with exit code 7, also when it is started again; to take the\n" +
 			"machine back, empty its data directory and add it again.",
 		Example: "  wraftd nodes remove 4 --dry-run\n  wraftd nodes remove 4 --yes --wait",
 	}
 	return p.moveCommand(cmd, nodeMove{
-		to: client.NodeLeaving, asks: true, done: "node %d leaves\n", next: "next: wraftd nodes show %d, until it is removed; then stop it\n",
+		to: client.NodeLeaving, asks: true, done: "node %d leaves\n", next: "next: wraftd nodes show %d, until it is removed; its process ends then\n",
 	})
 }
 

@@ -84,6 +84,7 @@ func (b backend) nodeInfos(c *node.Catalogue, disks map[raft.NodeID]node.DiskSta
 			MemoryBudget: r.MemoryBudget, MemoryUsed: c.MemoryUsed(r.ID), FeatureLevel: uint32(r.Serves), Disk: diskWord(disks[r.ID]),
 		}
 		info.State, info.Incarnation = client.NodeState(r.State.String()), uint32(r.Incarnation)
+		info.Lives = uint32(r.Lives)
 		votes, learns := c.SeatsIn(r)
 		info.Votes, info.Learns, info.Holds = groupIDs(votes), groupIDs(learns), groupIDs(c.Holds(r.ID))
 		if r.ID == b.node.Self() {

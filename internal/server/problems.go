@@ -122,6 +122,9 @@ func failedProblem(err error) error {
 	if errors.As(err, &level) {
 		return client.NewProblem(client.CodeReleaseTooOld, "%v", level).WithCause(err)
 	}
+	if errors.Is(err, node.ErrRemoved) {
+		return client.NewProblem(client.CodeNodeRemoved, "%v", err).WithCause(err)
+	}
 	return client.NewProblem(client.CodeDiskFailed, "%v", err).WithCause(err)
 }
 

@@ -36,6 +36,9 @@ func TestDeployErrorsAreToldApart(t *testing.T) {
 	if err := storageProblem("d", &node.LevelError{Cluster: 2, Serves: 1}); !errors.As(err, &problem) || problem.Code != client.CodeReleaseTooOld {
 		t.Errorf("an old release at its start: %v", err)
 	}
+	if err := failedProblem(fmt.Errorf("node: %w", node.ErrRemoved)); !errors.As(err, &problem) || problem.Code != client.CodeNodeRemoved {
+		t.Errorf("a removed node: %v", err)
+	}
 	if err := failedProblem(errors.New("disk")); !errors.As(err, &problem) || problem.Code != client.CodeDiskFailed {
 		t.Errorf("a disk: %v", err)
 	}

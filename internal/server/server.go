@@ -241,7 +241,25 @@ func (s *Server) openNode(cfg Config, id *identity) error {
 	}
 	s.node = n
 	s.undo = append(s.undo, n.Close)
+	if len(cfg.Nodes) > 1 {
+		s.look(newLonely(n, cfg, id, s.log))
+	}
 	return nil
+}
+
+// look runs what finds out whether this node is removed.
+func (s *Server) look(l *lonely) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		l.run(ctx)
+	}()
+	s.undo = append(s.undo, func() error {
+		cancel()
+		<-ended
+		return nil
+	})
 }
 
 func (s *Server) openAPI(ctx context.Context, cfg Config, id *identity) error {

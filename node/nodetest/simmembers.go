@@ -19,7 +19,7 @@ func (n *simNode) self() raft.Member {
 // outlived reports whether a later life of a node is in the catalogue.
 func (n *simNode) outlived(m raft.Member) bool {
 	r, ok := n.catalogue.Node(m.Node)
-	return m.Incarnation == 0 || ok && m.Incarnation < r.Incarnation
+	return m.Incarnation == 0 || ok && r.Over(m.Incarnation)
 }
 
 // newBirth prepares the birth of a node on what its disk says.
