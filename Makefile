@@ -107,7 +107,7 @@ lint: ## formatting, vet, the rules of the house
 	.ci/lint
 
 conformance: ## the black-box suites, long: ROUNDS rounds of kill -9, NEMESIS of trouble
-	WRAFT_E2E_ROUNDS=$(ROUNDS) WRAFT_E2E_STATE_MIB=100 WRAFT_NEMESIS=$(NEMESIS) go test -count=1 -timeout 20m ./conformance/...
+	WRAFT_E2E_ROUNDS=$(ROUNDS) WRAFT_E2E_MEMBERS=1 WRAFT_E2E_STATE_MIB=100 WRAFT_NEMESIS=$(NEMESIS) go test -count=1 -timeout 20m ./conformance/...
 
 STORM_SEED ?=
 killstorm: ## ROUNDS rounds of kill -9 of one process, two or all, under load; every answer is judged

@@ -210,7 +210,7 @@ func TestNodesComeAndGo(t *testing.T) {
 	}
 	move("again", metaExists, 4, NodeLeaving)
 	add("a second time", metaOK, four)
-	if n, _ := l.catalogue.Node(4); n.State != NodeLearner || n.Incarnation != 1 {
+	if n, _ := l.catalogue.Node(4); n.State != NodeLearner || n.Incarnation != 0 || n.Lives != 1 {
 		t.Fatalf("it comes back as %+v", n)
 	}
 	move("nobody", metaUnknownNode, 8, NodeVoter)

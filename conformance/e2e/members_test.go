@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,7 +17,9 @@ import (
 // one that died is replaced. Every acknowledged increment is there, once, and the nodes hold the same.
 func TestAClusterGrowsAndShrinks(t *testing.T) {
 	ctx := within(t, 8*time.Minute)
-	skipShort(t)
+	if os.Getenv("WRAFT_E2E_MEMBERS") == "" {
+		t.Skip("for the long suites; WRAFT_E2E_MEMBERS=1 runs it")
+	}
 	c := startCluster(t, ctx, "members", module(t, counterFolder))
 	deploy(t, ctx, c, module(t, counterFolder), "counter")
 	load := counter.Start(ctx, counter.Config{Clients: []*client.Client{newClient(t, c), newClient(t, c)}, Workers: 4, Patience: 2 * time.Minute})
@@ -63,7 +66,7 @@ func TestAClusterGrowsAndShrinks(t *testing.T) {
 func expectGone(t *testing.T, ctx context.Context, n *cluster.Node) {
 	t.Helper()
 	code, err := n.Wait(ctx)
-	if err != nil || code != int(client.ExitConflict) || !strings.Contains(n.LogTail(2000), "WRAFT-7017") {
+	if err != nil || code != int(client.ExitConflict) || !strings.Contains(n.LogTail(2000), "WRAFT-7019") {
 		t.Errorf("node %v, which is removed, ends with exit code %d, %v:\n%s", n.ID, code, err, n.LogTail(2000))
 	}
 }

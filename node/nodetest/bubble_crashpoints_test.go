@@ -34,6 +34,7 @@ type crashPoint struct {
 // toldSoFar is what the script was acknowledged.
 type toldSoFar struct {
 	deployed, upgraded bool
+	joined, left       bool // node 4
 	sum                uint64
 }
 
@@ -102,11 +103,11 @@ func onDemand(c *node.Config) {
 
 // crashScript is a short life of a cluster: election, deploy, 20 appends and more, a
 // follower that was away and gets a snapshot because the log is cut, an upgrade and
-// snapshots behind it, a leader and a follower that lose power and come back, and an
-// orderly stop.
+// snapshots behind it, a fourth node that joins, a leader and a follower that lose power and
+// come back, the fourth that leaves, and an orderly stop.
 func crashScript(t *testing.T, r *crashRecorder) {
 	synctest.Test(t, func(t *testing.T) {
-		b := emptyBubble(t, func(raft.NodeID) node.MachineOpener { return heirs{} }, onDemand)
+		b := crashBubble(t)
 		b.watch = r.watch
 		for id := raft.NodeID(1); id <= 3; id++ {
 			b.boot(id, vfs.NewCrashableMem())
@@ -124,15 +125,49 @@ func crashScript(t *testing.T, r *crashRecorder) {
 		}
 		r.tell(func(s *toldSoFar) { s.upgraded = true })
 		b.cutLogs(ctx, t)
+		b.takeIn(ctx, t)
+		r.tell(func(s *toldSoFar) { s.joined = true })
 		for _, victim := range []raft.NodeID{b.leader(2), b.leader(2)%3 + 1} {
 			disk := b.crash(victim)
 			b.boot(victim, disk)
 			b.append(ctx, t, r, 5)
 		}
+		r.tell(func(s *toldSoFar) { s.joined = false })
+		if err := b.nodes[1].node.MoveNode(ctx, 4, node.NodeLeaving); err != nil {
+			t.Fatal(err)
+		}
+		b.expectState(ctx, 1, 4, node.NodeRemoved)
+		r.tell(func(s *toldSoFar) { s.left = true })
+		b.append(ctx, t, r, 3)
 	})
 	r.mu.Lock()
 	r.off = true
 	r.mu.Unlock()
+}
+
+// crashBubble is an empty bubble as the script and its judge need it.
+func crashBubble(t *testing.T) *bubble {
+	return emptyBubble(t, func(raft.NodeID) node.MachineOpener { return heirs{} }, func(c *node.Config) {
+		onDemand(c)
+		joins(c)
+	})
+}
+
+// takeIn has a fourth node join as a learner, and waits until it has everything.
+func (b *bubble) takeIn(ctx context.Context, t *testing.T) {
+	if err := b.nodes[1].node.AddNode(ctx, joiner(4)); err != nil {
+		t.Fatal(err)
+	}
+	b.boot(4, vfs.NewCrashableMem())
+	b.eventually(ctx, "node 4 is a learner of all groups", func() bool {
+		c := b.nodes[1].node.Catalogue()
+		r, _ := c.Node(4)
+		_, learns := c.SeatsIn(r)
+		return len(learns) == 2
+	})
+	if _, err := b.ask(ctx, 4, true); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // installLate keeps a follower away until the others have cut their logs, and waits
@@ -223,7 +258,7 @@ func cutFile(fs *vfs.MemFS, path string, size int64) error {
 // broken or stuck and why; nil: nothing.
 func (p *crashPoint) judge(t *testing.T, disks map[raft.NodeID]*vfs.MemFS) (fault string, err error) {
 	synctest.Test(t, func(t *testing.T) {
-		b := emptyBubble(t, func(raft.NodeID) node.MachineOpener { return heirs{} }, onDemand)
+		b := crashBubble(t)
 		defer b.close()
 		for id, fs := range disks {
 			if err = b.tryBoot(id, fs); err != nil {
@@ -237,7 +272,11 @@ func (p *crashPoint) judge(t *testing.T, disks map[raft.NodeID]*vfs.MemFS) (faul
 			return // not all had begun: nothing was acknowledged
 		}
 		sums := map[uint64]bool{}
-		for id := raft.NodeID(1); id <= 3; id++ {
+		last := raft.NodeID(3)
+		if p.told.joined {
+			last = 4
+		}
+		for id := raft.NodeID(1); id <= last; id++ {
 			sum, askErr := b.ask(ctx, id, p.told.deployed)
 			if askErr != nil {
 				fault, err = "stuck", fmt.Errorf("node %v: %w", id, askErr)
@@ -251,11 +290,29 @@ func (p *crashPoint) judge(t *testing.T, disks map[raft.NodeID]*vfs.MemFS) (faul
 				fault, err = "lost", fmt.Errorf("node %v has the sum %d, %d was acknowledged", id, sum, p.told.sum)
 			}
 		}
+		if fault == "" && p.told.left {
+			fault, err = b.judgeLeft(ctx)
+		}
 		if len(sums) != 1 {
 			fault, err = "silent", fmt.Errorf("the nodes have the sums %v", sums)
 		}
 	})
 	return fault, err
+}
+
+// judgeLeft asks the catalogue, as of now, whether node 4 is removed.
+func (b *bubble) judgeLeft(ctx context.Context) (fault string, err error) {
+	n := b.nodes[1].node
+	for err = n.Barrier(ctx); err != nil; err = n.Barrier(ctx) {
+		if ctx.Err() != nil {
+			return "stuck", fmt.Errorf("catalogue: %w", err)
+		}
+		time.Sleep(10 * time.Millisecond) // virtual: lets a leader be elected
+	}
+	if r := recordOf(n, 4); r.State != node.NodeRemoved {
+		return "lost", fmt.Errorf("node 4 left and is %v", r.State)
+	}
+	return "", nil
 }
 
 // ask waits for a linearizable read of a node; without a machine that must be there, for

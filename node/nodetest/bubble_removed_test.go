@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -68,6 +69,7 @@ func TestARemovedNodeLetsGo(t *testing.T) {
 		for range 2 { // the second time it is known again
 			b.boot(4, disk)
 			time.Sleep(10 * time.Second) // virtual
+			synctest.Wait()
 			disk = b.crash(4)
 			if err := n.AddNode(ctx, joiner(4)); err != nil {
 				t.Fatal(err)
