@@ -42,6 +42,17 @@ func TestTheDocumentedMachineRuns(t *testing.T) {
 	}
 }
 
+// TestTheDocumentedScenarioIsOne reads the scenario that docs/ABI.md shows.
+func TestTheDocumentedScenarioIsOne(t *testing.T) {
+	block := regexp.MustCompile("(?s)in this form\\..*?```\n(.*?)```").FindStringSubmatch(document(t))
+	if block == nil {
+		t.Fatal("docs/ABI.md shows no scenario")
+	}
+	if f, err := scenario.Parse("docs", []byte(block[1])); err != nil || len(f.Steps) == 0 {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
+
 // TestEveryCheckIsDocumented keeps the table of docs/ABI.md in step.
 func TestEveryCheckIsDocumented(t *testing.T) {
 	text := document(t)
