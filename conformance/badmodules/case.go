@@ -32,6 +32,7 @@ const (
 	Query    Verb = "query"
 	Snapshot Verb = "snapshot"
 	Restore  Verb = "restore"
+	Version  Verb = "version"
 )
 
 // Step is one bad thing that a machine is asked to do. Good ones come before and

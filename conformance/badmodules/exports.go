@@ -47,9 +47,22 @@ func exportCases() []Case {
 			stepCase("alloc/"+what+"-query", with(func(w *weak) { w.alloc = code }), Step{Verb: Query, Input: long, Status: f.status, Says: f.says}),
 			stepCase("snapshot/"+what, with(func(w *weak) { w.snapshot = code }), Step{Verb: Snapshot, Status: f.status, Says: f.says}),
 			stepCase("restore/"+what, with(func(w *weak) { w.restore = code }), Step{Verb: Restore, Input: []byte("1234"), Status: f.status, Says: f.says}),
+			stepCase("version/"+what, with(func(w *weak) { w.version = code }), Step{Verb: Version, Status: f.status, Says: f.says}),
 			stepCase("marker/"+what, with(func(w *weak) { w.marker = code }), Step{Verb: Apply, Input: one}))
 	}
-	return append(cases, startCases()...)
+	return slices.Concat(cases, versionCases(), startCases())
+}
+
+// versionCases answer, and change or say what they must not besides.
+func versionCases() []Case {
+	of := func(name string, code []byte) Case {
+		return stepCase("version/"+name, weak{version: code}, Step{Verb: Version})
+	}
+	return []Case{
+		of("changes-state", wt.Join(ruin(), wt.I32Const(20), wt.MemoryGrow(), wt.Drop, store(1_200_000, wt.I32Const(dirt)))),
+		of("writes-a-snapshot", write(counterAt, 4)),
+		of("reads-a-snapshot", read(counterAt, 4)),
+	}
 }
 
 // withAbortText adds the string "ha" as AssemblyScript keeps it.

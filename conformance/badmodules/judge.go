@@ -192,7 +192,7 @@ func (t *trial) sameState() error {
 
 // step does the bad thing and then something good.
 func (t *trial) step(ctx context.Context, s Step) error {
-	do := map[Verb]func(context.Context, Step) error{Apply: t.apply, Query: t.query, Snapshot: t.snapshot, Restore: t.restore}[s.Verb]
+	do := map[Verb]func(context.Context, Step) error{Apply: t.apply, Query: t.query, Snapshot: t.snapshot, Restore: t.restore, Version: t.version}[s.Verb]
 	if err := do(ctx, s); err != nil {
 		return err
 	}
@@ -293,6 +293,14 @@ func (t *trial) restore(ctx context.Context, s Step) error {
 			t.count = counterOf(s.Input)
 		}
 		err = t.twin.Import(ctx, t.at(), bytes.NewReader(s.Input), 1)
+	}
+	return s.checkGuest(err)
+}
+
+func (t *trial) version(ctx context.Context, s Step) error {
+	v, err := t.bad.Version(ctx)
+	if err == nil && v != authorsVersion {
+		return fmt.Errorf("the version is %d, want %d", v, authorsVersion)
 	}
 	return s.checkGuest(err)
 }

@@ -13,7 +13,7 @@ import (
 // The code of apply and query leaves an i32, the status of the answer. It may
 // return an i64 of its own instead, or trap. The other code leaves nothing.
 type weak struct {
-	apply, query, alloc, initialize, snapshot, restore, marker []byte
+	apply, query, alloc, initialize, snapshot, restore, marker, version []byte
 
 	imports  []imported // beyond its own; their indexes start at firstImport
 	locals   string     // of apply and query, beyond their own, from firstLocal on
@@ -34,6 +34,8 @@ const (
 	dirtAt    = 40_000 // what it ruins before the weak spot
 	dirt      = 0x7777
 	bufferAt  = 3000 // of snapshot and restore
+
+	authorsVersion = 3 // what the version export answers, where there is one
 
 	importWrite = 0
 	importRead  = 1
@@ -67,6 +69,9 @@ func (w weak) builder() *wt.Builder {
 	b.Export(abi.ExportQuery, 0, b.Function("ii", "I", "iiiii"+w.locals, w.queryCode()))
 	b.Export(abi.ExportSnapshot, 0, b.Function("", "i", "", w.snapshotCode()))
 	b.Export(abi.ExportRestore, 0, b.Function("i", "i", "", w.restoreCode()))
+	if w.version != nil {
+		b.Export(abi.ExportVersion, 0, b.Function("", "i", "", wt.Join(w.version, wt.I32Const(authorsVersion))))
+	}
 	if w.initialize != nil {
 		b.Export(abi.ExportInitialize, 0, b.Function("", "", "", w.initialize))
 	}
