@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -159,6 +160,16 @@ func TestTheProjectTellsItsLanguage(t *testing.T) {
 	} {
 		if got, err := toolchain.Detect(folder); err != nil || got != name {
 			t.Errorf("%s is a project of %q, %v; want %s", folder, got, err, name)
+		}
+	}
+}
+
+// TestEveryLanguageIsDocumented: docs/ABI.md has a row for each, with its library.
+func TestEveryLanguageIsDocumented(t *testing.T) {
+	text := read(t, filepath.Join("..", "..", "docs", "ABI.md"))
+	for _, name := range toolchain.Known() {
+		if row := regexp.MustCompile(`(?m)^\| [^|]+ \| .sdk/` + name + `. \|( [^|]+ \|){3}$`); !row.Match(text) {
+			t.Errorf("docs/ABI.md has no row for %s", name)
 		}
 	}
 }
