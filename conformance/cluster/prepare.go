@@ -33,7 +33,12 @@ func (c *Cluster) Launch(ctx context.Context, module, machine string) error {
 	if err := errors.Join(c.Start(), c.WaitReady(ctx)); err != nil {
 		return err
 	}
-	if r := c.Wraftd(ctx, "deploy", module, "--name", machine); r.Code != 0 {
+	return c.Deploy(ctx, module, machine)
+}
+
+// Deploy deploys a module; flags are further ones of wraftd deploy.
+func (c *Cluster) Deploy(ctx context.Context, module, machine string, flags ...string) error {
+	if r := c.Wraftd(ctx, append([]string{"deploy", module, "--name", machine}, flags...)...); r.Code != 0 {
 		return fmt.Errorf("cluster: deploy: exit code %d: %s", r.Code, r.Stderr)
 	}
 	return nil

@@ -16,7 +16,7 @@ import (
 
 // Config says what storm to make.
 type Config struct {
-	// Cluster runs, with a key-value machine named kv on it. Required.
+	// Cluster runs, with the machines of SetUp on it. Required.
 	Cluster *cluster.Cluster
 	// Rounds is how often processes are killed. At least 1.
 	Rounds int
@@ -33,13 +33,35 @@ type Result struct {
 	Kills int
 	// Snapshots is what the nodes had to do with snapshots.
 	Snapshots cluster.Snapshots
-	Report    *history.Report
+	// Reports are the verdicts on the machines, in the order of their names.
+	Reports []*history.Report
 }
+
+// machines are the names of the two machines of a storm. The snapshots of the first are
+// images, those of the second are exports.
+var machines = [2]string{"kv", "kv-export"}
+
+// total adds up a figure of all reports.
+func (r Result) total(figure func(*history.Report) int) (sum int) {
+	for _, report := range r.Reports {
+		sum += figure(report)
+	}
+	return sum
+}
+
+// Ops is how many operations were judged.
+func (r Result) Ops() int { return r.total(func(r *history.Report) int { return r.Ops }) }
+
+// Answered is how many of them had an answer.
+func (r Result) Answered() int { return r.total(func(r *history.Report) int { return r.Answered }) }
 
 // String is the stable last line of make killstorm. Unknown is how many keys the
 // search gave no verdict on; an operation of unknown outcome is no such.
 func (r Result) String() string {
-	return fmt.Sprintf("killstorm: rounds=%d ops=%d lost=%d doubled=%d unknown=%d", r.Rounds, r.Report.Ops, r.Report.Lost, r.Report.Doubled, r.Report.Unknown)
+	return fmt.Sprintf("killstorm: rounds=%d ops=%d lost=%d doubled=%d unknown=%d", r.Rounds, r.Ops(),
+		r.total(func(r *history.Report) int { return r.Lost }),
+		r.total(func(r *history.Report) int { return r.Doubled }),
+		r.total(func(r *history.Report) int { return r.Unknown }))
 }
 
 // searchPatience bounds the search for an order of one key's operations.
@@ -58,8 +80,10 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 			c.Close()
 		}
 	}()
-	load := kvload.Start(ctx, kvload.Config{Clients: clients, Seed: cfg.Seed})
-	s := &storm{cfg: cfg, load: load, rng: rand.New(rand.NewPCG(cfg.Seed, 0))}
+	s := &storm{cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 0))}
+	for i, machine := range machines {
+		s.loads = append(s.loads, kvload.Start(ctx, kvload.Config{Clients: clients, Machine: machine, Workers: workers[i], Seed: cfg.Seed + uint64(i)}))
+	}
 	for round := range cfg.Rounds {
 		if err := s.round(ctx, round); err != nil {
 			return Result{}, fmt.Errorf("killstorm: round %d: %w", round, err)
@@ -68,21 +92,39 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 	if err := errors.Join(cfg.Cluster.Start(), cfg.Cluster.WaitReady(ctx)); err != nil {
 		return Result{}, err
 	}
-	ops, err := load.Stop(ctx)
-	if err != nil {
-		return Result{}, err
+	r := Result{Rounds: cfg.Rounds, Kills: s.kills}
+	for i, machine := range machines {
+		ops, err := s.loads[i].Stop(ctx)
+		if err != nil {
+			return Result{}, err
+		}
+		if _, err := replicas.Compare(ctx, cfg.Cluster.Endpoints(), cfg.Cluster.TLS(), machine); err != nil {
+			return Result{}, err
+		}
+		r.Reports = append(r.Reports, history.Check(ops, searchPatience))
 	}
-	if _, err := replicas.Compare(ctx, cfg.Cluster.Endpoints(), cfg.Cluster.TLS(), "kv"); err != nil {
-		return Result{}, err
-	}
-	r := Result{Rounds: cfg.Rounds, Kills: s.kills, Report: history.Check(ops, searchPatience)}
+	return r, r.snapshots(ctx, cfg, clients[0])
+}
+
+// workers are how many clients each of the machines has at a time.
+var workers = [len(machines)]int{8, 4}
+
+// snapshots counts them, and complains when there were none of a kind.
+func (r *Result) snapshots(ctx context.Context, cfg Config, c *client.Client) (err error) {
 	if r.Snapshots, err = cfg.Cluster.Snapshots(); err != nil {
-		return r, err
+		return err
 	}
-	if cfg.Rounds >= snapshotRounds && (r.Snapshots.Taken == 0 || r.Snapshots.Restored == 0) {
-		return r, fmt.Errorf("killstorm: %+v: no log was cut, or no replica began from a snapshot", r.Snapshots)
+	if cfg.Rounds < snapshotRounds {
+		return nil
 	}
-	return r, nil
+	if r.Snapshots.Taken == 0 || r.Snapshots.Restored == 0 {
+		return fmt.Errorf("killstorm: %+v: no log was cut, or no replica began from a snapshot", r.Snapshots)
+	}
+	info, err := c.Machine(ctx, machines[1], false)
+	if err == nil && (info.Snapshot != client.SnapshotExport || info.LastExport == nil || info.LastExport.Refused != "") {
+		err = fmt.Errorf("killstorm: %s has snapshots by %q, the newest export is %+v", machines[1], info.Snapshot, info.LastExport)
+	}
+	return err
 }
 
 // snapshotRounds is after how many rounds every replica must have had to do with snapshots:
@@ -91,13 +133,17 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 const snapshotRounds = 10
 
 // SetUp builds wraftd and the key-value machine of examples/wasm-kv into dir, starts
-// three nodes there and deploys the machine as kv.
+// three nodes there and deploys the machine twice, with snapshots of images and of exports.
 func SetUp(ctx context.Context, dir string) (*cluster.Cluster, error) {
 	c, module, err := cluster.Prepare(ctx, dir, "killstorm", "examples/wasm-kv", cluster.SmallSnapshots...)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Launch(ctx, module, "kv"); err != nil {
+	err = c.Launch(ctx, module, machines[0])
+	if err == nil {
+		err = c.Deploy(ctx, module, machines[1], "--snapshot", "export")
+	}
+	if err != nil {
 		return nil, errors.Join(err, c.KillAll())
 	}
 	return c, nil
@@ -118,7 +164,7 @@ func newClients(c *cluster.Cluster, n int) (out []*client.Client, err error) {
 // storm is one that is under way.
 type storm struct {
 	cfg   Config
-	load  *kvload.Load
+	loads []*kvload.Load // of the machines
 	rng   *rand.Rand
 	kills int
 }
@@ -127,7 +173,7 @@ type storm struct {
 func (s *storm) round(ctx context.Context, round int) error {
 	// A different number of operations per round lets the signal meet different
 	// moments of a write.
-	if err := s.load.WaitFor(ctx, s.load.Answered()+20+s.rng.IntN(200)); err != nil {
+	if err := s.work(ctx, 20+s.rng.IntN(200), 10); err != nil {
 		return err
 	}
 	victims := s.victims()
@@ -139,10 +185,24 @@ func (s *storm) round(ctx context.Context, round int) error {
 		return err
 	}
 	// The cluster must come back to work, however long it takes.
-	if err := s.load.WaitFor(ctx, s.load.Answered()+1); err != nil {
+	if err := s.work(ctx, 1, 1); err != nil {
 		return err
 	}
 	s.cfg.Log("round %d: killed %d, at work %.1f s after", round, len(victims), time.Since(began).Seconds())
+	return nil
+}
+
+// work waits until each machine has answered so many operations more.
+func (s *storm) work(ctx context.Context, more ...int) error {
+	before := make([]int, len(s.loads))
+	for i, l := range s.loads {
+		before[i] = l.Answered()
+	}
+	for i, l := range s.loads {
+		if err := l.WaitFor(ctx, before[i]+more[i]); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

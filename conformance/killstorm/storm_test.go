@@ -35,7 +35,9 @@ func TestVictims(t *testing.T) {
 }
 
 func TestLastLine(t *testing.T) {
-	r := Result{Rounds: 20, Kills: 31, Report: &history.Report{Ops: 5000, Answered: 4990, Lost: 1, Doubled: 2, Unknown: 3}}
+	r := Result{Rounds: 20, Kills: 31, Reports: []*history.Report{
+		{Ops: 4000, Answered: 3990, Lost: 1, Unknown: 3}, {Ops: 1000, Answered: 1000, Doubled: 2},
+	}}
 	if got, want := r.String(), "killstorm: rounds=20 ops=5000 lost=1 doubled=2 unknown=3"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

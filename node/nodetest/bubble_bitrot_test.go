@@ -10,6 +10,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/wraft/wraft/node"
 	"github.com/wraft/wraft/raft"
 )
 
@@ -57,7 +58,7 @@ func injectRot(fs *vfs.MemFS, rng *rand.Rand) (what string, err error) {
 
 // TestBitrot lets a bit rot, or an end go, of a random file of one of three nodes that lost
 // power, and starts them: nothing acknowledged may be lost, and the node has to come
-// back by itself. WRAFT_BITROT says how often.
+// back by itself. WRAFT_BITROT says how often; every second time snapshots are exports.
 func TestBitrot(t *testing.T) {
 	n := 10
 	if s := os.Getenv("WRAFT_BITROT"); s != "" {
@@ -66,11 +67,14 @@ func TestBitrot(t *testing.T) {
 			t.Fatalf("WRAFT_BITROT is %q", s)
 		}
 	}
-	r := &crashRecorder{disks: map[raft.NodeID]*vfs.MemFS{}, stride: 20}
-	crashScript(t, r)
+	scripts := []*crashRecorder{newCrashRecorder(node.SnapshotImage, 20), newCrashRecorder(node.SnapshotExport, 20)}
+	for _, r := range scripts {
+		crashScript(t, r)
+	}
 	faults, healed := map[string]int{}, 0
 	for i := range n {
 		rng := rand.New(rand.NewPCG(uint64(i), 11))
+		r := scripts[i%2]
 		p := &r.points[len(r.points)/2+rng.IntN(len(r.points)/2)]
 		p.victim = raft.NodeID(1 + rng.IntN(3))
 		disks, err := p.leave("kept", 0)
@@ -87,7 +91,7 @@ func TestBitrot(t *testing.T) {
 			continue
 		}
 		faults[fault]++
-		t.Logf("%d: %s on node %v: %s: %v", i, what, p.victim, fault, err)
+		t.Logf("%d: %s on node %v, snapshots by %v: %s: %v", i, what, p.victim, p.mode, fault, err)
 	}
 	fmt.Printf("bitrot: injected=%d lost=%d silent=%d healed=%.1f%%\n", n, faults["lost"], faults["silent"], 100*float64(healed)/float64(n))
 	// Why one in a small run: one in a hundred is what is promised, and chance is chance.

@@ -29,6 +29,7 @@ type crashPoint struct {
 	synced *vfs.MemFS                 // of the victim
 	disks  map[raft.NodeID]*vfs.MemFS // all that was written
 	told   toldSoFar
+	mode   node.SnapshotMode // of the machine
 }
 
 // toldSoFar is what the script was acknowledged.
@@ -40,13 +41,18 @@ type toldSoFar struct {
 
 // crashRecorder notes the crash points of a script, every stride-th of them.
 type crashRecorder struct {
-	mu     sync.Mutex // guards the fields below
+	mode   node.SnapshotMode // of the script's machine
+	mu     sync.Mutex        // guards the fields below
 	disks  map[raft.NodeID]*vfs.MemFS
 	told   toldSoFar
 	off    bool
 	count  int
 	stride int
 	points []crashPoint
+}
+
+func newCrashRecorder(mode node.SnapshotMode, stride int) *crashRecorder {
+	return &crashRecorder{mode: mode, disks: map[raft.NodeID]*vfs.MemFS{}, stride: stride}
 }
 
 // watch is a bubble's watch.
@@ -81,7 +87,7 @@ func (r *crashRecorder) record(id raft.NodeID, op errorfs.Op) {
 	}
 	p := crashPoint{
 		op: fmt.Sprintf("operation %d (kind %d of node %v on %s)", r.count, op.Kind, id, op.Path), victim: id,
-		synced: r.disks[id].CrashClone(vfs.CrashCloneCfg{}), disks: map[raft.NodeID]*vfs.MemFS{}, told: r.told,
+		synced: r.disks[id].CrashClone(vfs.CrashCloneCfg{}), disks: map[raft.NodeID]*vfs.MemFS{}, told: r.told, mode: r.mode,
 	}
 	for other, fs := range r.disks {
 		p.disks[other] = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(0, 0))})
@@ -101,14 +107,28 @@ func onDemand(c *node.Config) {
 	c.SnapshotLogBytes, c.SnapshotInterval, c.LogTailEntries, c.LogTailBytes, c.LogPinnedBytes = -1, -1, 2, 100, 1
 }
 
+// byEntries exports the machine every few entries and keeps next to nothing of the log.
+func byEntries(c *node.Config) {
+	onDemand(c)
+	c.SnapshotLogBytes = 800
+}
+
+// scriptTuning is how nodes of a script take snapshots of a machine with a mode.
+func scriptTuning(mode node.SnapshotMode) func(*node.Config) {
+	if mode == node.SnapshotExport {
+		return byEntries
+	}
+	return onDemand
+}
+
 // crashScript is a short life of a cluster: election, deploy, 20 appends and more, a
 // follower that was away and gets a snapshot because the log is cut, an upgrade and
 // snapshots behind it, a fourth node that joins, a leader and a follower that lose power and
 // come back, the fourth that leaves, and an orderly stop.
 func crashScript(t *testing.T, r *crashRecorder) {
 	synctest.Test(t, func(t *testing.T) {
-		b := crashBubble(t)
-		b.watch = r.watch
+		b := crashBubble(t, r.mode)
+		b.watch, b.mode = r.watch, r.mode
 		for id := raft.NodeID(1); id <= 3; id++ {
 			b.boot(id, vfs.NewCrashableMem())
 		}
@@ -124,7 +144,7 @@ func crashScript(t *testing.T, r *crashRecorder) {
 			t.Fatal(err)
 		}
 		r.tell(func(s *toldSoFar) { s.upgraded = true })
-		b.cutLogs(ctx, t)
+		b.cutLogs(ctx, t, r)
 		b.takeIn(ctx, t)
 		r.tell(func(s *toldSoFar) { s.joined = true })
 		for _, victim := range []raft.NodeID{b.leader(2), b.leader(2)%3 + 1} {
@@ -146,9 +166,9 @@ func crashScript(t *testing.T, r *crashRecorder) {
 }
 
 // crashBubble is an empty bubble as the script and its judge need it.
-func crashBubble(t *testing.T) *bubble {
+func crashBubble(t *testing.T, mode node.SnapshotMode) *bubble {
 	return emptyBubble(t, func(raft.NodeID) node.MachineOpener { return heirs{} }, func(c *node.Config) {
-		onDemand(c)
+		scriptTuning(mode)(c)
 		joins(c)
 	})
 }
@@ -177,14 +197,18 @@ func (b *bubble) installLate(ctx context.Context, t *testing.T, r *crashRecorder
 	disk := b.crash(late)
 	time.Sleep(2 * time.Second) // virtual: from then on nobody keeps the log for it
 	b.append(ctx, t, r, 10)
-	b.cutLogs(ctx, t)
+	b.cutLogs(ctx, t, r)
 	b.boot(late, disk)
 	b.eventually(ctx, "it has installed a snapshot", func() bool { return b.nodes[late].node.SnapshotStats().Installed > 0 })
 }
 
 // cutLogs has every node that runs take a snapshot of the machine, and waits until its log
 // begins behind what was applied before.
-func (b *bubble) cutLogs(ctx context.Context, t *testing.T) {
+func (b *bubble) cutLogs(ctx context.Context, t *testing.T, r *crashRecorder) {
+	if r.mode == node.SnapshotExport {
+		b.exportAll(ctx, t, r)
+		return
+	}
 	for id := raft.NodeID(1); id <= 3; id++ {
 		if b.nodes[id] == nil {
 			continue
@@ -194,6 +218,27 @@ func (b *bubble) cutLogs(ctx context.Context, t *testing.T) {
 			t.Fatalf("snapshot on %v: %v", id, err)
 		}
 		b.eventually(ctx, "its log is cut", func() bool { return b.status(ctx, id, 2).PurgedIndex+5 > s.File.Index })
+	}
+}
+
+// exportAll runs commands until the next export entry comes, and waits until every node
+// that runs has its file and its log begins behind it.
+func (b *bubble) exportAll(ctx context.Context, t *testing.T, r *crashRecorder) {
+	any := b.nodes[b.leader(2)].node
+	before := any.LastExport(2).Index
+	b.eventually(ctx, "an export", func() bool {
+		b.append(ctx, t, r, 1)
+		return any.LastExport(2).Index > before
+	})
+	last := any.LastExport(2)
+	if last.Status != 0 {
+		t.Fatalf("the newest export is %+v", last)
+	}
+	for id := range b.nodes {
+		b.eventually(ctx, "its log is cut", func() bool { return b.status(ctx, id, 2).PurgedIndex+5 > last.Index })
+		if f, ok := b.files(id)[last.Index]; !ok || b.kindOf(id, f) != "export/1" {
+			t.Fatalf("node %v has %+v and not the export of %d", id, b.files(id), last.Index)
+		}
 	}
 }
 
@@ -258,7 +303,7 @@ func cutFile(fs *vfs.MemFS, path string, size int64) error {
 // broken or stuck and why; nil: nothing.
 func (p *crashPoint) judge(t *testing.T, disks map[raft.NodeID]*vfs.MemFS) (fault string, err error) {
 	synctest.Test(t, func(t *testing.T) {
-		b := crashBubble(t)
+		b := crashBubble(t, p.mode)
 		defer b.close()
 		for id, fs := range disks {
 			if err = b.tryBoot(id, fs); err != nil {
@@ -333,9 +378,12 @@ func (b *bubble) ask(ctx context.Context, id raft.NodeID, deployed bool) (uint64
 	}
 }
 
+// exportStride is by how much fewer the crash points are with snapshots of exports.
+const exportStride = 4
+
 // TestCrashPoints cuts the power of each node before every operation on its disk, a
 // hundredth of them unless WRAFT_CRASHPOINTS says another stride, and starts again from
-// what is left.
+// what is left. With snapshots of exports it does so for a quarter of them.
 func TestCrashPoints(t *testing.T) {
 	stride := 100
 	if testing.Short() {
@@ -347,37 +395,51 @@ func TestCrashPoints(t *testing.T) {
 			t.Fatalf("WRAFT_CRASHPOINTS is %q", s)
 		}
 	}
-	r := &crashRecorder{disks: map[raft.NodeID]*vfs.MemFS{}, stride: stride}
-	crashScript(t, r)
-	var points atomic.Int64
-	var mu sync.Mutex // guards faults
-	faults := map[string]int{}
-	t.Run("judge", func(t *testing.T) {
-		const workers = 2
-		for w := range workers {
-			t.Run(strconv.Itoa(w), func(t *testing.T) {
-				t.Parallel()
-				for i := w; i < len(r.points); i += workers {
-					for _, how := range []string{"lost", "kept", "torn"} {
-						p := &r.points[i]
-						disks, err := p.leave(how, uint64(i))
-						if err != nil {
-							t.Fatal(err)
-						}
-						points.Add(1)
-						if fault, err := p.judge(t, disks); fault != "" {
-							t.Errorf("crash before %s, unsynced data %s: %s: %v", p.op, how, fault, err)
-							mu.Lock()
-							faults[fault]++
-							mu.Unlock()
-						}
-					}
-				}
-			})
+	tally := crashTally{faults: map[string]int{}}
+	inBothModes(t, func(t *testing.T, mode node.SnapshotMode) {
+		stride, want := stride, int64(2000/stride)
+		if mode == node.SnapshotExport {
+			stride, want = exportStride*stride, want/exportStride
+		}
+		r, before := newCrashRecorder(mode, stride), tally.points.Load()
+		crashScript(t, r)
+		t.Run("judge", func(t *testing.T) { tally.judgeAll(t, r.points) })
+		if got := tally.points.Load() - before; got < want {
+			t.Errorf("only %d crash points, want %d or more", got, want)
 		}
 	})
-	if want := int64(2000 / stride); points.Load() < want {
-		t.Errorf("only %d crash points, want %d or more", points.Load(), want)
+	fmt.Printf("crashpoints: points=%d lost=%d broken=%d stuck=%d\n", tally.points.Load(), tally.faults["lost"], tally.faults["broken"]+tally.faults["silent"], tally.faults["stuck"])
+}
+
+// crashTally counts crash points and what was wrong at them.
+type crashTally struct {
+	points atomic.Int64
+	mu     sync.Mutex // guards faults
+	faults map[string]int
+}
+
+// judgeAll judges points, each three times.
+func (c *crashTally) judgeAll(t *testing.T, points []crashPoint) {
+	const workers = 2
+	for w := range workers {
+		t.Run(strconv.Itoa(w), func(t *testing.T) {
+			t.Parallel()
+			for i := w; i < len(points); i += workers {
+				for _, how := range []string{"lost", "kept", "torn"} {
+					p := &points[i]
+					disks, err := p.leave(how, uint64(i))
+					if err != nil {
+						t.Fatal(err)
+					}
+					c.points.Add(1)
+					if fault, err := p.judge(t, disks); fault != "" {
+						t.Errorf("crash before %s, unsynced data %s: %s: %v", p.op, how, fault, err)
+						c.mu.Lock()
+						c.faults[fault]++
+						c.mu.Unlock()
+					}
+				}
+			}
+		})
 	}
-	fmt.Printf("crashpoints: points=%d lost=%d broken=%d stuck=%d\n", points.Load(), faults["lost"], faults["broken"]+faults["silent"], faults["stuck"])
 }

@@ -216,10 +216,8 @@ func deletionScript(t *testing.T, r *crashRecorder) {
 	r.off = true
 	synctest.Test(t, func(t *testing.T) {
 		b := emptyBubble(t, func(raft.NodeID) node.MachineOpener { return adders{} }, hasty)
-		b.watch = r.watch
-		for id := raft.NodeID(1); id <= 3; id++ {
-			b.boot(id, vfs.NewCrashableMem())
-		}
+		b.watch, b.mode = r.watch, r.mode
+		b.bootAll()
 		defer b.close()
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
@@ -242,12 +240,14 @@ func deletionScript(t *testing.T, r *crashRecorder) {
 // TestDeletionCrashPoints cuts the power of each node before every operation on its
 // disk during a deletion. The machine then lives, whole, or can be deleted without a
 // trace; a deletion that was acknowledged holds.
-func TestDeletionCrashPoints(t *testing.T) {
+func TestDeletionCrashPoints(t *testing.T) { inBothModes(t, deletionCrashPoints) }
+
+func deletionCrashPoints(t *testing.T, mode node.SnapshotMode) {
 	stride := 1
 	if testing.Short() {
 		stride = 8
 	}
-	r := &crashRecorder{disks: map[raft.NodeID]*vfs.MemFS{}, stride: stride}
+	r := newCrashRecorder(mode, stride)
 	deletionScript(t, r)
 	if len(r.points) < 3 {
 		t.Fatalf("only %d crash points", len(r.points))

@@ -13,12 +13,16 @@ import (
 
 // TestBubbleTrigger asks nodes for snapshots that are not due: each is durable when the
 // answer comes, holds all that was applied, rests on the one before where it can, and the log
-// goes behind it. Where nothing was applied since, the answer says so.
-func TestBubbleTrigger(t *testing.T) {
+// goes behind it. Where nothing was applied since, the answer says so. In both modes it is
+// an image: an export would need an entry, which every replica would obey.
+func TestBubbleTrigger(t *testing.T) { inBothModes(t, bubbleTrigger) }
+
+func bubbleTrigger(t *testing.T, mode node.SnapshotMode) {
 	synctest.Test(t, func(t *testing.T) {
 		b := tunedBubble(t, adders{ballast: 600 << 10}, func(c *node.Config) {
 			c.SnapshotLogBytes, c.SnapshotInterval, c.LogTailEntries, c.LogTailBytes, c.LogPinnedBytes = -1, -1, 2, 100, 1
 		})
+		b.mode = mode
 		defer b.close()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
@@ -33,6 +37,9 @@ func TestBubbleTrigger(t *testing.T) {
 			s, err := n.TriggerSnapshot(ctx, "adder")
 			if err != nil || s.File.Index < 20 || s.Header.Meta.Index != s.File.Index || s.File.Size < 600<<10 {
 				t.Fatalf("node %v: %+v, %v", id, s, err)
+			}
+			if kind := b.kindOf(id, s.File); kind != "state/1" {
+				t.Errorf("node %v recorded a file of kind %s", id, kind)
 			}
 			var current *node.SnapshotCurrentError
 			if _, err := n.TriggerSnapshot(ctx, "adder"); !errors.As(err, &current) || current.Index != s.File.Index {

@@ -282,7 +282,8 @@ func (b *Backend) PutModule(_ context.Context, digest client.Digest, body io.Rea
 	return client.ModuleInfo{Digest: digest, Bytes: int64(len(data))}, !known, nil
 }
 
-// Deploy creates a machine, or finds the same one.
+// Deploy creates a machine, or finds the same one, whose snapshots may be made another way
+// then.
 func (b *Backend) Deploy(_ context.Context, name string, spec client.DeploySpec) (client.MachineInfo, bool, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -298,26 +299,35 @@ func (b *Backend) Deploy(_ context.Context, name string, spec client.DeploySpec)
 		return client.MachineInfo{}, false, client.NewProblem(client.CodeUnknownModule, "module %s was not uploaded", spec.Module)
 	}
 	if m, ok := b.machines[name]; ok {
-		if spec.Snapshot != "" && spec.Snapshot != m.info.Snapshot {
-			return client.MachineInfo{}, false, client.NewProblem(client.CodeMachineExists, "%s has snapshots by %s", name, m.info.Snapshot)
-		}
-		if m.info.Module != spec.Module || m.info.Limits != spec.Limits {
-			if spec.Upgrade {
-				limits := spec.Limits
-				if (limits == client.MachineLimits{}) {
-					limits = m.info.Limits
-				}
-				info := b.upgrade(m, client.UpgradeInfo{To: spec.Module, Limits: limits, By: spec.By})
-				info.Changed = true
-				return info, false, nil
-			}
-			return client.MachineInfo{}, false, client.NewProblem(client.CodeMachineExists, "%s runs module %s", name, m.info.Module.Short())
-		}
-		return m.info, false, nil
+		info, err := b.redeploy(m, spec)
+		return info, false, err
 	}
 	info := b.addMachine(name, spec).info
 	info.Changed = true
 	return info, true, nil
+}
+
+// redeploy deploys onto a machine that is there.
+func (b *Backend) redeploy(m *machine, spec client.DeploySpec) (client.MachineInfo, error) {
+	limits := spec.Limits
+	if (limits == client.MachineLimits{}) && spec.Upgrade {
+		limits = m.info.Limits
+	}
+	same := m.info.Module == spec.Module && m.info.Limits == limits
+	switch {
+	case !same && !spec.Upgrade:
+		return client.MachineInfo{}, client.NewProblem(client.CodeMachineExists, "%s runs module %s", m.info.Name, m.info.Module.Short())
+	case !same:
+		b.upgrade(m, client.UpgradeInfo{To: spec.Module, Limits: limits, By: spec.By})
+	}
+	changed := spec.Snapshot != "" && spec.Snapshot != m.info.Snapshot
+	if changed {
+		b.index++
+		m.info.Snapshot = spec.Snapshot
+	}
+	info := m.info
+	info.Changed = changed || !same
+	return info, nil
 }
 
 func (b *Backend) addMachine(name string, spec client.DeploySpec) *machine {

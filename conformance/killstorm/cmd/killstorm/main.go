@@ -63,22 +63,24 @@ func run(ctx context.Context, dir string, rounds int, seed uint64) error {
 	if err := errors.Join(err, c.KillAll()); err != nil {
 		return err
 	}
-	fmt.Printf("killed %d processes, %d of %d operations were answered\n", result.Kills, result.Report.Answered, result.Report.Ops)
+	fmt.Printf("killed %d processes, %d of %d operations were answered\n", result.Kills, result.Answered(), result.Ops())
 	fmt.Printf("snapshots: taken %d, replicas begun from one %d, logs replaced %d\n", result.Snapshots.Taken, result.Snapshots.Restored, result.Snapshots.Installed)
-	if !result.Report.OK() {
-		err = keep(dir, result.Report)
+	for i, report := range result.Reports {
+		if !report.OK() {
+			err = errors.Join(err, keep(filepath.Join(dir, fmt.Sprintf("history-%d.html", i)), report))
+		}
 	}
 	fmt.Println(result)
 	return err
 }
 
 // keep writes down what was wrong.
-func keep(dir string, r *history.Report) error {
+func keep(file string, r *history.Report) error {
 	for _, p := range r.Problems {
 		fmt.Println(p)
 	}
 	err := fmt.Errorf("%d problems", len(r.Problems))
-	drawing, createErr := os.Create(filepath.Join(dir, "history.html"))
+	drawing, createErr := os.Create(file)
 	if createErr != nil {
 		return errors.Join(err, createErr)
 	}
