@@ -14,6 +14,10 @@ import (
 type Life struct {
 	// Incarnation is the life that the disk belongs to; 0: it is empty.
 	Incarnation raft.Incarnation
+	// Recovered is the index of the meta group's entry that tells of the recovery which
+	// began the life; 0: none did. Until the catalogue has it nobody else is heard: it
+	// says whose lives are over.
+	Recovered raft.Index
 	// Past says that there was a store that had to be set aside.
 	Past bool
 	// Settle makes a life durable, once.
@@ -216,9 +220,16 @@ func (l *birthLoop) obey(from raft.NodeID, c forwardedClaim, w waiter) {
 // unborn reports whether a peer's life does not count: it has none, or a later one of
 // its node is in the catalogue. Such a peer may only ask for its birth.
 func (n *Node) unborn(from raft.Member) bool {
+	if n.recovering() {
+		return true
+	}
 	r, known := n.catalogue.Load().Node(from.Node)
 	return from.Incarnation == 0 || known && r.Over(from.Incarnation)
 }
+
+// recovering reports whether this life began with a recovery that is not in the catalogue
+// yet.
+func (n *Node) recovering() bool { return n.catalogue.Load().Index < n.recovered }
 
 // aboutBirth reports whether a frame is part of the talk before a birth.
 func aboutBirth(f transport.Frame) bool {

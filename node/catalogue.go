@@ -106,6 +106,8 @@ type Catalogue struct {
 	LivesForgotten raft.Incarnation
 	// Tombstones are of deleted machines, oldest first, at most TombstonesMax.
 	Tombstones []Tombstone
+	// Recoveries are those after the loss of a quorum, oldest first, at most RecoveriesMax.
+	Recoveries []Recovery
 }
 
 // Machine finds a machine by name.

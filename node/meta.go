@@ -55,6 +55,7 @@ type metaCommand struct {
 	Claim     *claimCommand
 	Seats     *seatsCommand
 	Delete    *deleteCommand
+	Recover   *recoverCommand
 }
 
 const metaCommandVersion = 1
@@ -207,6 +208,8 @@ func (m *MetaMachine) applyMembers(index raft.Index, c metaCommand) plugins.Resu
 		return m.takeSeats(index, *c.Seats)
 	case c.Delete != nil:
 		return m.deleteMachine(index, *c.Delete)
+	case c.Recover != nil:
+		return m.recover(index, *c.Recover)
 	}
 	return plugins.Result{Status: metaMalformed, Data: []byte("an empty meta command")}
 }

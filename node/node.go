@@ -45,6 +45,7 @@ type Node struct {
 	changed   *broadcast       // the catalogue, or a machine's phase, changed
 	life      raft.Incarnation // set before the first group is added
 	born      atomic.Uint32    // life, for any goroutine
+	recovered raft.Index       // see Life.Recovered
 
 	// metaCommitted is how much of the catalogue was known to be committed at the start.
 	metaCommitted raft.Index
@@ -100,6 +101,9 @@ func Start(cfg Config, parts Parts) (*Node, error) {
 	n.upgrades = newUpgradeLoop(n)
 	n.seating = newSeatingLoop(n)
 	n.births = newBirthLoop(n, parts.Life)
+	if parts.Life != nil {
+		n.recovered = parts.Life.Recovered
+	}
 	err := n.open(parts)
 	if err == nil && n.group(MetaGroup) != nil {
 		if err = n.replayCatalogue(n.metaCommitted); err != nil {
@@ -354,6 +358,9 @@ func (n *Node) fail(err error) {
 // peers are the nodes to keep connected.
 func (n *Node) peers() []transport.Peer {
 	var out []transport.Peer
+	if n.recovering() {
+		return nil
+	}
 	for _, r := range n.Nodes() {
 		if r.State != NodeRemoved {
 			out = append(out, transport.Peer{ID: r.ID, Address: r.PeerAddress})

@@ -112,7 +112,7 @@ func checkDecoded(t *testing.T, b []byte) {
 func FuzzDecodeRecords(f *testing.F) {
 	f.Add(appendHardState(nil, 1, raft.HardState{Term: 3, Vote: 2, Commit: 1}))
 	f.Add(encodeBase(1, newBase(1, testMeta)))
-	f.Add(bootstrap{testIdentity, "digest"}.encode())
+	f.Add(bootstrap{identity: testIdentity, digest: "digest"}.encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) >= recordHeaderBytes {
 			b = sealRecord(bytes.Clone(b))

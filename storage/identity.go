@@ -53,12 +53,16 @@ var errMixed = errors.New("somebody mixed two directories")
 type bootstrap struct {
 	identity Identity
 	digest   string
+	// recovered is the index of the meta group's entry that tells of the recovery which
+	// began this life; 0: none did.
+	recovered raft.Index
 }
 
 func (b bootstrap) encode() []byte {
 	out := newRecord(nil)
 	out = binary.AppendUvarint(out, uint64(b.identity.Node))
 	out = binary.AppendUvarint(out, uint64(b.identity.Incarnation))
+	out = binary.AppendUvarint(out, uint64(b.recovered))
 	for _, s := range []string{b.identity.Cluster, b.digest} {
 		out = binary.AppendUvarint(out, uint64(len(s)))
 		out = append(out, s...)
@@ -71,8 +75,8 @@ func decodeBootstrap(value []byte) (bootstrap, error) {
 	if err != nil {
 		return bootstrap{}, err
 	}
-	node, incarnation := r.uvarint(), r.uvarint()
-	b := bootstrap{identity: Identity{Node: raft.NodeID(node), Incarnation: raft.Incarnation(incarnation)}}
+	node, incarnation, recovered := r.uvarint(), r.uvarint(), r.uvarint()
+	b := bootstrap{recovered: raft.Index(recovered), identity: Identity{Node: raft.NodeID(node), Incarnation: raft.Incarnation(incarnation)}}
 	b.identity.Cluster = r.str(ClusterBytesMax)
 	b.digest = r.str(DigestBytesMax)
 	if err := r.end(); err != nil {
@@ -111,7 +115,7 @@ func (s *Store) Bootstrap(id Identity, digest string) error {
 	defer s.mu.Unlock()
 	want := bootstrap{identity: id, digest: digest}
 	if have := s.identity; have != nil {
-		if *have == want {
+		if have.identity == want.identity && have.digest == want.digest {
 			return nil
 		}
 		return &ForeignError{Have: have.identity, Want: id, HaveDigest: have.digest, WantDigest: digest}
@@ -149,12 +153,22 @@ func (s *Store) loadIdentity(c *copies) error {
 		if err := s.dir.write(identityName, stored.encode()); err != nil {
 			return err
 		}
+	case stored.follows(*file): // a crash within Recover
+		if err := s.dir.write(identityName, stored.encode()); err != nil {
+			return err
+		}
 	case *stored != *file:
 		return &DamagedError{Why: fmt.Sprintf("the store belongs to %v, the identity file to %v",
 			stored.identity, file.identity), Err: errMixed}
 	}
 	s.identity, s.identityStored = stored, true
 	return nil
+}
+
+// follows reports whether b is a later life of what older describes.
+func (b bootstrap) follows(older bootstrap) bool {
+	same := b.identity.Cluster == older.identity.Cluster && b.identity.Node == older.identity.Node && b.digest == older.digest
+	return same && b.identity.Incarnation > older.identity.Incarnation
 }
 
 func (s *Store) readStoredIdentity() (*bootstrap, error) {

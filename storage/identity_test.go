@@ -98,7 +98,7 @@ func TestIdentityCopies(t *testing.T) {
 		"file rotten":    {func(d directory) error { return flip(d.fs, d.join(identityName), 70) }, ""},
 		"file truncated": {func(d directory) error { return d.write(identityName, []byte{1, 2}) }, ""},
 		"file of another": {func(d directory) error {
-			return d.write(identityName, bootstrap{other, "d1"}.encode())
+			return d.write(identityName, bootstrap{identity: other, digest: "d1"}.encode())
 		}, "n7"},
 		"store lost": {func(d directory) error { return d.fs.RemoveAll(d.join(pebbleName)) }, ""},
 		"store and votes lost": {func(d directory) error {

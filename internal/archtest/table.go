@@ -96,8 +96,9 @@ var rooms = []Room{
 		Why:         "assembles core, storage, transport and plugins; no HTTP, no flags"},
 	{Path: "node/nodetest", Imports: with(leaves, "node", "raft", "raft/quorum", "raft/confchange", "transport", "transport/mem",
 		"transport/quic", "transport/wire", "storage", "plugins", "plugins/abi", "internal/pki", "internal/wasmtest"),
-		Modules: []string{modPebble, modQUIC, modPorcupine, modRapid, modCBOR},
-		Why:     "whole nodes on a simulated network and disk"},
+		Modules:     []string{modPebble, modQUIC, modPorcupine, modRapid, modCBOR},
+		TestImports: []string{"internal/offline"},
+		Why:         "whole nodes on a simulated network and disk"},
 
 	// What clients see.
 	{Path: "client", Imports: []string{"internal/problem"}, Modules: []string{modCBOR, modQUIC},

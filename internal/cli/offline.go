@@ -38,13 +38,9 @@ func addDirectoryFlags(cmd *cobra.Command) directoryFlags {
 
 // with opens the directory, and closes it behind f.
 func (d directoryFlags) with(p *Program, f func(*offline.Directory) error) error {
-	dir := *d.dir
-	if dir == "" {
-		cfg, err := loadConfig(*d.config, p.Environ, nil)
-		if err != nil {
-			return err
-		}
-		dir = cfg.DataDir
+	dir, err := d.path(p)
+	if err != nil {
+		return err
 	}
 	opened, err := offline.Open(dir)
 	if err != nil {

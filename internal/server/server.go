@@ -135,7 +135,7 @@ func (s *Server) openStore(ctx context.Context, cfg Config) error {
 		return err
 	}
 	have, settled := store.Identity()
-	s.life = node.Life{Incarnation: have.Incarnation, Past: store.Bereft(), Settle: func(life raft.Incarnation) error {
+	s.life = node.Life{Incarnation: have.Incarnation, Past: store.Bereft(), Recovered: store.Recovered(), Settle: func(life raft.Incarnation) error {
 		return store.Bootstrap(storage.Identity{Cluster: cfg.Cluster, Node: raft.NodeID(cfg.Node), Incarnation: life}, digest)
 	}}
 	if settled { // Why again: a directory of another node or cluster is refused here

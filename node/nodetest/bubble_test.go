@@ -138,7 +138,7 @@ func (b *bubble) tryBoot(id raft.NodeID, fs *vfs.MemFS) error {
 // bubbleLife is what a store says of its node's life.
 func bubbleLife(id raft.NodeID, store *storage.Store) *node.Life {
 	have, _ := store.Identity()
-	return &node.Life{Incarnation: have.Incarnation, Past: store.Bereft(), Settle: func(life raft.Incarnation) error {
+	return &node.Life{Incarnation: have.Incarnation, Past: store.Bereft(), Recovered: store.Recovered(), Settle: func(life raft.Incarnation) error {
 		return store.Bootstrap(storage.Identity{Cluster: bubbleCluster, Node: id, Incarnation: life}, "three")
 	}}
 }

@@ -1,0 +1,350 @@
+package offline
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/node"
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/storage"
+)
+
+// Plan is what a recovery after the loss of a quorum would do to a data directory.
+type Plan struct {
+	Dir     string        `json:"dir"`
+	Cluster string        `json:"cluster"`
+	Node    client.NodeID `json:"node"`
+	// Life is the one that the node would go on with.
+	Life   uint64      `json:"life"`
+	Groups []PlanGroup `json:"groups"`
+
+	self      raft.NodeID
+	options   storage.Options // of the directory's own store
+	survivors []survivor
+}
+
+// PlanGroup is what a recovery would do to a group.
+type PlanGroup struct {
+	Group client.GroupID `json:"group"`
+	// Configuration is who votes by now, in words.
+	Configuration string `json:"configuration"`
+	// Term, Last, LastTerm and Commit are those of the directory's own log; Last 0 when it
+	// has none.
+	Term     uint64 `json:"term"`
+	Last     uint64 `json:"last_index"`
+	LastTerm uint64 `json:"last_term"`
+	Commit   uint64 `json:"commit_index"`
+	// Others are the logs of the other directories.
+	Others []PlanLog `json:"others"`
+	// From is the directory whose log goes further, of which Entries are taken; "" when none
+	// does. Dropped is how many entries of the own log contradict it: no quorum ever had them.
+	From    string `json:"from,omitempty"`
+	Entries uint64 `json:"entries,omitempty"`
+	Dropped uint64 `json:"dropped,omitempty"`
+
+	after raft.Index // which both have
+	best  int        // of survivors; 0 is the directory itself
+}
+
+// PlanLog is another directory's log of a group.
+type PlanLog struct {
+	Dir      string        `json:"dir"`
+	Node     client.NodeID `json:"node"`
+	Last     uint64        `json:"last_index"`
+	LastTerm uint64        `json:"last_term"`
+	Commit   uint64        `json:"commit_index"`
+}
+
+// Source is a data directory and how its store is opened.
+type Source struct {
+	Dir     string
+	Options storage.Options
+}
+
+// At is a directory on the disks of this machine.
+func At(dir string) Source { return Source{Dir: dir} }
+
+// survivor is a directory that is open for reading, with its logs.
+type survivor struct {
+	dir      string
+	identity storage.Identity
+	reader   *storage.Inspector
+	logs     map[raft.GroupID]storage.LogOverview
+}
+
+// PlanRecovery looks at a data directory and at those of other survivors, and changes
+// nothing. Of each group the log that ends with the highest term, and of those the longest,
+// is the one that has everything that was acknowledged and that any of them has. The
+// caller closes the plan. The error is a *client.Problem.
+func PlanRecovery(own Source, others ...Source) (*Plan, error) {
+	p := &Plan{Dir: own.Dir, options: own.Options}
+	for _, from := range append([]Source{own}, others...) {
+		if err := p.open(from.Dir, from.Options); err != nil {
+			return nil, errors.Join(err, p.Close())
+		}
+	}
+	is := p.survivors[0].identity
+	p.self, p.Cluster, p.Node, p.Life = is.Node, is.Cluster, client.NodeID(is.Node), uint64(is.Incarnation)+1
+	if err := p.compare(); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// Close gives the directories free.
+func (p *Plan) Close() error {
+	var errs []error
+	for _, s := range p.survivors {
+		errs = append(errs, s.reader.Close())
+	}
+	p.survivors = nil
+	return errors.Join(errs...)
+}
+
+// open reads a directory's logs. One with any damage is not gone on with.
+func (p *Plan) open(path string, o storage.Options) error {
+	reader, err := storage.Inspect(path, o)
+	if err != nil {
+		return problem(path, err)
+	}
+	s := survivor{dir: path, reader: reader, logs: map[raft.GroupID]storage.LogOverview{}}
+	p.survivors = append(p.survivors, s)
+	all := reader.Overview()
+	damage := slices.Clone(all.Damage)
+	for _, g := range all.Groups {
+		l, err := reader.Log(g)
+		if err != nil {
+			return problem(path, err)
+		}
+		if l.Damage != nil {
+			damage = append(damage, l.Damage)
+		}
+		s.logs[g] = l
+	}
+	s.identity = all.Identity
+	p.survivors[len(p.survivors)-1] = s
+	first := p.survivors[0].identity
+	switch {
+	case len(damage) > 0:
+		return client.NewProblem(client.CodeChecksFailed, "%s: %v", path, errors.Join(damage...)).
+			WithHint("Recover on the directory of another node, or leave this one out.")
+	case all.Identity.Node == 0 || len(s.logs) == 0:
+		return client.NewProblem(client.CodeDataDirForeign, "%s was never a node's that took part in a cluster", path)
+	case all.Identity.Cluster != first.Cluster || len(p.survivors) > 1 && all.Identity.Node == first.Node:
+		return client.NewProblem(client.CodeDataDirForeign, "%s is that of %v, %s that of %v", path, all.Identity, p.survivors[0].dir, first)
+	}
+	return nil
+}
+
+// compare finds for each group who has the log that goes furthest.
+func (p *Plan) compare() error {
+	known := map[raft.GroupID]bool{}
+	for _, s := range p.survivors {
+		for g := range s.logs {
+			known[g] = true
+		}
+	}
+	for _, id := range sortedGroups(known) {
+		g, err := p.compareGroup(id)
+		if err != nil {
+			return err
+		}
+		p.Groups = append(p.Groups, g)
+	}
+	return nil
+}
+
+func sortedGroups(set map[raft.GroupID]bool) []raft.GroupID {
+	var out []raft.GroupID
+	for g := range set {
+		out = append(out, g)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (p *Plan) compareGroup(id raft.GroupID) (PlanGroup, error) {
+	own := p.survivors[0].logs[id]
+	out := PlanGroup{
+		Group: client.GroupID(id), Term: uint64(own.HardState.Term), Last: uint64(own.Last), LastTerm: uint64(lastTerm(own)),
+		Commit: uint64(own.HardState.Commit), Others: []PlanLog{},
+	}
+	best := own
+	for i, s := range p.survivors[1:] {
+		l, ok := s.logs[id]
+		if !ok {
+			continue
+		}
+		out.Others = append(out.Others, PlanLog{Dir: s.dir, Node: client.NodeID(s.identity.Node), Last: uint64(l.Last), LastTerm: uint64(lastTerm(l)), Commit: uint64(l.HardState.Commit)})
+		if lastTerm(l) > lastTerm(best) || lastTerm(l) == lastTerm(best) && l.Last > best.Last {
+			best, out.best, out.From = l, i+1, s.dir
+		}
+	}
+	out.Configuration = describe(best).Configuration
+	if out.best == 0 {
+		return out, nil
+	}
+	after, ok := common(own, best)
+	if !ok || after < own.HardState.Commit {
+		return out, client.NewProblem(client.CodeDataDirForeign, "group %v: the log of %s goes further and does not join up with that of %s, which ends at %d", id, out.From, p.Dir, own.Last).
+			WithHint("Recover on %s, and give this directory with --also.", out.From)
+	}
+	out.after, out.Entries, out.Dropped = after, uint64(best.Last-after), uint64(own.Last-after)
+	return out, nil
+}
+
+// lastTerm is the term of a log's last entry, or of what it begins with.
+func lastTerm(l storage.LogOverview) raft.Term {
+	if n := len(l.TermRuns); n > 0 {
+		return l.TermRuns[n-1].Term
+	}
+	return l.Snapshot.Term
+}
+
+// termAt is the term of an entry, if the log tells.
+func termAt(l storage.LogOverview, i raft.Index) (t raft.Term, ok bool) {
+	switch {
+	case i == 0:
+		return 0, l.Purged == 0
+	case i == l.Snapshot.Index:
+		return l.Snapshot.Term, true
+	case i <= l.Purged || i > l.Last:
+		return 0, false
+	}
+	for _, r := range l.TermRuns {
+		if r.First <= i {
+			t, ok = r.Term, true
+		}
+	}
+	return t, ok
+}
+
+// common is the last entry that two logs share.
+func common(a, b storage.LogOverview) (raft.Index, bool) {
+	for i := min(a.Last, b.Last); ; i-- {
+		ta, inA := termAt(a, i)
+		tb, inB := termAt(b, i)
+		switch {
+		case inA && inB && ta == tb:
+			return i, true
+		case i == 0 || i < a.Purged || i < b.Purged:
+			return 0, false
+		}
+	}
+}
+
+// takeBytes is how much of another log is written at a time.
+const takeBytes = 4 << 20
+
+// Recover does what the plan says: the logs get what other directories have besides, in
+// every group this node alone votes from now on, the meta group is told of it, and the node begins
+// its next life. Whatever breaks it off, planning and doing it again completes it. It closes
+// the plan.
+func (p *Plan) Recover(now time.Time) (err error) {
+	own := p.survivors[0]
+	if err := own.reader.Close(); err != nil {
+		return problem(p.Dir, err)
+	}
+	p.survivors = p.survivors[1:]
+	defer func() { err = errors.Join(err, p.Close()) }()
+	store, err := storage.Open(p.Dir, p.options)
+	if err != nil {
+		return problem(p.Dir, err)
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	var taken []node.TakenLog
+	for _, g := range p.Groups {
+		t, err := p.take(store, own.logs, g)
+		if err != nil {
+			return problem(p.Dir, err)
+		}
+		if t.Entries > 0 {
+			taken = append(taken, t)
+		}
+	}
+	at, err := p.goAlone(store, taken, now)
+	if err != nil {
+		return problem(p.Dir, err)
+	}
+	if err := store.Recover(raft.Incarnation(p.Life), at); err != nil {
+		return problem(p.Dir, err)
+	}
+	return nil
+}
+
+// take brings a log as far as the furthest is, as its leader would have. The state in between
+// is one that a follower may crash in.
+func (p *Plan) take(store *storage.Store, own map[raft.GroupID]storage.LogOverview, g PlanGroup) (node.TakenLog, error) {
+	id := raft.GroupID(g.Group)
+	if g.best == 0 {
+		_, err := store.Restore(id)
+		return node.TakenLog{}, err
+	}
+	from := p.survivors[g.best-1]
+	best := from.logs[id]
+	if _, here := own[id]; !here {
+		if err := store.CreateGroup(id, best.Created); err != nil {
+			return node.TakenLog{}, err
+		}
+	}
+	r, err := store.Restore(id)
+	if err != nil {
+		return node.TakenLog{}, err
+	}
+	hs := r.HardState
+	if best.HardState.Term > hs.Term {
+		hs.Term, hs.Vote = best.HardState.Term, 0
+	}
+	w := raft.Write{HardState: &hs, Sync: true, Truncate: r.LastIndex > g.after, TruncateAfter: g.after}
+	size := uint64(0)
+	flush := func() error {
+		err := store.Commit([]storage.GroupWrite{{Group: id, Write: w}})
+		w, size = raft.Write{Sync: true}, 0
+		return err
+	}
+	err = from.reader.Entries(id, g.after+1, best.Last+1, func(e raft.Entry) error {
+		e.Data = slices.Clone(e.Data)
+		w.Entries = append(w.Entries, e)
+		if size += e.Size(); size >= takeBytes {
+			return flush()
+		}
+		return nil
+	})
+	return node.TakenLog{Group: id, From: from.identity.Node, Entries: g.Entries}, errors.Join(err, flush())
+}
+
+// goAlone makes this node the only voter of every group, in one write, and returns the
+// index of the entry that tells of it.
+func (p *Plan) goAlone(store *storage.Store, taken []node.TakenLog, now time.Time) (at raft.Index, err error) {
+	life := raft.Incarnation(p.Life)
+	alone := raft.Configuration{Voters: []raft.Member{{Node: p.self, Incarnation: life}}}.Encode()
+	var ids []raft.GroupID
+	for _, g := range p.Groups {
+		ids = append(ids, raft.GroupID(g.Group))
+	}
+	var writes []storage.GroupWrite
+	for _, id := range ids {
+		r, err := store.Restore(id)
+		if err != nil {
+			return 0, err
+		}
+		hs := raft.HardState{Term: r.HardState.Term + 1, Commit: r.HardState.Commit}
+		entries := []raft.Entry{{Index: r.LastIndex + 1, Term: hs.Term, Type: raft.EntryConfig, Data: alone}}
+		if id == node.MetaGroup {
+			at = r.LastIndex + 2
+			data, err := node.RecoverEntry(node.Recovery{Node: p.self, Life: life, At: now.UnixNano(), Taken: taken}, ids)
+			if err != nil {
+				return 0, err
+			}
+			entries = append(entries, raft.Entry{Index: at, Term: hs.Term, Type: raft.EntryCommand, Data: data})
+		}
+		writes = append(writes, storage.GroupWrite{Group: id, Write: raft.Write{HardState: &hs, Entries: entries, Sync: true}})
+	}
+	if at == 0 {
+		return 0, fmt.Errorf("offline: %s has no log of the meta group", p.Dir)
+	}
+	return at, store.Commit(writes)
+}
