@@ -205,8 +205,10 @@ func (l *applierLoop) describeExport(b *Backup, at int64, machine Recorded) erro
 	}
 	c := &SnapshotCapture{Index: a.applied, machine: machine}
 	a.describe(c)
+	events := lastEvent(m)
 	c.state.Origin = &importOrigin{
 		Index: uint64(a.applied) + a.restored.Ahead, Time: max(a.logTime, m.Clock()), WallTime: at, Version: version,
+		EventIndex: events.Index, EventN: events.N,
 	}
 	b.describe(c)
 	return nil

@@ -75,7 +75,7 @@ func (a *Applier) renew(ctx context.Context, index raft.Index, at plugins.Moment
 		return "", err
 	}
 	a.points.exported = &exportedState{from: rest, want: h.crossed, origin: importOrigin{
-		Index: h.created.Index, Time: h.created.Time, WallTime: h.created.WallTime, Version: h.version,
+		Index: h.created.Index, Time: h.created.Time, WallTime: h.created.WallTime, Version: h.version, EventIndex: h.events.Index, EventN: h.events.N,
 	}}
 	return "", nil
 }
@@ -113,12 +113,14 @@ func (t *exportSum) Write(b []byte) (int, error) {
 // importOrigin is what a fresh instance has to be told, besides the exported state, to
 // become what the replicas have that lived through the entry.
 type importOrigin struct {
-	_        struct{} `cbor:",toarray"`
-	Index    uint64   // its first moment
-	Time     int64
-	WallTime int64
-	Version  uint32            // of the module
-	State    plugins.StateHash // what must come of it; zero when that is not known
+	_          struct{} `cbor:",toarray"`
+	Index      uint64   // its first moment
+	Time       int64
+	WallTime   int64
+	Version    uint32 // of the module
+	EventIndex uint64 // of the newest event before it
+	EventN     int
+	State      plugins.StateHash // what must come of it; zero when that is not known
 }
 
 func (o importOrigin) moment() plugins.Moment {
@@ -162,6 +164,7 @@ func (o importOrigin) takeBack(ctx context.Context, machine Machine, r io.Reader
 	if err == nil {
 		_, err = io.Copy(io.Discard, r) // what a module leaves unread was dropped at the entry, too
 	}
+	succeed(machine, plugins.EventKey{Index: o.EventIndex, N: o.EventN})
 	if h, ok := machine.(StateHasher); ok && err == nil && o.State != (plugins.StateHash{}) {
 		var state plugins.StateHash
 		if state, err = h.StateHash(); err == nil && state != o.State {

@@ -140,6 +140,55 @@ func TestExportsKeepReplicasEqual(t *testing.T) {
 	}
 }
 
+// TestEventsBeforeAnExportAreMissed: who asks a replica that lived through an export or
+// an upgrade, or began from the file, for events from before it hears that some are
+// gone; who knows all of them hears that there are none but those since.
+func TestEventsBeforeAnExportAreMissed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles a Go guest")
+	}
+	b := newBench(t)
+	first, second := b.run(t, wasmtest.Slow(t), nil), b.run(t, wasmtest.Slow(t), func(l *MachineLimits) { l.LogBytes++ })
+	a := b.applier(t, first)
+	var last plugins.EventKey
+	expect := func(what string, a *Applier, since int) {
+		t.Helper()
+		i := a.machine.(*plugins.Instance)
+		if events, complete := i.EventsAfter(plugins.EventKey{}); complete != (last == plugins.EventKey{}) || len(events) != since {
+			t.Errorf("%s, from the beginning: %d events, complete %v", what, len(events), complete)
+		}
+		if events, complete := i.EventsAfter(last); !complete || len(events) != since {
+			t.Errorf("%s, behind the newest: %d events, complete %v", what, len(events), complete)
+		}
+	}
+	exportAt(t, a)
+	a.TakeCapture().Close()
+	expect("when there was none", a, 0)
+	for round := range 2 { // Why again: the second time the newest is not kept any more
+		if round == 0 {
+			applyTo(t, a, call1(0, 0, "emit one"))
+			last = plugins.EventKey{Index: uint64(a.Applied())}
+		}
+		exportAt(t, a)
+		content := captureBytes(t, a.TakeCapture(), nil)
+		begun, err := b.restored(t, content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect("behind an export", a, 0)
+		expect("from the file", begun, 0)
+		if got, want := stateOf(t, begun), stateOf(t, a); got != want {
+			t.Errorf("the replicas differ: %s, %s", got, want)
+		}
+	}
+	if o := upgradeTo(t, a, 1, first, second); o.Status != 0 {
+		t.Fatalf("%+v", o)
+	}
+	expect("behind an upgrade", a, 0)
+	applyTo(t, a, call1(0, 0, "emit two"))
+	expect("with one since", a, 1)
+}
+
 // TestRefusedExportsFallBackToImages: on two replicas, one with a query that trapped, a
 // module that does not export, or does not take its state back, goes on as it was; what
 // is recorded is an image, of the same bytes, from which a replica begins that agrees.

@@ -13,9 +13,34 @@ import (
 // handover is a state that has gone from one instance to another. Both live.
 type handover struct {
 	next    Upgradable
-	created plugins.Moment // its first
-	version uint32         // of the module that wrote the state
+	created plugins.Moment   // its first
+	version uint32           // of the module that wrote the state
+	events  plugins.EventKey // of the newest that the old one has emitted
 	crossed exportSum
+}
+
+// eventKeeper is a machine whose events are kept. Why a successor is told of those that
+// it does not have: who asks it for them must hear that they are gone.
+type eventKeeper interface {
+	LastEvent() plugins.EventKey
+	Succeed(last plugins.EventKey)
+}
+
+var _ eventKeeper = (*plugins.Instance)(nil)
+
+// lastEvent is the place of the newest event of a machine, zero of one that keeps none.
+func lastEvent(m Machine) plugins.EventKey {
+	if k, ok := m.(eventKeeper); ok {
+		return k.LastEvent()
+	}
+	return plugins.EventKey{}
+}
+
+// succeed tells a machine what the newest event of the one before it was.
+func succeed(m Machine, last plugins.EventKey) {
+	if k, ok := m.(eventKeeper); ok {
+		k.Succeed(last)
+	}
 }
 
 // handoverWords say what a module did not do.
@@ -58,6 +83,8 @@ func (a *Applier) takeOver(ctx context.Context, old Upgradable, h *handover, wor
 	case restored != nil:
 		return a.refuseOrHalt(words.restore, restored)
 	}
+	h.events = lastEvent(old)
+	succeed(h.next, h.events)
 	return "", nil
 }
 

@@ -174,6 +174,15 @@ func (i *Instance) EventsAfter(key EventKey) (events []Event, complete bool) {
 	return i.ring.after(key)
 }
 
+// LastEvent is the place of the newest event that the machine has emitted, kept or
+// not; zero when there was none.
+func (i *Instance) LastEvent() EventKey { return i.ring.last() }
+
+// Succeed tells an instance which took over another's state, and has emitted nothing
+// yet, what the newest event of that one was: no event is kept up to there. It is part
+// of the state, so all replicas have to do it at the same entry.
+func (i *Instance) Succeed(last EventKey) { i.ring.reset(nil, last) }
+
 // FuelUsed is what the last Apply spent, with what was spent on attempts that
 // were undone. Replicas agree on it.
 func (i *Instance) FuelUsed() int64 { return i.fuel }

@@ -76,6 +76,14 @@ func (r *ring) after(key EventKey) (events []Event, complete bool) {
 	return r.kept[at:], key.Compare(r.dropped) >= 0
 }
 
+// last is the place of the newest event, kept or not; zero: there was none.
+func (r *ring) last() EventKey {
+	if len(r.kept) > 0 {
+		return r.kept[len(r.kept)-1].Key()
+	}
+	return r.dropped
+}
+
 // reset replaces what is kept.
 func (r *ring) reset(kept []Event, dropped EventKey) {
 	*r = ring{bytesMax: r.bytesMax, dropped: dropped}
