@@ -1,6 +1,7 @@
 package offline
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -255,6 +256,9 @@ func (p *Plan) Recover(now time.Time) (err error) {
 		return problem(p.Dir, err)
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	if err := p.takeModules(store); err != nil {
+		return problem(p.Dir, err)
+	}
 	var taken []node.TakenLog
 	for _, g := range p.Groups {
 		t, err := p.take(store, own.logs, g)
@@ -271,6 +275,35 @@ func (p *Plan) Recover(now time.Time) (err error) {
 	}
 	if err := store.Recover(raft.Incarnation(p.Life), at); err != nil {
 		return problem(p.Dir, err)
+	}
+	return nil
+}
+
+// takeModules copies what modules the other directories have besides. Why before the logs:
+// entries that are taken name modules, and there is nobody left to ask for them. A rotten one
+// is left out; another directory may have it whole.
+func (p *Plan) takeModules(store *storage.Store) error {
+	for _, s := range p.survivors {
+		from := s.reader.Modules()
+		digests, err := from.List()
+		if err != nil {
+			return err
+		}
+		for _, d := range digests {
+			if store.Modules().Has(d) {
+				continue
+			}
+			module, err := from.Read(d)
+			if errors.Is(err, storage.ErrDamaged) {
+				continue
+			}
+			if err == nil {
+				err = store.Modules().Put(d, bytes.NewReader(module), int64(len(module)))
+			}
+			if err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -82,7 +82,7 @@ func TestBubbleRecover(t *testing.T) {
 		b.count(ctx, 5, 20)
 		disks := map[raft.NodeID]*vfs.MemFS{4: b.crash(4)}
 		acknowledged := b.count(ctx, 5, 20)
-		b.deploy(ctx, 2, "later", []byte("any bytes")) // of which node 4 has nothing
+		b.deploy(ctx, 2, "later", []byte("other bytes")) // of which node 4 has nothing, nor the module
 		b.expectSum(ctx, 5, acknowledged)
 		for _, id := range []raft.NodeID{1, 2, 3, 5} {
 			disks[id] = b.crash(id)
