@@ -1,7 +1,6 @@
 package plugins
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -217,7 +216,7 @@ func (cs *captures) since(base StateHash, blocks int) ([]bool, error) {
 // capture, or of the restored image, for what has changed since. Errors: ErrBase,
 // ErrCaptures, and what broke the instance.
 func (i *Instance) Capture(base StateHash) (*Capture, error) {
-	if err := i.settled(context.Background()); err != nil {
+	if err := i.settle(); err != nil {
 		return nil, err
 	}
 	i.captures.prune()

@@ -143,7 +143,7 @@ func guestError(export string, err error) error {
 // docs/FORMAT.md. What it costs follows from what has changed since the last time.
 // Errors: ErrDamaged, and what broke the instance.
 func (i *Instance) StateHash() (StateHash, error) {
-	if err := i.settled(context.Background()); err != nil {
+	if err := i.settle(); err != nil {
 		return StateHash{}, err
 	}
 	if err := i.scrub(ScrubBlocks); err != nil {
