@@ -21,7 +21,10 @@ type Config struct {
 	Cluster string       // required
 	Self    raft.NodeID  // required; one of Nodes
 	Nodes   []NodeRecord // the initial nodes, alike on all of them, and this one as a learner if it joined later; required
-	Seed    uint64       // of all chance in this node; from the system's entropy in production
+	// Via are the addresses (host:port, UDP) at which this node reaches others whose peer
+	// address leads it nowhere. No other node learns of them.
+	Via  map[raft.NodeID]string
+	Seed uint64 // of all chance in this node; from the system's entropy in production
 
 	Heartbeat       time.Duration // default 100 ms
 	ElectionTimeout time.Duration // default 1 s, randomised up to twice that

@@ -363,7 +363,11 @@ func (n *Node) peers() []transport.Peer {
 	}
 	for _, r := range n.Nodes() {
 		if r.State != NodeRemoved {
-			out = append(out, transport.Peer{ID: r.ID, Address: r.PeerAddress})
+			address := r.PeerAddress
+			if via, ok := n.cfg.Via[r.ID]; ok {
+				address = via
+			}
+			out = append(out, transport.Peer{ID: r.ID, Address: address})
 		}
 	}
 	return out

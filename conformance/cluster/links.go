@@ -31,8 +31,9 @@ func (c *Cluster) Link(seed uint64) (*Links, error) {
 	return l, nil
 }
 
-// lead writes relays into one node's configuration, in place of the others'
-// addresses.
+// lead writes relays into one node's configuration, as its way to the others. Why not in
+// place of their addresses: the catalogue has those of who described the cluster, and a
+// node would dial them past the relays.
 func (l *Links) lead(c *Cluster, n *Node, seed uint64) error {
 	text, err := os.ReadFile(n.ConfigFile())
 	if err != nil {
@@ -48,10 +49,11 @@ func (l *Links) lead(c *Cluster, n *Node, seed uint64) error {
 			return fmt.Errorf("cluster: link: %w", err)
 		}
 		l.relays[pair] = r
-		if bytes.Count(text, []byte(other.Peer)) != 1 {
+		line := fmt.Appendf(nil, "peer: %q\n", other.Peer)
+		if bytes.Count(text, line) != 1 {
 			return fmt.Errorf("cluster: link: %s does not name %s once", n.ConfigFile(), other.Peer)
 		}
-		text = bytes.ReplaceAll(text, []byte(other.Peer), []byte(r.Addr().String()))
+		text = bytes.Replace(text, line, fmt.Appendf(line, "    via: %q\n", r.Addr()), 1)
 	}
 	if err := os.WriteFile(n.ConfigFile(), text, 0o600); err != nil {
 		return fmt.Errorf("cluster: link: %w", err)
@@ -113,6 +115,12 @@ func (l *Links) Counters() relay.Counters {
 		sum = sum.Plus(r.Counters(relay.Forward)).Plus(r.Counters(relay.Back))
 	}
 	return sum
+}
+
+// Delivered is how many datagrams of one node have reached another through relays.
+func (l *Links) Delivered(from, to client.NodeID) uint64 {
+	return l.relays[[2]client.NodeID{from, to}].Counters(relay.Forward).Delivered +
+		l.relays[[2]client.NodeID{to, from}].Counters(relay.Back).Delivered
 }
 
 // Close stops all relays.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,6 +70,62 @@ func TestBadLinks(t *testing.T) {
 	}
 	if err := c.Stop(within(t, stopPatience)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestNodesKeepToTheirRelays starts all nodes anew, once they know the catalogue with
+// everyone's addresses: they connect through the relays all the same.
+func TestNodesKeepToTheirRelays(t *testing.T) {
+	ctx := within(t, 2*time.Minute)
+	c := newCluster(t, ctx, "relays")
+	links, err := c.Link(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := links.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	startAll(t, ctx, c)
+	if err := c.Stop(within(t, stopPatience)); err != nil {
+		t.Fatal(err)
+	}
+	pairs := [][2]client.NodeID{{1, 2}, {2, 1}, {1, 3}, {3, 1}, {2, 3}, {3, 2}}
+	before := map[[2]client.NodeID]uint64{}
+	for _, p := range pairs {
+		before[p] = links.Delivered(p[0], p[1])
+	}
+	startAll(t, ctx, c)
+	allConnected(t, ctx, c)
+	for _, p := range pairs {
+		if links.Delivered(p[0], p[1]) == before[p] {
+			t.Errorf("node %d reaches node %d past the relay", p[0], p[1])
+		}
+	}
+	if err := c.Stop(within(t, stopPatience)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// allConnected waits until each node has a link to every other one.
+func allConnected(t *testing.T, ctx context.Context, c *cluster.Cluster) {
+	t.Helper()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for _, n := range c.Nodes {
+		for up := 0; up < len(c.Nodes)-1; <-ticker.C {
+			all, err := n.Metrics(ctx)
+			if err != nil && ctx.Err() != nil {
+				t.Fatalf("node %d has %d links: %v", n.ID, up, err)
+			}
+			up = 0
+			for key, v := range all {
+				if strings.HasPrefix(key, "wraft_link_up{") {
+					up += int(v)
+				}
+			}
+		}
 	}
 }
 

@@ -68,7 +68,7 @@ var settings = []setting{
 }
 
 // nodeKeys are the keys of one entry of nodes.
-var nodeKeys = []string{"id", "peer", "api", "region"}
+var nodeKeys = []string{"id", "peer", "api", "via", "region"}
 
 // clientVariables begin like variables of a node but are for client commands.
 var clientVariables = []string{"WRAFT_SERVER", "WRAFT_CA", "WRAFT_CERT", "WRAFT_KEY"}

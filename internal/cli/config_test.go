@@ -20,7 +20,7 @@ node: 1
 data-dir: data
 nodes:
   - {id: 1, peer: "127.0.0.1:7444", api: "127.0.0.1:7443", region: eu}
-  - {id: 2, peer: "127.0.0.1:7454", api: "127.0.0.1:7453"}
+  - {id: 2, peer: "127.0.0.1:7454", api: "127.0.0.1:7453", via: "127.0.0.1:17454"}
 tls: {ca: ca.crt, cert: /abs/node.crt, key: node.key}
 raft: {heartbeat: 50ms}
 limits: {command-bytes: 64KiB}
@@ -60,6 +60,7 @@ func TestLayersOfTheConfiguration(t *testing.T) {
 		"path of a variable":             {cfg.TLS.Key, "other.key"},
 		"path of a flag":                 {cfg.DataDir, "elsewhere"},
 		"list of nodes":                  {cfg.Nodes[0], nodeconfig.Node{ID: 1, Peer: "127.0.0.1:7444", API: "127.0.0.1:7443", Region: "eu"}},
+		"way to a node":                  {cfg.Nodes[1].Via, "127.0.0.1:17454"},
 		"default taken from another key": {cfg.ListenAPI, "127.0.0.1:7443"},
 	} {
 		if got[0] != got[1] {

@@ -59,6 +59,10 @@ type Node struct {
 	// Peer (UDP) and API (TCP) are the host:port that others dial.
 	Peer string `koanf:"peer"`
 	API  string `koanf:"api"`
+	// Via is where this node reaches the other one's peer address, when that is not at the
+	// address itself: the near end of a tunnel, a proxy or a translated address, as host:port
+	// (UDP). Empty: at the address. It is this node's own matter and told to nobody.
+	Via string `koanf:"via"`
 	// Region is a label for placement and tables; may be empty.
 	Region string `koanf:"region"`
 }

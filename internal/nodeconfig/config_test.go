@@ -42,6 +42,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"nodes[1].id: missing":           func(c *Config) { c.Nodes[1].ID = 0 },
 		"nodes[1].id: 1 is already":      func(c *Config) { c.Nodes[1].ID = 1 },
 		"nodes[1].peer: missing":         func(c *Config) { c.Nodes[1].Peer = "" },
+		"nodes[1].via: ":                 func(c *Config) { c.Nodes[1].Via = "tunnel" },
 		"nodes[0].api: port":             func(c *Config) { c.Nodes[0].API = "host:https" },
 		"nodes[1]: 127.0.0.1:7443 is al": func(c *Config) { c.Nodes[1].API = c.Nodes[0].API },
 		"listen-api:":                    func(c *Config) { c.ListenAPI = "7443" },

@@ -70,6 +70,9 @@ func validateNodes(nodes []Node) []error {
 		}
 		ids[n.ID] = i
 		problems = append(problems, hostPort(key+".peer", n.Peer), hostPort(key+".api", n.API))
+		if n.Via != "" {
+			problems = append(problems, hostPort(key+".via", n.Via))
+		}
 		for _, a := range []string{"udp " + n.Peer, "tcp " + n.API} {
 			if owner, twice := addresses[a]; twice && !strings.HasSuffix(a, " ") {
 				problems = append(problems, fmt.Errorf("%s: %s is already the address of %s: give each node its own", key, a[4:], owner))

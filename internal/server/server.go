@@ -300,7 +300,7 @@ func (s *Server) unwind() error {
 
 func nodeConfig(cfg Config, seed uint64) node.Config {
 	c := node.Config{
-		Cluster: cfg.Cluster, Self: raft.NodeID(cfg.Node), Seed: seed,
+		Cluster: cfg.Cluster, Self: raft.NodeID(cfg.Node), Seed: seed, Via: map[raft.NodeID]string{},
 		Heartbeat: cfg.Raft.Heartbeat, ElectionTimeout: cfg.Raft.ElectionTimeout,
 		CommandBytesMax: uint64(cfg.Limits.CommandBytes), ModuleBytesMax: uint64(cfg.Limits.ModuleBytes),
 		DiskStallTimeout: cfg.Disk.StallTimeout, ScrubInterval: cfg.Disk.ScrubInterval, ScrubBytesPerSecond: uint64(cfg.Disk.ScrubRate),
@@ -314,6 +314,9 @@ func nodeConfig(cfg Config, seed uint64) node.Config {
 			r.Incarnation, r.State = 0, node.NodeLearner
 		}
 		c.Nodes = append(c.Nodes, r)
+		if n.Via != "" {
+			c.Via[raft.NodeID(n.ID)] = n.Via
+		}
 	}
 	return c
 }
