@@ -89,6 +89,9 @@ type MachineRecord struct {
 // on reports whether a replica of the machine is on a node.
 func (m MachineRecord) on(id raft.NodeID) bool { return m.Seats.Has(id) }
 
+// ousted reports whether upgrades have led to something else than the machine began with.
+func (m MachineRecord) ousted() bool { return m.Active.Since > 0 && m.Active.Run != m.Run }
+
 // Catalogue is the meta group's state at an index: an immutable value that the
 // meta machine publishes after each change.
 type Catalogue struct {

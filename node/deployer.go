@@ -64,6 +64,8 @@ type deployment struct {
 	// refused says that there is no memory for it here: its log is kept, but no
 	// instance.
 	refused error
+	// ousted says that upgrades led away from what it was created with.
+	ousted bool
 }
 
 // DeployAction is one thing to do; exactly one field is set.
@@ -106,13 +108,17 @@ func (d *Deployer) Observe(c *Catalogue) {
 	leaving := d.letGo(c)
 	var added []MachineRecord
 	for _, m := range c.Machines {
-		if _, ok := d.machines[m.Group]; !ok && (!leaving || d.found[m.Group]) {
+		have, ok := d.machines[m.Group]
+		switch {
+		case ok:
+			have.ousted = m.ousted()
+		case !leaving || d.found[m.Group]:
 			added = append(added, m)
 		}
 	}
 	slices.SortFunc(added, func(a, b MachineRecord) int { return cmp.Compare(a.Group, b.Group) })
 	for _, m := range added {
-		d.machines[m.Group] = &deployment{record: m, phase: PhaseGroup, refused: d.refuse(m)}
+		d.machines[m.Group] = &deployment{record: m, phase: PhaseGroup, refused: d.refuse(m), ousted: m.ousted()}
 		d.changes++
 	}
 }
@@ -161,7 +167,7 @@ func (d *Deployer) ModuleStored(module Digest) {
 func (d *Deployer) FetchFailed(module Digest, err error) {
 	delete(d.fetching, module)
 	for _, m := range d.machines {
-		if m.phase == PhaseModule && d.missing(m.record) == module {
+		if m.phase == PhaseModule && d.missing(m) == module {
 			m.cause = err
 			m.tries++
 			d.changes++
@@ -247,7 +253,7 @@ func (d *Deployer) next(m *deployment) (DeployAction, bool) {
 // nextModule fetches what is missing of a machine's module, and then opens it.
 func (d *Deployer) nextModule(m *deployment) (DeployAction, bool) {
 	record := m.record
-	missing := d.missing(record)
+	missing := d.missing(m)
 	switch {
 	case missing == Digest{} && m.refused != nil:
 		m.phase, m.cause = PhaseFailed, m.refused
@@ -267,8 +273,14 @@ func (d *Deployer) nextModule(m *deployment) (DeployAction, bool) {
 // missing is what this node has still to fetch for a machine: first the artefact,
 // which runs, then the module that it was made of, so that every node of a machine
 // can make it anew for an upgrade. Nothing is the zero digest.
-func (d *Deployer) missing(m MachineRecord) Digest {
-	for _, digest := range []Digest{m.Run.Artefact, m.Run.Module} {
+//
+// Why nothing once upgrades led on: whether the log still begins with that module is seen
+// when the machine is opened, and the other nodes may have removed it.
+func (d *Deployer) missing(m *deployment) Digest {
+	if m.ousted {
+		return Digest{}
+	}
+	for _, digest := range []Digest{m.record.Run.Artefact, m.record.Run.Module} {
 		if !d.have[digest] {
 			return digest
 		}

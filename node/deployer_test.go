@@ -94,6 +94,27 @@ func TestDeployer(t *testing.T) {
 	}
 }
 
+// TestDeployerBehindAnUpgrade: what a machine was created with is fetched only as long as it
+// runs that. Behind an upgrade the replica is opened, and gets what its own log begins with.
+func TestDeployerBehindAnUpgrade(t *testing.T) {
+	d := NewDeployer(2, 0, 0)
+	d.Current()
+	m := MachineRecord{Name: "a", Group: 2, Run: MachineRun{Module: Digest{0xbb}, Artefact: Digest{0xaa}}, Seats: testSeats(1, 2, 3)}
+	m.Active.Run = m.Run
+	d.Observe(&Catalogue{Machines: []MachineRecord{m}})
+	d.Next()
+	d.GroupCreated(2, nil)
+	if got := describeActions(d.Next()); got != "fetch aa from [n3 n1]; " {
+		t.Fatalf("actions are %q", got)
+	}
+	m.Active = ActiveRun{Run: MachineRun{Module: Digest{0xdd}, Artefact: Digest{0xcc}}, Since: 7}
+	d.Observe(&Catalogue{Index: 1, Machines: []MachineRecord{m}})
+	d.FetchFailed(Digest{0xaa}, errors.New("nobody has it"))
+	if got := describeActions(d.Next()); got != "open 2; " {
+		t.Errorf("behind the upgrade the actions are %q", got)
+	}
+}
+
 // TestMachinesWithoutRoomHaltHere: when this node has less memory than the cluster
 // believes, the younger machines have no instance here, and say why.
 func TestMachinesWithoutRoomHaltHere(t *testing.T) {

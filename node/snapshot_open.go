@@ -30,19 +30,16 @@ func (n *Node) openReplica(g *group, fresh func() (*Applier, error), open OpenSn
 		if err == nil {
 			var a *Applier
 			a, err = n.openNewest(g, status.PurgedIndex, open)
+			if a == nil && err == nil && status.PurgedIndex == 0 {
+				a, err = fresh()
+			}
 			if a != nil || err != nil && !errors.Is(err, errTryAgain) {
 				return a, err
 			}
-			if err == nil && status.PurgedIndex == 0 {
-				return fresh()
+			again := err == nil
+			if err = n.obtainInstead(g, status.PurgedIndex, err); err == nil && again && g.ctx.Err() == nil {
+				continue
 			}
-			if err == nil {
-				n.log.Warn("no snapshot on this node can be used, and the log before it is gone; asking the other nodes", "group", g.id)
-				err = n.snapshots.obtain(g.ctx, g, status.PurgedIndex)
-			}
-		}
-		if err == nil && g.ctx.Err() == nil {
-			continue
 		}
 		if g.ctx.Err() == nil {
 			n.log.Warn("a replica cannot begin yet; it is tried again", "group", g.id, "err", err)
@@ -54,6 +51,22 @@ func (n *Node) openReplica(g *group, fresh func() (*Applier, error), open OpenSn
 			pause = min(2*pause, snapshotRetryMax)
 		}
 	}
+}
+
+// obtainInstead gets a snapshot from a peer with which a replica can begin that cannot
+// begin with what is here. lacking is nil when there is nothing, and otherwise says that
+// what there is needs a module which nobody who was asked has: a newer snapshot may need
+// another one, as that of whoever has removed this one does.
+func (n *Node) obtainInstead(g *group, purged raft.Index, lacking error) error {
+	if lacking == nil {
+		n.log.Warn("no snapshot on this node can be used, and the log before it is gone; asking the other nodes", "group", g.id)
+		return n.snapshots.obtain(g.ctx, g, purged)
+	}
+	n.log.Warn("a module that a replica begins with is not to be had; asking the other nodes for a newer snapshot", "group", g.id, "err", lacking)
+	if err := n.snapshots.obtainNewer(g.ctx, g, purged); err != nil {
+		return errors.Join(lacking, err)
+	}
+	return nil
 }
 
 // errTryAgain is what open returns when something is missing that may come.

@@ -142,6 +142,9 @@ func (s *snapshots) list(ctx context.Context, peer raft.NodeID, g raft.GroupID, 
 
 // obtain gets a snapshot at or behind an index from any peer.
 func (s *snapshots) obtain(ctx context.Context, g *group, least raft.Index) error {
+	if s.files == nil {
+		return ErrNoSnapshots
+	}
 	var problems []error
 	for _, peer := range s.node.others() {
 		files, err := s.list(ctx, peer, g.id, snapshotFromName, least)
@@ -154,6 +157,16 @@ func (s *snapshots) obtain(ctx context.Context, g *group, least raft.Index) erro
 		problems = append(problems, fmt.Errorf("%v: %w", peer, err))
 	}
 	return fmt.Errorf("node: get a snapshot of group %d: %w", g.id, errors.Join(problems...))
+}
+
+// obtainNewer gets a snapshot from any peer that is newer than those that are here, and
+// from which the log leads on.
+func (s *snapshots) obtainNewer(ctx context.Context, g *group, purged raft.Index) error {
+	newest, err := s.node.newestSnapshot(g.id)
+	if err != nil && !errors.Is(err, storage.ErrSnapshotMissing) {
+		return err
+	}
+	return s.obtain(ctx, g, max(newest.Index+1, purged))
 }
 
 // receive gets the snapshot that the core asked for, until it is here or ctx ends.

@@ -303,6 +303,9 @@ func (n *Node) TakeSnapshot(ctx context.Context, id raft.GroupID) (storage.Snaps
 }
 
 func (n *Node) newestSnapshot(id raft.GroupID) (storage.SnapshotFile, error) {
+	if n.snapshots.files == nil {
+		return storage.SnapshotFile{}, ErrNoSnapshots
+	}
 	files, err := n.snapshots.files.List(id)
 	if err == nil && len(files) == 0 {
 		err = fmt.Errorf("%w: group %d", storage.ErrSnapshotMissing, id)

@@ -44,6 +44,8 @@ func (l *upgradeLoop) do(a UpgradeAction) {
 		l.start(*a.Report, l.report)
 	case a.Fetch != nil:
 		l.fetch(*a.Fetch)
+	case a.Obtain != nil:
+		l.obtain(*a.Obtain)
 	case a.Resume != nil:
 		if g := l.node.group(a.Resume.Group); g != nil {
 			g.applier.resume()
@@ -135,6 +137,25 @@ func (l *upgradeLoop) fetch(a AwaitedModule) {
 		defer cancel()
 		err := l.node.fetchModule(ctx, a.Module, l.node.others())
 		l.in.force(func(u *Upgrader) { u.Fetched(a.Group, a.Module, err) })
+	})
+}
+
+// obtain has a replica begin from a peer's snapshot, because nobody has the module of the
+// entry that it is at any more.
+func (l *upgradeLoop) obtain(a AwaitedModule) {
+	n := l.node
+	g := n.group(a.Group)
+	if g == nil {
+		return // its removal has begun
+	}
+	g.spawn(n, func() { // Why unchecked: a machine that is being removed needs no state
+		err := n.snapshots.obtain(g.ctx, g, a.Index)
+		if err == nil {
+			n.log.Warn("nobody has the module of an upgrade any more; the replica begins from a snapshot behind it", "group", a.Group,
+				"index", a.Index, "module", a.Module.String())
+			g.applier.overtake(a.Index)
+		}
+		l.in.force(func(u *Upgrader) { u.Obtained(a.Group, a.Module, err) })
 	})
 }
 

@@ -45,9 +45,11 @@ type upgradeTask struct {
 
 // moduleAwait is an applier that waits for a module.
 type moduleAwait struct {
-	module Digest
-	here   bool
-	busy   bool
+	module  Digest
+	index   raft.Index // of the entry that names it
+	here    bool
+	lacking bool // nobody who was asked has it
+	busy    bool
 	retry
 }
 
@@ -59,12 +61,16 @@ type retry struct {
 
 // UpgradeAction is one thing to do; exactly one field is set.
 type UpgradeAction struct {
-	Prepare *UpgradeTask // fetch and try the module; answer with Prepared
-	Spread  *UpgradeTask // answer with Spread
-	Propose *UpgradeTask // put Order into the log; answer with Answered
-	Report  *UpgradeTask // tell the meta group Outcome; answer with Reported
-	Fetch   *AwaitedModule
+	Prepare *UpgradeTask   // fetch and try the module; answer with Prepared
+	Spread  *UpgradeTask   // answer with Spread
+	Propose *UpgradeTask   // put Order into the log; answer with Answered
+	Report  *UpgradeTask   // tell the meta group Outcome; answer with Reported
+	Fetch   *AwaitedModule // answer with Fetched
 	Resume  *AwaitedModule // the applier that waits may go on
+	// Obtain asks for a snapshot at or behind Index from a peer, and for the replica to
+	// begin from it; answer with Obtained. Why: who has that state may have removed the
+	// module, which nothing of its own names any more.
+	Obtain *AwaitedModule
 }
 
 // UpgradeTask is an upgrade as an action sees it.
@@ -79,6 +85,7 @@ type UpgradeTask struct {
 type AwaitedModule struct {
 	Group  raft.GroupID
 	Module Digest
+	Index  raft.Index // of the entry that names it
 }
 
 const (
@@ -128,10 +135,10 @@ func (u *Upgrader) Lead(g raft.GroupID, leads bool) {
 	}
 }
 
-// Await says that a group's applier waits for a module.
-func (u *Upgrader) Await(g raft.GroupID, module Digest) {
-	if w := u.awaits[g]; w == nil || w.module != module {
-		u.awaits[g] = &moduleAwait{module: module}
+// Await says that a group's applier waits for the module that the entry at an index names.
+func (u *Upgrader) Await(g raft.GroupID, module Digest, index raft.Index) {
+	if w := u.awaits[g]; w == nil || w.module != module || w.index != index {
+		u.awaits[g] = &moduleAwait{module: module, index: index}
 	}
 }
 
@@ -216,11 +223,20 @@ func (u *Upgrader) Fetched(g raft.GroupID, module Digest, err error) {
 		return
 	}
 	w.busy = false
-	if err != nil {
+	w.here, w.lacking = err == nil, err != nil
+}
+
+// Obtained says what came of Obtain: without an error the replica begins from a snapshot.
+func (u *Upgrader) Obtained(g raft.GroupID, module Digest, err error) {
+	w := u.awaits[g]
+	switch {
+	case w == nil || w.module != module:
+	case err == nil:
+		delete(u.awaits, g)
+	default:
+		w.busy, w.lacking = false, false
 		w.again(u.now)
-		return
 	}
-	w.here = true
 }
 
 // Next returns what to do now, ascending by group.
@@ -240,7 +256,7 @@ func (u *Upgrader) Next() []UpgradeAction {
 
 func (u *Upgrader) nextAwait(g raft.GroupID, out []UpgradeAction) []UpgradeAction {
 	w := u.awaits[g]
-	a := &AwaitedModule{Group: g, Module: w.module}
+	a := &AwaitedModule{Group: g, Module: w.module, Index: w.index}
 	switch {
 	case w.here:
 		delete(u.awaits, g)
@@ -249,6 +265,9 @@ func (u *Upgrader) nextAwait(g raft.GroupID, out []UpgradeAction) []UpgradeActio
 		return out
 	}
 	w.busy, w.at = true, 0
+	if w.lacking {
+		return append(out, UpgradeAction{Obtain: a})
+	}
 	return append(out, UpgradeAction{Fetch: a})
 }
 

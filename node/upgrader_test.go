@@ -19,6 +19,8 @@ func describeUpgrades(actions []UpgradeAction) string {
 			text += fmt.Sprintf("propose %d %q; ", a.Propose.Order.ID, a.Propose.Order.Refused)
 		case a.Report != nil:
 			text += fmt.Sprintf("report %d at %d; ", a.Report.Outcome.ID, a.Report.Outcome.Index)
+		case a.Obtain != nil:
+			text += fmt.Sprintf("obtain %d; ", a.Obtain.Index)
 		case a.Fetch != nil:
 			text += fmt.Sprintf("fetch %x; ", a.Fetch.Module[:1])
 		case a.Resume != nil:
@@ -142,15 +144,19 @@ func TestUpgraderForgetsWhatIsDecided(t *testing.T) {
 }
 
 // TestUpgraderFetchesForAnApplier: a replica that has come to an upgrade entry
-// without its module gets it, however long that takes.
+// without its module gets it, however long that takes. While nobody has it, what lies
+// behind the entry would do as well.
 func TestUpgraderFetchesForAnApplier(t *testing.T) {
 	d := newDesk(t)
-	d.Await(2, Digest{0xaa})
+	d.Await(2, Digest{0xaa}, 5)
 	d.expect("fetch aa; ")
-	d.Await(2, Digest{0xaa})
+	d.Await(2, Digest{0xaa}, 5)
 	d.expect("")
 	for range 20 {
 		d.Fetched(2, Digest{0xaa}, errors.New("nobody has it"))
+		d.expect("obtain 5; ")
+		d.Obtained(2, Digest{0xbb}, nil)
+		d.Obtained(2, Digest{0xaa}, errors.New("nobody is further"))
 		d.expect("")
 		d.later()
 		d.expect("fetch aa; ")
@@ -161,5 +167,27 @@ func TestUpgraderFetchesForAnApplier(t *testing.T) {
 	d.Fetched(2, Digest{0xaa}, nil)
 	d.expect("resume 2; ")
 	d.Tick(time.Hour)
+	d.expect("")
+}
+
+// TestUpgraderGoesOnBehindAModule: a replica that begins from a snapshot waits for nothing
+// any more, until it comes to another entry; one of a deleted machine never does.
+func TestUpgraderGoesOnBehindAModule(t *testing.T) {
+	d := newDesk(t)
+	d.Await(2, Digest{0xaa}, 5)
+	d.expect("fetch aa; ")
+	d.Fetched(2, Digest{0xaa}, errors.New("nobody has it"))
+	d.expect("obtain 5; ")
+	d.Obtained(2, Digest{0xaa}, nil)
+	d.Fetched(2, Digest{0xaa}, nil)
+	d.Tick(time.Hour)
+	d.expect("")
+	d.Await(2, Digest{0xaa}, 9)
+	d.expect("fetch aa; ")
+	d.Await(2, Digest{0xaa}, 11)
+	d.expect("fetch aa; ")
+	d.Fetched(2, Digest{0xaa}, errors.New("nobody has it"))
+	d.Observe(&Catalogue{Index: 9, NextGroup: 3})
+	d.Tick(2 * time.Hour)
 	d.expect("")
 }

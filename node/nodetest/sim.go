@@ -56,6 +56,7 @@ type Result struct {
 	Restores     int       // machines that began in the state of a snapshot
 	Damaged      int       // snapshots that were found damaged
 	Asked        int       // snapshots that came from a peer because nothing here would do
+	Overtaken    int       // replicas that began behind an upgrade whose module nobody had
 	Wipes        int       // disks that were emptied
 	Changes      int       // of configurations that leaders were asked for
 	ModeChanges  int       // that the meta group answered

@@ -279,7 +279,7 @@ func (n *simNode) applyNext(id raft.GroupID) {
 		var await *node.AwaitModuleError
 		if errors.As(err, &await) {
 			g.waiting, g.work = true, append([]node.ApplyWork{w.After(g.applier.Applied())}, g.work...)
-			n.upgrader.Await(id, await.Module)
+			n.upgrader.Await(id, await.Module, await.Index)
 		} else if err != nil {
 			n.sim.violate("apply on %v: %v", n.id, err)
 			return

@@ -283,13 +283,24 @@ func (n *simNode) openFrom(id raft.GroupID) {
 		n.restore(id, f)
 		return
 	}
-	if purged == 0 {
+	if purged == 0 && (id == node.MetaGroup || n.obtainable(n.groups[id].record.Run.Artefact)) {
 		n.open(n.fresh(id), id)
 		return
 	}
-	if f, ok := n.askSnapshot(id, purged); ok {
+	n.instead(id, max(purged, 1))
+}
+
+// obtainable reports whether a module is here, or can be had.
+func (n *simNode) obtainable(d node.Digest) bool {
+	return n.modules[d] || n.fetchFrom(d, n.sim.ids())
+}
+
+// instead gets a snapshot from a peer when a machine cannot begin with what is here, and
+// tries again.
+func (n *simNode) instead(id raft.GroupID, least raft.Index) {
+	if f, ok := n.askSnapshot(id, least); ok {
 		n.sim.result.Asked++
-		d.put(f)
+		n.sim.disk(n.id, id).put(f)
 	}
 	n.later(simRetry, func() {
 		if g := n.groups[id]; g != nil && g.applier == nil {
@@ -328,7 +339,7 @@ func (n *simNode) restore(id raft.GroupID, f simFile) {
 				m := n.metaMachine()
 				return m, m.Load(parts[0])
 			}
-			if !n.modules[run.Artefact] && !n.fetchFrom(run.Artefact, n.sim.ids()) {
+			if !n.obtainable(run.Artefact) {
 				return nil, node.ErrNoModule
 			}
 			if len(parts) == 0 { // it takes an export back
@@ -340,11 +351,7 @@ func (n *simNode) restore(id raft.GroupID, f simFile) {
 	switch {
 	case errors.Is(err, node.ErrNoModule):
 		n.sim.result.Waits++
-		n.later(simRetry, func() {
-			if g := n.groups[id]; g != nil && g.applier == nil {
-				n.openFrom(id)
-			}
-		})
+		n.instead(id, f.index+1)
 	case err != nil:
 		n.sim.violate("restore of group %d at %d on %v: %v", id, f.index, n.id, err)
 	default:

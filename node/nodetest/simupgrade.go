@@ -43,6 +43,8 @@ func (n *simNode) upgrade() {
 		case a.Fetch != nil:
 			f := *a.Fetch
 			n.obtain(f.Module, func(err error) { n.upgrader.Fetched(f.Group, f.Module, err) })
+		case a.Obtain != nil:
+			n.overtake(*a.Obtain)
 		case a.Resume != nil:
 			n.groups[a.Resume.Group].waiting = false
 			n.applyNext(a.Resume.Group)
@@ -51,6 +53,31 @@ func (n *simNode) upgrade() {
 	if at, ok := n.upgrader.NextDeadline(); ok && at > n.sim.now() {
 		n.later(at-n.sim.now(), func() {})
 	}
+}
+
+// overtake has a replica that waits for a module begin from a peer's snapshot behind the
+// entry that names it.
+func (n *simNode) overtake(w node.AwaitedModule) {
+	n.later(between(n.sim.draw("overtake", n.id), n.sim.cfg.DelayMin, 4*n.sim.cfg.DelayMax), func() {
+		g := n.groups[w.Group]
+		if g == nil {
+			return // it was deleted
+		}
+		f, ok := n.askSnapshot(w.Group, w.Index)
+		if !ok {
+			n.upgrader.Obtained(w.Group, w.Module, errNoSnapshot)
+			return
+		}
+		n.sim.result.Asked++
+		n.sim.disk(n.id, w.Group).put(f)
+		if g.waiting && g.applier != nil && g.applier.Applied() < w.Index {
+			n.sim.result.Overtaken++
+			g.generation++
+			g.waiting, g.applier = false, nil
+			n.openFrom(w.Group)
+		}
+		n.upgrader.Obtained(w.Group, w.Module, nil)
+	})
 }
 
 func (n *simNode) prepare(t node.UpgradeTask) {
