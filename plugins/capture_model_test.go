@@ -3,6 +3,7 @@ package plugins_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"io"
 	"slices"
 	"testing"
@@ -81,6 +82,36 @@ func begun(t *rapid.T, images [][]byte, want *pending) *plugins.Instance {
 		t.Fatal(err)
 	}
 	return i
+}
+
+// TestRestoredMemoryHasNothingOfTheModule: what the engine put into the memory from the
+// module's data, and the machine has overwritten with zeros, is not in an image and not in
+// what is restored from it.
+func TestRestoredMemoryHasNothingOfTheModule(t *testing.T) {
+	i := start(t, shared, scribbler(), scribbling)
+	command := make([]byte, scribbleBytes)
+	command[0] = scribbleFill
+	binary.LittleEndian.PutUint32(command[1:], 4096)
+	binary.LittleEndian.PutUint32(command[9:], 4096)
+	if !bytes.Contains(i.Memory()[4096:], []byte("still")) {
+		t.Fatal("the module's data is not where this test believes it")
+	}
+	if _, err := i.Apply(context.Background(), plugins.Moment{Index: 1}, [][]byte{command}); err != nil {
+		t.Fatal(err)
+	}
+	full, hash := image(t, i, plugins.StateHash{})
+	again, err := restoreWith(t, scribbler(), scribbling, full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close(context.Background())
+	got, err := again.StateHash()
+	if err != nil || got != hash || !bytes.Equal(again.Memory(), i.Memory()) || bytes.Contains(again.Memory()[4096:], []byte("still")) {
+		t.Errorf("state %v, want %v, %v", got, hash, err)
+	}
+	if err := again.Audit(); err != nil {
+		t.Error(err)
+	}
 }
 
 const scribblingPages = 9

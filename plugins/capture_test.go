@@ -49,6 +49,11 @@ func restored(tb testing.TB, images ...[]byte) *plugins.Instance {
 
 func restore(tb testing.TB, module []byte, images ...[]byte) (*plugins.Instance, error) {
 	tb.Helper()
+	return restoreWith(tb, module, plugins.InstanceConfig{}, images...)
+}
+
+func restoreWith(tb testing.TB, module []byte, c plugins.InstanceConfig, images ...[]byte) (*plugins.Instance, error) {
+	tb.Helper()
 	m, err := shared.Compile(context.Background(), module)
 	if err != nil {
 		tb.Fatal(err)
@@ -57,7 +62,7 @@ func restore(tb testing.TB, module []byte, images ...[]byte) (*plugins.Instance,
 	for _, b := range images {
 		readers = append(readers, bytes.NewReader(b))
 	}
-	return shared.Restore(context.Background(), m, plugins.InstanceConfig{}, readers...)
+	return shared.Restore(context.Background(), m, c, readers...)
 }
 
 // busy is what the slow guest is made to do: it counts, allocates, draws chance,

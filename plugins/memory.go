@@ -109,6 +109,19 @@ func (m *linearMemory) markAll() {
 	}
 }
 
+// clear makes the guest's memory zero and unmarked. It leaves alone what is zero: pages
+// that nobody has written to cost no memory.
+func (m *linearMemory) clear() {
+	marks := m.marks()
+	for n := range marks {
+		if block := blockOf(m.all(), uint32(n)); !isZero(block) {
+			clear(block)
+		}
+	}
+	clear(marks)
+	m.clearLast()
+}
+
 var zeroBlock [instrument.BlockBytes]byte
 
 func isZero(block []byte) bool { return bytes.Equal(block, zeroBlock[:]) }

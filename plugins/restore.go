@@ -16,15 +16,19 @@ func (e *Engine) Restore(ctx context.Context, m *Module, c InstanceConfig, image
 	if err != nil {
 		return nil, err
 	}
+	i.live.memory.clear() // the engine placed the data segments
 	err = i.readImages(images)
-	if err == nil && !i.shadow.load(i.live) {
-		err = errors.New("plugins: restore: the image does not fit a fresh guest")
+	if err == nil && !i.shadow.reset(i.live) {
+		err = errUnfit
 	}
 	if err != nil {
 		return nil, errors.Join(err, i.Close(ctx))
 	}
 	return i, nil
 }
+
+// errUnfit: the engine does not take the memory's size, although it is within the limit.
+var errUnfit = errors.New("plugins: restore: the image does not fit a fresh guest")
 
 func (i *Instance) readImages(images []io.Reader) error {
 	if len(images) == 0 {
@@ -42,7 +46,8 @@ func (i *Instance) readImages(images []io.Reader) error {
 	return nil
 }
 
-// readImage brings the shadow from one state to the next.
+// readImage brings the shadow, the live guest's memory and the hashes from one state to
+// the next. The globals and the clock stay in the shadow.
 func (i *Instance) readImage(r io.Reader, before StateHash) (StateHash, error) {
 	in, s := newImageReader(r), i.shadow
 	h := in.header(len(i.live.globals), i.ring.bytesMax)
@@ -56,13 +61,12 @@ func (i *Instance) readImage(r io.Reader, before StateHash) (StateHash, error) {
 	case h.memory < s.size || int64(h.memory) < i.module.MemoryBytesMin() || h.memory%pageBytes != 0 || int64(h.memory) > i.config.Limits.MemoryBytesMax:
 		return StateHash{}, fmt.Errorf("%w: it has %d bytes of memory, of %d to %d", ErrImage, h.memory, max(int64(s.size), i.module.MemoryBytesMin()), i.config.Limits.MemoryBytesMax)
 	}
-	s.size = h.memory
-	in.blocks(s.memory[:s.size], func(first, count uint32) {
-		for n := first; n < first+count; n++ {
-			i.captures.before(n)
-			i.memory.changed([]uint32{n}, s.memory)
-		}
-	})
+	if s.size = h.memory; !i.live.memory.resize(s.size) {
+		return StateHash{}, errUnfit
+	}
+	f := i.fill()
+	in.blocks(s.memory[:s.size], f.arrived)
+	f.finish()
 	s.globals, s.clock, s.moment = h.globals, h.clock, h.moment
 	i.ring.reset(h.events, h.dropped)
 	if err := in.finish(); err != nil {

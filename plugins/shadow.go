@@ -98,23 +98,6 @@ func (s *shadow) checkpoint(g *guest, before func(block uint32)) []uint32 {
 	return s.changed
 }
 
-// load makes a guest's state that of the shadow, wherever the guest was.
-func (s *shadow) load(g *guest) bool {
-	if !g.memory.resize(s.size) {
-		return false
-	}
-	live := g.memory.all()
-	for n := range uint32(s.size / blockBytes) {
-		giveWay(int(n))
-		if block := s.block(n); !bytes.Equal(blockOf(live, n), block) {
-			copy(blockOf(live, n), block)
-		}
-	}
-	clear(g.memory.marks())
-	g.memory.clearLast()
-	return s.reset(g)
-}
-
 // rollback undoes whatever the live guest did since the last checkpoint. It
 // reports false when the engine doesn't take the memory's former size.
 func (s *shadow) rollback(g *guest) bool {

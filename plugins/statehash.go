@@ -63,6 +63,21 @@ func (m *memoryHash) settle(memory []byte) sumhash.Sum {
 	return m.sum
 }
 
+// replace is settle for one block that has changed, of which changed was not told. The
+// memory has at most as many blocks as grow was told.
+func (m *memoryHash) replace(n uint32, block []byte) {
+	m.sum.Remove(m.blocks[n])
+	m.blocks[n] = blockHash(n, block)
+	m.sum.Add(m.blocks[n])
+}
+
+// grow makes room for so many blocks at once.
+func (m *memoryHash) grow(blocks int) {
+	if more := blocks - len(m.blocks); more > 0 {
+		m.waits, m.blocks = append(m.waits, make([]bool, more)...), append(m.blocks, make([]sumhash.Part, more)...)
+	}
+}
+
 // blockHash is the share of a block in the hash of a memory.
 func blockHash(n uint32, block []byte) sumhash.Part {
 	if isZero(block) {
