@@ -105,10 +105,11 @@ func (s *snapshots) restore(ctx context.Context, file storage.SnapshotFile, open
 	}
 	var contents []io.Reader
 	for _, f := range chain {
-		r, err := s.files.Open(f)
+		file, err := s.files.Open(f)
 		if err != nil {
 			return nil, err
 		}
+		r := newReadAhead(file)
 		defer r.Close()
 		contents = append(contents, r)
 	}

@@ -79,7 +79,8 @@ func (r *SnapshotReader) Header() SnapshotHeader { return r.header }
 // Read implements io.Reader. Errors stick.
 func (r *SnapshotReader) Read(p []byte) (int, error) {
 	for len(r.rest) == 0 && r.err == nil {
-		r.err = r.next()
+		r.chunk, r.err = r.Next(r.chunk)
+		r.rest = r.chunk
 	}
 	if len(r.rest) == 0 {
 		return 0, r.err
@@ -89,24 +90,27 @@ func (r *SnapshotReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// next takes the next unit in; io.EOF behind an end that vouches for all.
-func (r *SnapshotReader) next() error {
+// Next returns the content's next bytes, up to 1 MiB of them, in room if they fit there;
+// io.EOF behind an end that vouches for all. It is Read without a copy: a reader is read
+// in one of the two ways.
+func (r *SnapshotReader) Next(room []byte) ([]byte, error) {
 	u, err := r.units.next()
 	if err != nil {
-		return r.failure(err)
+		return nil, r.failure(err)
 	}
 	if u.end {
-		return r.end(u)
+		return nil, r.end(u)
 	}
 	r.add(u.bytes)
-	if r.chunk, err = r.decoder.DecodeAll(u.stored, r.chunk[:0]); err != nil {
-		return r.failure(err)
+	chunk, err := r.decoder.DecodeAll(u.stored, room[:0])
+	if err != nil {
+		return nil, r.failure(err)
 	}
-	if len(r.chunk) != u.raw {
-		return r.failure(fmt.Errorf("a chunk of %d bytes makes %d", u.raw, len(r.chunk)))
+	if len(chunk) != u.raw {
+		return nil, r.failure(fmt.Errorf("a chunk of %d bytes makes %d", u.raw, len(chunk)))
 	}
-	r.rest, r.raw = r.chunk, r.raw+uint64(len(r.chunk))
-	return nil
+	r.raw += uint64(len(chunk))
+	return chunk, nil
 }
 
 // add takes bytes of the file into account. A hash never fails.
