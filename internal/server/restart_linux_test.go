@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -60,6 +61,7 @@ func BenchmarkRestart(b *testing.B) {
 		read, readCPU := time.Since(began), processorTime(b)-spent
 		evict(b, c.DataDir)
 		c = fresh(b, c)
+		done := profiled(b)
 		began, spent = time.Now(), processorTime(b)
 		s, err := start(b, c)
 		if err != nil {
@@ -68,11 +70,35 @@ func BenchmarkRestart(b *testing.B) {
 		opened := time.Since(began)
 		expectValue(b, s, last, entries)
 		serving, servingCPU := time.Since(began), processorTime(b)-spent
+		done()
 		ratio := serving.Seconds() / read.Seconds()
 		b.ReportMetric(ratio, "x-read")
 		fmt.Printf("restart: state=%dMiB entries=%d bytes=%d read=%.2fs read_cpu=%.2fs opened=%.2fs serving=%.2fs serving_cpu=%.2fs ratio=%.2f\n",
 			state, entries, bytes, read.Seconds(), readCPU.Seconds(), opened.Seconds(), serving.Seconds(), servingCPU.Seconds(), ratio)
 		stop(b, s)
+	}
+}
+
+// profiled writes a profile of the processors from now on to the file that
+// WRAFT_RESTART_PROFILE names, if it does, until done is called.
+func profiled(b *testing.B) (done func()) {
+	b.Helper()
+	name := os.Getenv("WRAFT_RESTART_PROFILE")
+	if name == "" {
+		return func() {}
+	}
+	file, err := os.Create(name)
+	if err == nil {
+		err = pprof.StartCPUProfile(file)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		if err := file.Close(); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
