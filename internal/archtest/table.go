@@ -103,7 +103,7 @@ var rooms = []Room{
 	// What clients see.
 	{Path: "client", Imports: []string{"internal/problem"}, Modules: []string{modCBOR, modQUIC},
 		TestImports: []string{"node/api", "node/api/apitest", "internal/pki"}, Why: "programs import it: nothing of the node may leak in"},
-	{Path: "node/api", Imports: with(leaves, "client", "internal/problem"), Modules: []string{modQUIC, modPrometheus, modSync},
+	{Path: "node/api", Imports: with(leaves, "client", "internal/pki", "internal/problem"), Modules: []string{modQUIC, modPrometheus, modSync},
 		TestImports: []string{"node/api/apitest", "internal/pki"}, Why: "declares what it needs of a node, so that it can be tested without one"},
 
 	{Path: "node/api/apitest", Imports: []string{"client", "node/api", "internal/pki"}, Modules: []string{modPrometheus, modCBOR},

@@ -21,7 +21,7 @@ const (
 )
 
 func (p *Program) certsCommand() *cobra.Command {
-	return group("certs", "Make an authority and issue certificates", p.certsInitCommand(), p.certsIssueCommand())
+	return group("certs", "Make an authority and issue certificates", p.certsInitCommand(), p.certsIssueCommand(), p.certsRevokeCommand())
 }
 
 func (p *Program) certsInitCommand() *cobra.Command {

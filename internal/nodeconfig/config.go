@@ -73,6 +73,9 @@ type TLSFiles struct {
 	CA   string `koanf:"ca"`
 	Cert string `koanf:"cert"`
 	Key  string `koanf:"key"`
+	// Revoked is a file of lists of certificates that its authorities took back, in PEM;
+	// optional.
+	Revoked string `koanf:"revoked"`
 	// ClientAuth says whether API clients must show a certificate of the
 	// authority: ClientAuthRequire (default) or ClientAuthNone.
 	ClientAuth string `koanf:"client-auth"`

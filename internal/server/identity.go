@@ -1,8 +1,11 @@
 package server
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/wraft/wraft/client"
@@ -10,43 +13,126 @@ import (
 	"github.com/wraft/wraft/raft"
 )
 
-// identity is who a node is: its certificate and the authority it trusts.
+// identity is who a node is and whom it trusts, as the files say that it read last: they
+// may be replaced while it runs.
 type identity struct {
-	cert      tls.Certificate
-	authority *x509.CertPool
+	cfg Config
+	now atomic.Pointer[credentials]
+}
+
+// credentials are what one reading of the files came to.
+type credentials struct {
+	cert  tls.Certificate
+	leaf  *x509.Certificate
+	trust *pki.Trust
+	// sum is over the files' bytes.
+	sum [sha256.Size]byte
 }
 
 // loadIdentity reads the files of the configuration and checks that they are this
 // node's, of this cluster, and valid now, so that a mistake shows at the start and
 // not as a cluster that does not form.
 func loadIdentity(cfg Config) (*identity, error) {
-	authority, err := pki.LoadPool(cfg.TLS.CA)
+	id := &identity{cfg: cfg}
+	_, err := id.renew()
+	return id, err
+}
+
+// renew reads the files again and takes what is in them, if it has changed and is as good as
+// at a start. Else what there was stays.
+func (id *identity) renew() (changed bool, err error) {
+	f, err := readIdentity(id.cfg)
 	if err != nil {
-		return nil, identityProblem("%v", err)
+		return false, err
 	}
-	cert, err := tls.LoadX509KeyPair(cfg.TLS.Cert, cfg.TLS.Key)
+	if was := id.now.Load(); was != nil && was.sum == f.sum() {
+		return false, nil
+	}
+	c, err := f.check(id.cfg)
+	if err != nil {
+		return false, err
+	}
+	id.now.Store(c)
+	return true, nil
+}
+
+// certificate is the node's own, with its key.
+func (id *identity) certificate() (tls.Certificate, error) { return id.now.Load().cert, nil }
+
+// trust says whose certificates count.
+func (id *identity) trust() *pki.Trust { return id.now.Load().trust }
+
+// clientTLS is with what this node calls others' APIs.
+func (id *identity) clientTLS() *tls.Config {
+	c := id.now.Load()
+	return &tls.Config{RootCAs: c.trust.Authorities(), Certificates: []tls.Certificate{c.cert}, MinVersion: tls.VersionTLS13}
+}
+
+// identityFiles are the bytes of the files; revoked is nil without such a file.
+type identityFiles struct{ authorities, cert, key, revoked []byte }
+
+func readIdentity(cfg Config) (f identityFiles, err error) {
+	for _, file := range []struct {
+		path string
+		into *[]byte
+	}{{cfg.TLS.CA, &f.authorities}, {cfg.TLS.Cert, &f.cert}, {cfg.TLS.Key, &f.key}, {cfg.TLS.Revoked, &f.revoked}} {
+		if file.path == "" {
+			continue
+		}
+		if *file.into, err = os.ReadFile(file.path); err != nil {
+			return f, identityProblem("%v", err)
+		}
+	}
+	return f, nil
+}
+
+func (f identityFiles) sum() [sha256.Size]byte {
+	h := sha256.New()
+	for _, data := range [][]byte{f.authorities, f.cert, f.key, f.revoked} {
+		one := sha256.Sum256(data)
+		h.Write(one[:])
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// check makes credentials of the files, if they are this node's.
+func (f identityFiles) check(cfg Config) (*credentials, error) {
+	trust, err := pki.ParseTrust(f.authorities)
+	if err != nil {
+		return nil, identityProblem("%s: %v", cfg.TLS.CA, err)
+	}
+	if f.revoked != nil {
+		if trust, err = trust.Without(f.revoked); err != nil {
+			return nil, identityProblem("%s: %v", cfg.TLS.Revoked, err)
+		}
+	}
+	cert, err := tls.X509KeyPair(f.cert, f.key)
 	if err != nil {
 		return nil, identityProblem("%s and %s: %v", cfg.TLS.Cert, cfg.TLS.Key, err)
 	}
-	leaf, err := x509.ParseCertificate(cert.Certificate[0])
+	c := &credentials{cert: cert, trust: trust, sum: f.sum()}
+	chain := make([]*x509.Certificate, len(cert.Certificate))
+	for i, der := range cert.Certificate {
+		if chain[i], err = x509.ParseCertificate(der); err != nil {
+			return nil, identityProblem("%s: %v", cfg.TLS.Cert, err)
+		}
+	}
+	c.leaf = chain[0]
+	cluster, node, err := pki.NodeIdentity(c.leaf)
 	if err != nil {
 		return nil, identityProblem("%s: %v", cfg.TLS.Cert, err)
 	}
-	cluster, id, err := pki.NodeIdentity(leaf)
-	if err != nil {
-		return nil, identityProblem("%s: %v", cfg.TLS.Cert, err)
-	}
-	if cluster != cfg.Cluster || id != raft.NodeID(cfg.Node) {
+	if cluster != cfg.Cluster || node != raft.NodeID(cfg.Node) {
 		return nil, identityProblem("%s is the certificate of node %d of cluster %q; the configuration says node %d of cluster %q",
-			cfg.TLS.Cert, uint64(id), cluster, uint64(cfg.Node), cfg.Cluster)
+			cfg.TLS.Cert, uint64(node), cluster, uint64(cfg.Node), cfg.Cluster)
 	}
-	if err := pki.CheckValidity(leaf, time.Now()); err != nil {
+	if err := pki.CheckValidity(c.leaf, time.Now()); err != nil {
 		return nil, identityProblem("%s: %v", cfg.TLS.Cert, err)
 	}
-	if _, err := leaf.Verify(x509.VerifyOptions{Roots: authority, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}); err != nil {
-		return nil, identityProblem("%s was not issued by %s: %v", cfg.TLS.Cert, cfg.TLS.CA, err)
+	if err := trust.Verify(chain, x509.ExtKeyUsageServerAuth, time.Now()); err != nil {
+		return nil, identityProblem("%s was not issued by %s, or taken back: %v", cfg.TLS.Cert, cfg.TLS.CA, err)
 	}
-	return &identity{cert: cert, authority: authority}, nil
+	return c, nil
 }
 
 func identityProblem(format string, args ...any) *client.Problem {

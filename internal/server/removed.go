@@ -27,14 +27,14 @@ type lonely struct {
 	self client.NodeID
 	// others are API addresses that the configuration names.
 	others []string
-	tls    *tls.Config
+	tls    func() *tls.Config
 	log    *slog.Logger
 }
 
 func newLonely(n *node.Node, cfg Config, id *identity, log *slog.Logger) *lonely {
 	l := &lonely{
 		node: n, self: cfg.Node, log: log,
-		tls: &tls.Config{RootCAs: id.authority, Certificates: []tls.Certificate{id.cert}, MinVersion: tls.VersionTLS13},
+		tls: id.clientTLS,
 	}
 	for _, o := range cfg.Nodes {
 		if o.ID != cfg.Node && o.API != "" {
@@ -96,7 +96,7 @@ func (l *lonely) ask(ctx context.Context) (over bool, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, lonelyTimeout)
 	defer cancel()
-	cl, err := client.New(client.Config{Endpoints: addresses, TLS: l.tls, Timeout: lonelyTimeout})
+	cl, err := client.New(client.Config{Endpoints: addresses, TLS: l.tls(), Timeout: lonelyTimeout})
 	if err != nil {
 		return false, err
 	}

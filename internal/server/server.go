@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/tls"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -42,6 +41,8 @@ type Server struct {
 	store    *storage.Store
 	life     node.Life // what the store says of it
 	engine   *plugins.Engine
+	network  *quic.Network
+	renewal  *renewal
 	node     *node.Node
 	api      *api.Server
 	listener net.Listener
@@ -226,14 +227,15 @@ func (s *Server) openNode(cfg Config, id *identity) error {
 		Store: s.store, Snapshots: s.store.Snapshots(), Modules: node.NewStoredModules(s.store.Modules()), Opener: node.NewWASM(s.engine),
 		Clock: clock.System(), Logger: s.log, Space: s.store.Space(), Life: &s.life,
 		Network: func(h transport.Handler) (transport.Network, error) {
-			return quic.New(quic.Config{
+			network, err := quic.New(quic.Config{
 				Node: raft.NodeID(cfg.Node), Incarnation: s.life.Incarnation, Boot: s.store.Boot(), Cluster: cfg.Cluster, Conn: conn,
-				Certificate: func() (tls.Certificate, error) { return id.cert, nil },
-				CAs:         id.authority, Logger: s.log, Seed: seed,
+				Certificate: id.certificate, Trust: id.trust, Logger: s.log, Seed: seed,
 				IdleTimeout: idleElections * cfg.Raft.ElectionTimeout, FileBytesPerSecond: int(cfg.Snapshots.SendRate),
 				Repair: fec.Config{Mode: fec.Mode(cfg.FEC)},
 				Probe:  quic.ProbeUDP, ProbeInterval: cfg.Raft.Heartbeat / 2,
 			}, h)
+			s.network = network
+			return network, err
 		},
 	})
 	if err != nil {
@@ -242,18 +244,20 @@ func (s *Server) openNode(cfg Config, id *identity) error {
 	s.node = n
 	s.undo = append(s.undo, n.Close)
 	if len(cfg.Nodes) > 1 {
-		s.look(newLonely(n, cfg, id, s.log))
+		s.background(newLonely(n, cfg, id, s.log).run)
 	}
+	s.renewal = &renewal{id: id, recheck: s.network.Recheck, log: s.log, pause: renewalPause}
+	s.background(s.renewal.run)
 	return nil
 }
 
-// look runs what finds out whether this node is removed.
-func (s *Server) look(l *lonely) {
+// background runs something until the server is closed.
+func (s *Server) background(run func(context.Context)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		l.run(ctx)
+		run(ctx)
 	}()
 	s.undo = append(s.undo, func() error {
 		cancel()
@@ -265,10 +269,10 @@ func (s *Server) look(l *lonely) {
 func (s *Server) openAPI(ctx context.Context, cfg Config, id *identity) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newCollector(s.node, s.store))
+		newCollector(s.node, s.store), newIdentityCollector(s.network, s.renewal))
 	b := backend{node: s.node, cluster: cfg.Cluster, version: Version()}
 	server, err := api.New(api.Config{
-		Node: cfg.Node, TLS: api.ServerTLS(id.cert, id.authority), ClientAuth: cfg.TLS.ClientAuth == ClientAuthRequire,
+		Node: cfg.Node, TLS: api.ServerTLS(id.certificate), Trust: id.trust, ClientAuth: cfg.TLS.ClientAuth == ClientAuthRequire,
 		CommandBytesMax: int64(cfg.Limits.CommandBytes), ModuleBytesMax: int64(cfg.Limits.ModuleBytes),
 		Metrics: registry, Log: s.log,
 	}, api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Backups: b, Deletions: b, Members: b, Cluster: b})

@@ -7,16 +7,29 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/pki"
 )
 
 // caller is what is known of the other end of a connection: the verdict on its
-// certificate, found at its first request and kept, since verifying costs as much
-// as many requests.
+// certificate, kept so long as the same is trusted, since verifying costs as much as
+// many requests.
 type caller struct {
-	once    sync.Once
+	mu      sync.Mutex // guards what follows
+	by      *pki.Trust
 	verdict error
+}
+
+// check returns the verdict by what is trusted now.
+func (c *caller) check(r *http.Request, trust *pki.Trust) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.by != trust {
+		c.by, c.verdict = trust, verifyCaller(r, trust)
+	}
+	return c.verdict
 }
 
 // callerKey finds the caller in the context of a connection's requests.
@@ -27,15 +40,14 @@ func withCaller(ctx context.Context, _ net.Conn) context.Context {
 	return context.WithValue(ctx, callerKey{}, new(caller))
 }
 
-// checkCaller returns nil when the connection's client certificate was issued by
-// the authority for clients and is valid, and CodeNoCertificate otherwise.
-func checkCaller(r *http.Request, authority *x509.CertPool) error {
+// checkCaller returns nil when the connection's client certificate is trusted, for clients,
+// and valid, and CodeNoCertificate otherwise.
+func checkCaller(r *http.Request, trust *pki.Trust) error {
 	c, ok := r.Context().Value(callerKey{}).(*caller)
 	if !ok {
-		return verifyCaller(r, authority)
+		return verifyCaller(r, trust)
 	}
-	c.once.Do(func() { c.verdict = verifyCaller(r, authority) })
-	return c.verdict
+	return c.check(r, trust)
 }
 
 // callerName is the name in the certificate of the connection's other end, "" when
@@ -53,19 +65,13 @@ func callerName(r *http.Request) string {
 	return leaf.Subject.CommonName
 }
 
-func verifyCaller(r *http.Request, authority *x509.CertPool) error {
+func verifyCaller(r *http.Request, trust *pki.Trust) error {
 	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
 		return client.NewProblem(client.CodeNoCertificate, "no client certificate was shown")
 	}
-	leaf, between := r.TLS.PeerCertificates[0], x509.NewCertPool()
-	for _, c := range r.TLS.PeerCertificates[1:] {
-		between.AddCert(c)
-	}
-	_, err := leaf.Verify(x509.VerifyOptions{
-		Roots: authority, Intermediates: between, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	})
-	if err != nil {
-		return client.NewProblem(client.CodeNoCertificate, "the client certificate of %.80q is not accepted: %v", leaf.Subject.CommonName, err)
+	chain := r.TLS.PeerCertificates
+	if err := trust.Verify(chain, x509.ExtKeyUsageClientAuth, time.Now()); err != nil {
+		return client.NewProblem(client.CodeNoCertificate, "the client certificate of %.80q is not accepted: %v", chain[0].Subject.CommonName, err)
 	}
 	return nil
 }

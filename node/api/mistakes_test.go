@@ -195,6 +195,19 @@ func TestClientCertificateIsRequired(t *testing.T) {
 	}
 }
 
+// TestARevokedClientIsRefusedAtOnce: the verdict on its certificate was kept for the
+// connection, which stands.
+func TestARevokedClientIsRefusedAtOnce(t *testing.T) {
+	_, c, s := setup(t, apitest.Options{})
+	if r := c.do(t, "GET", "/v1/cluster", nil); r.status != 200 {
+		t.Fatalf("got %+v", r)
+	}
+	s.Revoke(t)
+	for range 2 {
+		checkProblem(t, c.do(t, "GET", "/v1/cluster", nil), 403, client.CodeNoCertificate, "revoked")
+	}
+}
+
 func TestNoClientAuthServesAnyone(t *testing.T) {
 	_, _, s := setup(t, apitest.Options{NoClientAuth: true})
 	if r := newCaller(t, s, s.AnonymousTLS()).do(t, "GET", "/v1/cluster", nil); r.status != 200 {

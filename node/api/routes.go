@@ -102,7 +102,7 @@ func (s *Server) admit(rt route, r *http.Request) error {
 		return client.NewProblem(client.CodeUnknownPath, "there is nothing at %.200q", r.URL.Path)
 	}
 	if s.config.ClientAuth && !rt.open {
-		return checkCaller(r, s.config.TLS.ClientCAs)
+		return checkCaller(r, s.config.Trust())
 	}
 	return nil
 }

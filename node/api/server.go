@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/pki"
 )
 
 // Config is what a Server needs besides its backend.
@@ -22,8 +22,10 @@ type Config struct {
 	Node client.NodeID
 	// TLS is made by ServerTLS. Required.
 	TLS *tls.Config
-	// ClientAuth refuses requests of clients without a certificate of the
-	// authority in TLS.ClientCAs, except to the probes.
+	// Trust returns whose client certificates count now. Required with ClientAuth.
+	Trust func() *pki.Trust
+	// ClientAuth refuses requests of clients without a certificate that is trusted, except
+	// to the probes.
 	ClientAuth bool
 	// CommandBytesMax is the longest command or query; default 1 MiB.
 	CommandBytesMax int64
@@ -65,8 +67,8 @@ func (c Config) Validate() error {
 	}
 	if c.TLS == nil {
 		problems = append(problems, errors.New("TLS is missing"))
-	} else if c.ClientAuth && (c.TLS.ClientAuth == tls.NoClientCert || c.TLS.ClientCAs == nil) {
-		problems = append(problems, errors.New("ClientAuth needs a TLS configuration that asks for certificates and has ClientCAs"))
+	} else if c.ClientAuth && (c.TLS.ClientAuth == tls.NoClientCert || c.Trust == nil) {
+		problems = append(problems, errors.New("ClientAuth needs a TLS configuration that asks for certificates, and Trust"))
 	}
 	if c.CommandBytesMax < 0 || c.ModuleBytesMax < 0 {
 		problems = append(problems, errors.New("limits must not be negative"))
@@ -78,19 +80,21 @@ func (c Config) Validate() error {
 }
 
 // ServerTLS is the TLS configuration of an API server: TLS 1.3 only, HTTP/2 before
-// HTTP/1.1. The handshake asks for a client certificate and takes any; the server
-// verifies it before it answers, see Config.ClientAuth.
+// HTTP/1.1. certificate is asked at each handshake. The handshake asks for a client
+// certificate and takes any; the server verifies it before it answers, see Config.ClientAuth.
 //
 // Why not in the handshake: TLS 1.3 lets the client finish first, so a refusal
 // there reaches it as an alert or as a broken connection, as luck will have it. A
 // refusal in HTTP says what to do, and never looks like a lost command.
-func ServerTLS(cert tls.Certificate, authority *x509.CertPool) *tls.Config {
+func ServerTLS(certificate func() (tls.Certificate, error)) *tls.Config {
 	return &tls.Config{
-		MinVersion:   tls.VersionTLS13,
-		Certificates: []tls.Certificate{cert},
-		ClientCAs:    authority,
-		ClientAuth:   tls.RequestClientCert,
-		NextProtos:   []string{"h2", "http/1.1"},
+		MinVersion: tls.VersionTLS13,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			cert, err := certificate()
+			return &cert, err
+		},
+		ClientAuth: tls.RequestClientCert,
+		NextProtos: []string{"h2", "http/1.1"},
 	}
 }
 

@@ -119,7 +119,7 @@ func startLoopbackNode(b *testing.B, authority *pki.Authority, records []node.No
 		Store: store, Modules: node.NewStoredModules(store.Modules()), Opener: opener, Clock: clock.System(), Logger: slog.New(slog.DiscardHandler),
 		Network: func(h transport.Handler) (transport.Network, error) {
 			return quic.New(quic.Config{
-				Node: id, Incarnation: 1, Boot: store.Boot(), Cluster: bubbleCluster, Conn: conn, CAs: authority.Pool(), Certificate: certificate(cert),
+				Node: id, Incarnation: 1, Boot: store.Boot(), Cluster: bubbleCluster, Conn: conn, Trust: trust(authority), Certificate: certificate(cert),
 			}, h)
 		},
 	})

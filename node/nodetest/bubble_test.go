@@ -169,7 +169,7 @@ func (b *bubble) network(self raft.Member, boot uint64, conn net.PacketConn, h t
 		return nil, err
 	}
 	cfg := quic.Config{
-		Node: id, Incarnation: self.Incarnation, Boot: boot, Cluster: bubbleCluster, Conn: conn, CAs: b.authority.Pool(),
+		Node: id, Incarnation: self.Incarnation, Boot: boot, Cluster: bubbleCluster, Conn: conn, Trust: trust(b.authority),
 		Certificate: certificate(cert), FileBytesPerSecond: b.fileRate,
 	}
 	if b.probes {
@@ -325,4 +325,9 @@ func (b *bubble) expectSum(ctx context.Context, at raft.NodeID, want uint64) {
 		}
 		time.Sleep(10 * time.Millisecond) // virtual: lets the node replay its log
 	}
+}
+
+func trust(a *pki.Authority) func() *pki.Trust {
+	t := pki.TrustIn(a.Pool())
+	return func() *pki.Trust { return t }
 }

@@ -53,7 +53,7 @@ func benchPair(b *testing.B) (nets [2]*Network, handlers [2]*counter) {
 		}
 		handlers[i] = &counter{up: make(chan struct{})}
 		nets[i], err = New(Config{
-			Node: id, Cluster: "c1", Conn: conn, CAs: authority.Pool(),
+			Node: id, Cluster: "c1", Conn: conn, Trust: trust(authority),
 			Certificate: func() (tls.Certificate, error) { return cert, nil },
 		}, handlers[i])
 		if err != nil {

@@ -3,7 +3,6 @@ package quic
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -67,8 +66,9 @@ type Config struct {
 	// Certificate returns the node's certificate and key; it is asked at each
 	// handshake, so that a renewed one is used without a restart.
 	Certificate func() (tls.Certificate, error)
-	// CAs are the authorities that nodes' certificates must come from.
-	CAs *x509.CertPool
+	// Trust returns whose certificates count now; it is asked at each handshake. See
+	// Network.Recheck for connections that stand.
+	Trust func() *pki.Trust
 	// Logger gets one line per refusal and reason each 10 s, and a line when a
 	// connection comes or goes. Default: nothing is logged.
 	Logger *slog.Logger
@@ -161,7 +161,7 @@ func (c Config) Validate() error {
 	check(c.Node != 0, "node: must not be 0")
 	check(c.Conn != nil, "conn: must be set")
 	check(c.Certificate != nil, "certificate: must be set")
-	check(c.CAs != nil, "authorities: must be set")
+	check(c.Trust != nil, "trust: must be set")
 	if err := pki.CheckName("cluster", c.Cluster); err != nil {
 		errs = append(errs, fmt.Errorf("quic: %w", err))
 	}

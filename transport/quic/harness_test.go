@@ -248,7 +248,7 @@ func (n *node) start(at net.Addr) {
 	n.rec = newRecorder()
 	n.conn = n.w.listen(n.id, at)
 	cfg := Config{
-		Node: n.id, Boot: n.boot, Cluster: "c1", Conn: n.conn, CAs: n.w.authority.Pool(),
+		Node: n.id, Boot: n.boot, Cluster: "c1", Conn: n.conn, Trust: trust(n.w.authority),
 		Certificate: func() (tls.Certificate, error) { return n.cert, nil },
 		Logger:      slog.New(slog.NewTextHandler(logWriter{n.w.t}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
@@ -351,4 +351,9 @@ func (n *node) untilCounted(reason Reason, count uint64) {
 		timer := time.NewTimer(time.Millisecond) // counters have no signal to wait for
 		<-timer.C
 	}
+}
+
+func trust(a *pki.Authority) func() *pki.Trust {
+	t := pki.TrustIn(a.Pool())
+	return func() *pki.Trust { return t }
 }

@@ -212,6 +212,19 @@ func (n *Network) SetIncarnation(life raft.Incarnation) {
 	}
 }
 
+// Recheck holds all connections against what is trusted now, and ends those whose peer's
+// certificate would be refused; that it has expired meanwhile is no reason. Call it when
+// what Config.Trust returns has changed.
+func (n *Network) Recheck() {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	for _, p := range n.peers {
+		if l := p.link.Load(); l != nil {
+			l.recheck()
+		}
+	}
+}
+
 // life is the one that this node is in; 0: none yet.
 func (n *Network) life() raft.Incarnation { return raft.Incarnation(n.lifeNow.Load()) }
 

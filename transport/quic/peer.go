@@ -142,6 +142,7 @@ func (p *peer) attend(ctx context.Context, l *link) (next *arrival) {
 	if l.outdated() { // Why after it is shown: SetIncarnation ends all links that it sees
 		_ = l.conn.CloseWithError(codeReplaced, "a new life began")
 	}
+	l.recheck() // and so does Recheck
 	logger.Info("peer connected", "address", l.conn.RemoteAddr().String(), "boot", l.hello.Boot)
 
 	for next == nil && ctx.Err() == nil && !l.ended() {

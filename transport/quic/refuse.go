@@ -11,6 +11,7 @@ import (
 
 	quicgo "github.com/quic-go/quic-go"
 
+	"github.com/wraft/wraft/internal/pki"
 	"github.com/wraft/wraft/transport/wire"
 )
 
@@ -21,6 +22,7 @@ type Reason string
 const (
 	ReasonNoCertificate  Reason = "no-certificate"    // the dialling side showed none
 	ReasonExpired        Reason = "expired"           // the certificate is expired or not yet valid
+	ReasonRevoked        Reason = "revoked"           // its authority took the certificate back
 	ReasonAuthority      Reason = "foreign-authority" // the certificate is from no authority of ours
 	ReasonBadCertificate Reason = "bad-certificate"   // the certificate or its chain is wrong in another way
 	ReasonProtocol       Reason = "protocol"          // another ALPN, or no TLS 1.3
@@ -49,6 +51,8 @@ const (
 	codeBusy        quicgo.ApplicationErrorCode = 8
 	// codeEnds: the process that closes the connection ends.
 	codeEnds quicgo.ApplicationErrorCode = 9
+	// codeDistrusted: the peer's certificate was good when the connection began.
+	codeDistrusted quicgo.ApplicationErrorCode = 10
 )
 
 // TLS alerts by which a failed handshake shows its reason (RFC 8446 §6), as QUIC
@@ -116,8 +120,6 @@ func reasonOf(err error) (reason Reason, ok bool) {
 
 // reasonOfCrypto sorts the failures of the TLS handshake.
 func reasonOfCrypto(tr *quicgo.TransportError) Reason {
-	var invalid x509.CertificateInvalidError
-	var unknown x509.UnknownAuthorityError
 	switch {
 	case tr.Remote:
 		return ReasonByPeer
@@ -125,9 +127,20 @@ func reasonOfCrypto(tr *quicgo.TransportError) Reason {
 		return ReasonNoCertificate
 	case tr.ErrorCode == alertNoProtocol, tr.ErrorCode == alertProtocolVersion:
 		return ReasonProtocol
-	case errors.As(tr, &invalid) && invalid.Reason == x509.Expired:
+	}
+	return reasonOfChain(tr)
+}
+
+// reasonOfChain sorts what is wrong with a chain of certificates.
+func reasonOfChain(err error) Reason {
+	var invalid x509.CertificateInvalidError
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case errors.Is(err, pki.ErrRevoked):
+		return ReasonRevoked
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return ReasonExpired
-	case errors.As(tr, &unknown):
+	case errors.As(err, &unknown):
 		return ReasonAuthority
 	}
 	return ReasonBadCertificate

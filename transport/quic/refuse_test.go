@@ -39,6 +39,7 @@ func TestAcceptingSideRefuses(t *testing.T) {
 		"no certificate":       {clientTLS(nil), nil, ReasonNoCertificate, 0},
 		"expired":              {clientTLS(&certs.expired), nil, ReasonExpired, 0},
 		"not yet valid":        {clientTLS(&certs.early), nil, ReasonExpired, 0},
+		"revoked":              {clientTLS(&certs.revoked), nil, ReasonRevoked, 0},
 		"foreign authority":    {clientTLS(&certs.foreign), nil, ReasonAuthority, 0},
 		"foreign cluster":      {clientTLS(&certs.otherCluster), nil, ReasonCluster, 0},
 		"a client":             {clientTLS(&certs.client), nil, ReasonNotANode, 0},
@@ -99,6 +100,7 @@ func TestDiallingSideRefuses(t *testing.T) {
 		reason Reason
 	}{
 		"expired":             {issue(t, w.authority, 2, time.Now().Add(-48*time.Hour)), ALPN, nil, ReasonExpired},
+		"revoked":             {certs.revokedTwo, ALPN, nil, ReasonRevoked},
 		"foreign authority":   {certs.foreign, ALPN, nil, ReasonAuthority},
 		"foreign cluster":     {certs.otherCluster, ALPN, nil, ReasonCluster},
 		"a client":            {certs.client, ALPN, nil, ReasonBadCertificate},

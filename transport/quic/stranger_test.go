@@ -3,7 +3,9 @@ package quic
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -51,8 +53,9 @@ func clientTLS(cert *tls.Certificate) *tls.Config {
 
 // strangeCerts are certificates a node must not be let in with.
 type strangeCerts struct {
-	expired, early, foreign, otherCluster, client, self, unknown, good tls.Certificate
-	pool                                                               *pki.Authority // of otherCluster, trusted too
+	expired, early, foreign, otherCluster, client, self, unknown, revoked, revokedTwo, good tls.Certificate
+
+	trust *pki.Trust // trusts otherCluster too
 }
 
 func newStrangeCerts(w *world) strangeCerts {
@@ -73,7 +76,10 @@ func newStrangeCerts(w *world) strangeCerts {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	revoked, revokedTwo := w.identity(1), w.identity(2)
 	return strangeCerts{
+		revoked: revoked, revokedTwo: revokedTwo,
+		trust:        revoking(w.t, []tls.Certificate{revoked, revokedTwo}, w.authority, other),
 		expired:      issue(w.t, w.authority, 1, time.Now().Add(-48*time.Hour)),
 		early:        issue(w.t, w.authority, 1, time.Now().Add(48*time.Hour)),
 		foreign:      issue(w.t, imposter, 1, time.Now()),
@@ -82,18 +88,42 @@ func newStrangeCerts(w *world) strangeCerts {
 		self:         w.identity(2),
 		unknown:      w.identity(7),
 		good:         w.identity(1),
-		pool:         other,
 	}
 }
 
 // trusting makes a node trust the other cluster's authority as well, so that the
-// name of the cluster alone decides.
+// name of the cluster alone decides, and take one certificate for revoked.
 func trusting(c strangeCerts) func(*Config) {
-	return func(cfg *Config) {
-		pool := cfg.CAs.Clone()
-		pool.AddCert(c.pool.Certificate())
-		cfg.CAs = pool
+	return func(cfg *Config) { cfg.Trust = func() *pki.Trust { return c.trust } }
+}
+
+// revoking is a trust in authorities without certificates of the first one.
+func revoking(t *testing.T, certs []tls.Certificate, authorities ...*pki.Authority) *pki.Trust {
+	t.Helper()
+	var all []byte
+	for _, a := range authorities {
+		all = append(all, a.CertPEM()...)
 	}
+	trust, err := pki.ParseTrust(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var leaves []*x509.Certificate
+	for _, c := range certs {
+		leaves = append(leaves, c.Leaf)
+	}
+	path, err := authorities[0].Revoke(t.TempDir(), leaves, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if trust, err = trust.Without(list); err != nil {
+		t.Fatal(err)
+	}
+	return trust
 }
 
 // goodHello is what node 1 of the cluster would say.

@@ -21,8 +21,8 @@ func (n *Network) serverTLS() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13,
 		NextProtos: []string{ALPN},
-		ClientAuth: tls.RequireAndVerifyClientCert,
-		ClientCAs:  n.cfg.CAs,
+		// Why any: what is trusted may change, so VerifyConnection checks the chain.
+		ClientAuth: tls.RequireAnyClientCert,
 		Time:       n.cfg.Now,
 		// Why no tickets: a resumed session would not look at certificates again.
 		SessionTicketsDisabled: true,
@@ -30,10 +30,7 @@ func (n *Network) serverTLS() *tls.Config {
 			cert, err := n.cfg.Certificate()
 			return &cert, err
 		},
-		VerifyConnection: func(state tls.ConnectionState) error {
-			_, err := n.identify(state)
-			return err
-		},
+		VerifyConnection: n.verifyClient,
 	}
 }
 
@@ -54,20 +51,24 @@ func (n *Network) clientTLS(peer raft.NodeID) *tls.Config {
 	}
 }
 
+// verifyClient checks all that the certificate of whoever dials must be.
+func (n *Network) verifyClient(state tls.ConnectionState) error {
+	if len(state.PeerCertificates) == 0 {
+		return refuse(ReasonNoCertificate, "quic: the dialling node showed no certificate")
+	}
+	if err := n.cfg.Trust().Verify(state.PeerCertificates, x509.ExtKeyUsageClientAuth, n.cfg.Now()); err != nil {
+		return fmt.Errorf("quic: the dialling node's certificate: %w", err)
+	}
+	_, err := n.identify(state)
+	return err
+}
+
 // verifyServer checks all that a dialled node's certificate must be.
 func (n *Network) verifyServer(state tls.ConnectionState, peer raft.NodeID) error {
 	if len(state.PeerCertificates) == 0 {
 		return refuse(ReasonNoCertificate, "quic: the dialled node showed no certificate")
 	}
-	intermediates := x509.NewCertPool()
-	for _, cert := range state.PeerCertificates[1:] {
-		intermediates.AddCert(cert)
-	}
-	_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{
-		Roots: n.cfg.CAs, Intermediates: intermediates, CurrentTime: n.cfg.Now(),
-		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	})
-	if err != nil {
+	if err := n.cfg.Trust().Verify(state.PeerCertificates, x509.ExtKeyUsageServerAuth, n.cfg.Now()); err != nil {
 		return fmt.Errorf("quic: the dialled node's certificate: %w", err)
 	}
 	id, err := n.identify(state)
@@ -78,6 +79,21 @@ func (n *Network) verifyServer(state tls.ConnectionState, peer raft.NodeID) erro
 		return refuse(ReasonWrongNode, "quic: dialled %v, but %v answered", peer, id)
 	}
 	return nil
+}
+
+// recheck ends the connection if its peer's certificate counts no more.
+func (l *link) recheck() {
+	n := l.p.n
+	use := x509.ExtKeyUsageClientAuth
+	if l.p.dials() {
+		use = x509.ExtKeyUsageServerAuth
+	}
+	err := n.cfg.Trust().VerifyStanding(l.conn.ConnectionState().TLS.PeerCertificates, use, n.cfg.Now())
+	if err == nil {
+		return
+	}
+	n.refusals.note(refuse(reasonOfChain(err), "quic: the certificate of %v, which is connected: %w", l.p.id, err), "peer", l.p.id)
+	_ = l.conn.CloseWithError(codeDistrusted, "the certificate is not trusted any more")
 }
 
 // identify reads who the other side is from its certificate, whose chain was

@@ -6,7 +6,9 @@ import (
 	"crypto/x509"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,6 +42,7 @@ type Server struct {
 	API       *api.Server
 	authority *pki.Authority
 	admin     pki.Pair
+	trust     atomic.Pointer[pki.Trust]
 }
 
 // Start serves b until the test ends.
@@ -56,8 +59,9 @@ func Start(tb testing.TB, b *Backend, o Options) *Server {
 	if err := admin.Save(s.Dir, "admin"); err != nil {
 		tb.Fatal(err)
 	}
+	s.trust.Store(must(pki.ParseTrust(authority.CertPEM()))(tb))
 	s.API = must(api.New(api.Config{
-		Node: b.node, TLS: api.ServerTLS(must(node.TLS())(tb), authority.Pool()), ClientAuth: !o.NoClientAuth,
+		Node: b.node, TLS: api.ServerTLS(node.TLS), Trust: s.trust.Load, ClientAuth: !o.NoClientAuth,
 		CommandBytesMax: o.CommandBytesMax, ModuleBytesMax: o.ModuleBytesMax,
 		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
 	}, b.API()))(tb)
@@ -84,6 +88,15 @@ func (s *Server) ClientTLS(tb testing.TB) *tls.Config {
 	c := s.AnonymousTLS()
 	c.Certificates = []tls.Certificate{must(s.admin.TLS())(tb)}
 	return c
+}
+
+// Revoke takes the certificate of ClientTLS back.
+func (s *Server) Revoke(tb testing.TB) {
+	tb.Helper()
+	cert := must(s.admin.Certificate())(tb)
+	path := must(s.authority.Revoke(s.Dir, []*x509.Certificate{cert}, time.Now()))(tb)
+	list := must(os.ReadFile(path))(tb)
+	s.trust.Store(must(s.trust.Load().Without(list))(tb))
 }
 
 // AnonymousTLS trusts the server and shows no certificate.

@@ -1,0 +1,37 @@
+package server
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wraft/wraft/transport/quic"
+)
+
+// identityCollector shows how long a node's certificate holds, and whom the node refused.
+type identityCollector struct {
+	network *quic.Network
+	renewal *renewal
+
+	expires, stuck, refusals *prometheus.Desc
+}
+
+func newIdentityCollector(n *quic.Network, r *renewal) *identityCollector {
+	return &identityCollector{
+		network: n, renewal: r,
+		expires:  prometheus.NewDesc("wraft_certificate_expires_seconds", "When this node's certificate expires, in seconds since 1970.", nil, nil),
+		stuck:    prometheus.NewDesc("wraft_certificate_files_unusable", "1 while the files of this node's identity have changed and cannot be used.", nil, nil),
+		refusals: prometheus.NewDesc("wraft_peer_refusals_total", "Connections between nodes that were refused, or ended for what came over them.", []string{"reason"}, nil),
+	}
+}
+
+// Describe implements prometheus.Collector: no descriptions, since the labels vary.
+func (c *identityCollector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (c *identityCollector) Collect(out chan<- prometheus.Metric) {
+	leaf := c.renewal.id.now.Load().leaf
+	out <- prometheus.MustNewConstMetric(c.expires, prometheus.GaugeValue, float64(leaf.NotAfter.Unix()))
+	out <- prometheus.MustNewConstMetric(c.stuck, prometheus.GaugeValue, one(c.renewal.stuck.Load()))
+	for reason, count := range c.network.Counters() {
+		out <- prometheus.MustNewConstMetric(c.refusals, prometheus.CounterValue, float64(count), string(reason))
+	}
+}
