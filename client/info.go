@@ -142,6 +142,11 @@ type NodeInfo struct {
 	// Up is true for the answering node itself and for a peer it has a live
 	// connection to.
 	Up bool `json:"up"`
+	// Down is why no connection to it stands, as far as the answering node can tell:
+	// silent (nothing comes back from there), absent (no process listens), narrow (only
+	// packets too small for QUIC pass), busy, refused (see both logs), address (it cannot be
+	// resolved); "" when one stands, or when that is not known yet.
+	Down string `json:"down,omitempty"`
 	// RTT is the smoothed round trip of the link to it, 0 when not measured. It
 	// travels as microseconds.
 	RTT time.Duration `json:"-"`

@@ -9,7 +9,7 @@ import (
 )
 
 func TestNodeInfoKeepsRoundTripInMicroseconds(t *testing.T) {
-	in := NodeInfo{ID: 2, Name: "two", API: "127.0.0.1:7453", Role: "follower", Up: true, RTT: 1500 * time.Microsecond}
+	in := NodeInfo{ID: 2, Name: "two", API: "127.0.0.1:7453", Role: "follower", Up: true, Down: "silent", RTT: 1500 * time.Microsecond}
 	data, err := json.Marshal(in)
 	if err != nil {
 		t.Fatal(err)

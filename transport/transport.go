@@ -88,6 +88,7 @@ type Peer struct {
 type LinkStats struct {
 	Peer        raft.NodeID
 	Up          bool
+	Down        DownReason    // why no link stands, DownUnknown while one does
 	RTT         time.Duration // smoothed; 0 when unknown
 	RTTVariance time.Duration
 	SentBytes   uint64
@@ -96,6 +97,7 @@ type LinkStats struct {
 	LostPackets uint64
 	Dropped     uint64 // frames that were refused or replaced, all classes
 	Reconnects  uint64
+	Narrowed    uint64 // connections ended because large packets did not arrive any more
 
 	// What is below concerns the repair of losses below the connection; LostPackets
 	// are those that it left.
@@ -107,6 +109,28 @@ type LinkStats struct {
 	ParityPackets   uint64  // sent beside SentPackets
 	ParityBytes     uint64  // sent beside SentBytes
 }
+
+// DownReason says why no link to a peer stands, as far as this node can tell.
+type DownReason string
+
+// The reasons, as in metrics, logs and answers.
+const (
+	// DownUnknown: the link stands, or it has not been looked into yet.
+	DownUnknown DownReason = ""
+	// DownSilent: nothing comes back from the peer's address, whatever is sent. Its host is
+	// down, or UDP is blocked on the way there or back.
+	DownSilent DownReason = "silent"
+	// DownAbsent: the peer's host answers that no process listens at its address.
+	DownAbsent DownReason = "absent"
+	// DownNarrow: the peer answers small packets, but none of the size that QUIC needs.
+	DownNarrow DownReason = "narrow"
+	// DownBusy: the peer answers packets of all sizes, and takes no connection in time.
+	DownBusy DownReason = "busy"
+	// DownRefused: one of the two refuses the other; the counters of refusals say why.
+	DownRefused DownReason = "refused"
+	// DownAddress: the peer's address cannot be resolved.
+	DownAddress DownReason = "address"
+)
 
 // RepairState says whether losses on a link are repaired.
 type RepairState uint8

@@ -47,7 +47,7 @@ func nodesView(nodes []client.NodeInfo, value any) view {
 	for _, n := range nodes {
 		v.names = append(v.names, n.ID.String())
 		v.rows = append(v.rows, []any{
-			n.ID.String(), dash(string(n.State)), dash(n.Role), yesNo(n.Up), dash(strconv.Itoa(int(n.Incarnation))), ofGroups(n.Votes), ofGroups(n.Holds),
+			n.ID.String(), dash(string(n.State)), dash(n.Role), upWord(n), dash(strconv.Itoa(int(n.Incarnation))), ofGroups(n.Votes), ofGroups(n.Holds),
 			dash(n.Region), dash(n.API), dash(n.Peer),
 		})
 		v.wideRows = append(v.wideRows, []any{
@@ -63,6 +63,14 @@ func ofGroups(groups []client.GroupID) string {
 		return "1 group"
 	}
 	return fmt.Sprintf("%d groups", len(groups))
+}
+
+// upWord says whether a node can be reached from the one that answers, and if not, why.
+func upWord(n client.NodeInfo) string {
+	if n.Up || n.Down == "" || n.State == client.NodeRemoved {
+		return yesNo(n.Up)
+	}
+	return yesNo(n.Up) + ", " + n.Down
 }
 
 func roundTrip(n client.NodeInfo) string {
@@ -96,7 +104,7 @@ func (p *Program) nodesShowCommand() *cobra.Command {
 // nodeFacts is one line per fact.
 func nodeFacts(info client.ClusterInfo, n client.NodeInfo) [][]any {
 	rows := [][]any{
-		{"node", n.ID.String()}, {"state", dash(string(n.State))}, {"role", dash(n.Role)}, {"up", yesNo(n.Up)},
+		{"node", n.ID.String()}, {"state", dash(string(n.State))}, {"role", dash(n.Role)}, {"up", upWord(n)},
 		{"life", dash(strconv.Itoa(int(n.Incarnation)))}, {"votes in", groupNames(info, n.Votes)}, {"learner in", groupNames(info, n.Learns)},
 		{"still held by", groupNames(info, unsettled(n))}, {"peer", n.Peer}, {"api", dash(n.API)}, {"region", dash(n.Region)},
 		{"memory", memoryOf(n)}, {"feature level", dash(strconv.Itoa(int(n.FeatureLevel)))},

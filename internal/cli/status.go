@@ -70,7 +70,7 @@ func nodeRows(info client.ClusterInfo) [][]any {
 		if n.Loss > 0 {
 			rtt += fmt.Sprintf(", loses %.1f%%", 100*n.Loss)
 		}
-		rows = append(rows, []any{n.ID.String(), n.Name, dash(string(n.State)), dash(n.Role), yesNo(n.Up), rtt, memoryOf(n), dash(n.Region), n.API, n.Peer})
+		rows = append(rows, []any{n.ID.String(), n.Name, dash(string(n.State)), dash(n.Role), upWord(n), rtt, memoryOf(n), dash(n.Region), n.API, n.Peer})
 	}
 	return rows
 }

@@ -36,6 +36,7 @@ type collector struct {
 	linkPackets, linkLost, linkDropped, re *prometheus.Desc
 	linkRepair, linkPathLoss, linkPathLost *prometheus.Desc
 	linkRepaired, linkRebuilt              *prometheus.Desc
+	linkDown, linkNarrowed                 *prometheus.Desc
 	linkParity, linkParityB                *prometheus.Desc
 }
 
@@ -78,6 +79,8 @@ func newCollector(n *node.Node, s *storage.Store) *collector {
 		peerFull:       desc("raft_follower_disk_full", "1 while the follower says that its disk has too little space for commands.", "group", "machine", "peer"),
 		peerStalled:    desc("raft_follower_disk_stalled", "1 while the follower says that its disk has stalled.", "group", "machine", "peer"),
 		linkUp:         desc("link_up", "1 while a connection to the peer stands.", peer...),
+		linkDown:       desc("link_down", "1 while no connection to the peer stands, with the reason as far as this node can tell.", "peer", "reason"),
+		linkNarrowed:   desc("link_narrowed_total", "Connections to the peer that were made anew because the path had stopped to carry packets of their size.", peer...),
 		linkRTT:        desc("link_rtt_seconds", "Smoothed round trip to the peer.", peer...),
 		linkSent:       desc("link_sent_bytes_total", "Bytes sent to the peer.", peer...),
 		linkRecv:       desc("link_received_bytes_total", "Bytes received from the peer.", peer...),
@@ -182,6 +185,9 @@ func (c *collector) links(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(c.linkRTT, prometheus.GaugeValue, l.RTT.Seconds(), peer)
 		out <- prometheus.MustNewConstMetric(c.linkRepair, prometheus.GaugeValue, one(l.Repair == transport.RepairActive), peer)
 		out <- prometheus.MustNewConstMetric(c.linkPathLoss, prometheus.GaugeValue, l.RepairLoss, peer)
+		if l.Down != transport.DownUnknown {
+			out <- prometheus.MustNewConstMetric(c.linkDown, prometheus.GaugeValue, 1, peer, string(l.Down))
+		}
 		counters := []struct {
 			desc  *prometheus.Desc
 			value uint64
@@ -189,7 +195,7 @@ func (c *collector) links(out chan<- prometheus.Metric) {
 			{c.linkSent, l.SentBytes}, {c.linkRecv, l.RecvBytes}, {c.linkPackets, l.SentPackets},
 			{c.linkPathLost, l.PathLostPackets}, {c.linkRepaired, l.RepairedPackets}, {c.linkRebuilt, l.RebuiltPackets},
 			{c.linkParity, l.ParityPackets}, {c.linkParityB, l.ParityBytes},
-			{c.linkLost, l.LostPackets}, {c.linkDropped, l.Dropped}, {c.re, l.Reconnects},
+			{c.linkLost, l.LostPackets}, {c.linkDropped, l.Dropped}, {c.re, l.Reconnects}, {c.linkNarrowed, l.Narrowed},
 		}
 		for _, row := range counters {
 			out <- prometheus.MustNewConstMetric(row.desc, prometheus.CounterValue, float64(row.value), peer)

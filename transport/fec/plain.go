@@ -1,13 +1,32 @@
 package fec
 
-import "net"
+import (
+	"net"
+	"syscall"
+)
 
 // PacketConn is what quic-go is given. Its Close closes the socket.
 func (c *Conn) PacketConn() net.PacketConn {
 	if udp, ok := c.inner.(*net.UDPConn); ok {
 		return newSocket(c, udp)
 	}
-	return &plain{PacketConn: c.inner, c: c}
+	p := &plain{PacketConn: c.inner, c: c}
+	if inner, ok := c.inner.(syscaller); ok {
+		return plainSocket{p, inner}
+	}
+	return p
+}
+
+// syscaller is what quic-go asks of a conn before it looks for the largest packet that
+// a path carries: that it may forbid fragments.
+type syscaller interface {
+	SyscallConn() (syscall.RawConn, error)
+}
+
+// plainSocket is a plain over something with a socket of the system's.
+type plainSocket struct {
+	*plain
+	syscaller
 }
 
 // plain is a Conn over something that is no UDP socket, a simulated network say: one

@@ -77,6 +77,7 @@ func (l *link) writeBeats() {
 		case <-l.conn.Context().Done():
 			return
 		}
+		l.writeChecks()
 		frames = l.beats.take(frames)
 		for i := 0; i < len(frames); {
 			var next int

@@ -51,6 +51,7 @@ func (p *peer) dial(ctx context.Context, pause *backoff) *link {
 			return l
 		}
 		if ctx.Err() == nil {
+			p.blame(err)
 			p.n.refusals.note(err, "peer", p.id)
 			p.n.cfg.Logger.Debug("dialling failed", "node", p.n.cfg.Node, "peer", p.id, "err", err)
 		}
@@ -63,7 +64,7 @@ func (p *peer) dialOnce(ctx context.Context) (*link, error) {
 	defer cancel()
 	address, err := p.n.cfg.Resolve(ctx, p.target(cancel))
 	if err != nil {
-		return nil, fmt.Errorf("quic: dial %v: %w", p.id, err)
+		return nil, &addressError{fmt.Errorf("quic: dial %v: %w", p.id, err)}
 	}
 	conn, err := p.n.transport.Dial(ctx, address, p.n.clientTLS(p.id), p.n.quicConfig())
 	if err != nil {

@@ -202,6 +202,9 @@ func (w *world) listen(id raft.NodeID, at net.Addr) net.PacketConn {
 			w.t.Fatal(err)
 		}
 		late.join()
+		if w.sim.whole {
+			return wholeConn{conn}
+		}
 		return conn
 	}
 	udp := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}

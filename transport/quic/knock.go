@@ -22,6 +22,7 @@ func (p *peer) knock(ctx context.Context) {
 		return
 	}
 	if ctx.Err() == nil {
+		p.blame(err)
 		p.n.refusals.note(err, "peer", p.id)
 	}
 }

@@ -34,7 +34,10 @@ type link struct {
 	repair  atomic.Pointer[fec.Link]
 	// arrivals are the bundles of the peer's lanes.
 	arrivals [lanesMax]arrivals
-	wg       sync.WaitGroup
+	// ask and answer are numbers of checks to send and to answer, 0: none; answered is
+	// that of the last one that the peer answered.
+	ask, answer, answered atomic.Uint64
+	wg                    sync.WaitGroup
 }
 
 func newLink(p *peer, conn *quicgo.Conn, own, hello wire.Hello) *link {
@@ -64,6 +67,7 @@ func (l *link) outdated() bool { return l.said != l.p.n.life() }
 func (l *link) startWriters() {
 	l.openRepair()
 	l.wg.Go(l.writeBeats)
+	l.wg.Go(l.checkPath)
 	for _, q := range []*queue{l.votes, l.forward} {
 		l.wg.Go(func() { l.write(q, nil) })
 	}

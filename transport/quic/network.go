@@ -101,6 +101,7 @@ func (n *Network) quicConfig() *quicgo.Config {
 		MaxIncomingStreams:             fetchesPerPeer + 1, // and the hello
 		MaxIncomingUniStreams:          uniStreamsPerPeer,
 		EnableDatagrams:                true,
+		InitialPacketSize:              packetBytesMin, // Why: whether a path carries more is found out soon
 	}
 }
 

@@ -22,13 +22,16 @@ type peer struct {
 	link     atomic.Pointer[link]
 	dropped  atomic.Uint64 // frames
 	links    atomic.Uint64 // that came up
+	narrowed atomic.Uint64 // of these, ended for large packets that did not arrive
 	chance   *rand.Rand    // run's own
 
 	mu      sync.Mutex // guards all below
 	address string
-	giveUp  context.CancelFunc  // ends the attempt to dial that is under way
-	through bool                // it has reached the peer: only a hello is missing
-	past    transport.LinkStats // the sums of links that ended
+	giveUp  context.CancelFunc // ends the attempt to dial that is under way
+	through bool               // it has reached the peer: only a hello is missing
+	down    transport.DownReason
+	fault   transport.DownReason // what the last attempt to dial ended with, where that is clear
+	past    transport.LinkStats  // the sums of links that ended
 }
 
 func newPeer(n *Network, at transport.Peer, stop context.CancelFunc) *peer {
@@ -83,10 +86,11 @@ func (p *peer) reached(through bool) {
 // run keeps a link to the peer until ctx ends.
 func (p *peer) run(ctx context.Context) {
 	var next *arrival
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { p.wonder(ctx) })
 	if !p.dials() {
-		var knock sync.WaitGroup
-		knock.Go(func() { p.knock(ctx) })
-		defer knock.Wait()
+		beside.Go(func() { p.knock(ctx) })
 	}
 	pause := backoff{min: p.n.cfg.BackoffMin, max: p.n.cfg.BackoffMax, chance: p.chance}
 	for ctx.Err() == nil {
@@ -197,12 +201,13 @@ func (p *peer) absorb(l *link) {
 func (p *peer) stats() transport.LinkStats {
 	p.mu.Lock()
 	out := p.past
+	out.Down = p.down
 	p.mu.Unlock()
-	out.Peer, out.Dropped = p.id, p.dropped.Load()
+	out.Peer, out.Dropped, out.Narrowed = p.id, p.dropped.Load(), p.narrowed.Load()
 	out.Reconnects = max(p.links.Load(), 1) - 1
 	if l := p.link.Load(); l != nil {
 		now := l.conn.ConnectionStats()
-		out.Up, out.RTT, out.RTTVariance = true, now.SmoothedRTT, now.MeanDeviation
+		out.Up, out.RTT, out.RTTVariance, out.Down = true, now.SmoothedRTT, now.MeanDeviation, transport.DownUnknown
 		out.SentBytes += now.BytesSent
 		out.RecvBytes += now.BytesReceived
 		out.SentPackets += now.PacketsSent

@@ -18,7 +18,13 @@ func (l *link) readDatagrams() {
 		if err != nil {
 			return // the connection ended
 		}
-		frames, err = wire.DecodePacket(packet, transport.ClassControl, frames[:0])
+		is, err := l.readCheck(packet)
+		if is && err == nil {
+			continue
+		}
+		if err == nil {
+			frames, err = wire.DecodePacket(packet, transport.ClassControl, frames[:0])
+		}
 		if err != nil {
 			l.abort(err)
 			return

@@ -53,6 +53,8 @@ const (
 	codeEnds quicgo.ApplicationErrorCode = 9
 	// codeDistrusted: the peer's certificate was good when the connection began.
 	codeDistrusted quicgo.ApplicationErrorCode = 10
+	// codeNarrow: large packets do not arrive any more.
+	codeNarrow quicgo.ApplicationErrorCode = 11
 )
 
 // TLS alerts by which a failed handshake shows its reason (RFC 8446 §6), as QUIC
@@ -109,7 +111,7 @@ func reasonOf(err error) (reason Reason, ok bool) {
 	}
 	var app *quicgo.ApplicationError
 	if errors.As(err, &app) {
-		return ReasonByPeer, app.Remote && app.ErrorCode > codeReplaced && app.ErrorCode != codeEnds
+		return ReasonByPeer, app.Remote && app.ErrorCode > codeReplaced && app.ErrorCode != codeEnds && app.ErrorCode != codeNarrow
 	}
 	var tr *quicgo.TransportError
 	if !errors.As(err, &tr) || tr.ErrorCode < cryptoErrors || tr.ErrorCode >= cryptoErrorsEnd {

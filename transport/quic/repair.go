@@ -35,9 +35,9 @@ func (n *Network) packetConn() (net.PacketConn, error) {
 // features are the abilities that this node's hello tells of.
 func (n *Network) features() uint64 {
 	if n.repair == nil {
-		return 0
+		return featureChecks
 	}
-	return featureRepair | featureBundles
+	return featureChecks | featureRepair | featureBundles
 }
 
 // agreesToRepair reports whether both sides repair losses.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 // simWorld is a network with a delay per link and a filter for packets.
 type simWorld struct {
 	simnet.PerfectRouter
+	whole bool // QUIC's packets grow to what the path carries
 
 	mu   sync.Mutex
 	drop func(from, to raft.NodeID) bool
@@ -80,6 +82,21 @@ func (l *latecomer) AddNode(addr net.Addr, receiver simnet.PacketReceiver) {
 }
 
 func (l *latecomer) join() { l.simWorld.AddNode(l.addr, l.receiver) }
+
+// wholeConn is an endpoint whose packets are never cut, so that QUIC looks for the
+// largest that the path carries.
+type wholeConn struct{ *simConn }
+
+func (wholeConn) SyscallConn() (syscall.RawConn, error) { return noSocket{}, nil }
+
+// noSocket takes every option and has none.
+type noSocket struct{}
+
+func (noSocket) Control(func(uintptr)) error   { return nil }
+func (noSocket) Read(func(uintptr) bool) error { return errors.ErrUnsupported }
+func (noSocket) Write(func(uintptr) bool) error {
+	return errors.ErrUnsupported
+}
 
 // simConn is an endpoint that takes its link with it when it is closed.
 type simConn struct {

@@ -1,0 +1,87 @@
+package quic
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/quic-go/quic-go/testutils/simnet"
+
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/transport"
+	"github.com/wraft/wraft/transport/fec"
+)
+
+// narrow has all larger packets vanish without a word.
+func (s *simWorld) narrow(max int) {
+	s.setLook(func(p simnet.Packet, _ raft.NodeID) bool { return len(p.Data) > max })
+}
+
+// stream sends an append of 20 KB every 100 ms for a while, each with the next term, and
+// returns how many went out.
+func (n *node) stream(to *node, from raft.Term, d time.Duration) (next raft.Term) {
+	data := noise(20 << 10)
+	for end := time.Now().Add(d); time.Now().Before(end); from++ {
+		_ = n.net.Send(to.id, transport.Frame{Group: 1, Payload: raft.Append{Term: from, Entries: []raft.Entry{{Index: 1, Type: raft.EntryCommand, Data: data}}}})
+		time.Sleep(100 * time.Millisecond)
+	}
+	return from
+}
+
+// appended counts the appends that arrived of a term and later.
+func (r *recorder) appended(from raft.NodeID, term raft.Term) (count int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, f := range r.frames[from] {
+		if a, ok := f.Payload.(raft.Append); ok && a.Term >= term {
+			count++
+		}
+	}
+	return count
+}
+
+// TestBubbleBlackHole: a route that was whole comes to drop packets above a size, while
+// smaller ones pass. Heartbeats keep the connection alive, so somebody has to notice
+// that appends do not arrive, once, and what comes after has to pass.
+func TestBubbleBlackHole(t *testing.T) {
+	for _, row := range []struct {
+		mode fec.Mode
+		max  int
+		want uint64 // connections made anew
+	}{
+		{fec.ModeOff, 1380, 1}, {fec.ModeOff, packetBytesMin, 1},
+		// Where losses may be repaired QUIC's packets are smaller, only parity falls.
+		{fec.ModeAuto, 1400, 0}, {fec.ModeAuto, 1300, 1},
+		{fec.ModeOn, 1400, 0}, {fec.ModeOn, packetBytesMin, 1},
+	} {
+		t.Run(fmt.Sprintf("%s %d", row.mode, row.max), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newSimWorld(t)
+				w.sim.whole = true
+				a, b := w.node(1, withRepair(row.mode)), w.node(2, withRepair(row.mode))
+				w.connect(a, b)
+				defer a.beat(b)()
+				defer b.beat(a)()
+				next := a.stream(b, 1, 5*time.Second)
+				w.sim.narrow(row.max)
+				next = a.stream(b, next, 12*time.Second)
+				last := a.stream(b, next, 10*time.Second)
+				time.Sleep(time.Second)
+				got, sent := b.rec.appended(1, next), int(last-next)
+				t.Logf("%d of %d arrived: %q, %+v", got, sent, a.rec.story, a.net.Links()[0])
+				if got < sent {
+					t.Errorf("%d appends of %d arrived long after the path became narrow", got, sent)
+				}
+				for _, n := range []*node{a, b} {
+					if l := n.net.Links()[0]; l.Reconnects != row.want || len(n.net.Counters()) != 0 {
+						t.Errorf("%v: connected %d times anew, want %d; counted %v", n.id, l.Reconnects, row.want, n.net.Counters())
+					}
+				}
+				if a, b := a.net.Links()[0], b.net.Links()[0]; a.Narrowed+b.Narrowed != row.want {
+					t.Errorf("n1 found the path narrow %d times and n2 %d times, want %d in all", a.Narrowed, b.Narrowed, row.want)
+				}
+			})
+		})
+	}
+}
