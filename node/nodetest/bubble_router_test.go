@@ -4,9 +4,7 @@ import (
 	"crypto/tls"
 	"math/rand/v2"
 	"net"
-	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/quic-go/quic-go/testutils/simnet"
@@ -23,8 +21,9 @@ type lossyRouter struct {
 	delays map[[2]string]time.Duration // of links that have their own, by from and to
 	chance *rand.Rand
 	nodes  map[string]simnet.PacketReceiver
-	// isolated are nodes that no packets reach or leave.
+	// isolated are hosts that no packets reach or leave.
 	isolated map[string]bool
+	faults   linkFaults
 }
 
 func newLossyRouter(delay time.Duration, seed uint64) *lossyRouter {
@@ -42,11 +41,16 @@ func (r *lossyRouter) AddNode(addr net.Addr, to simnet.PacketReceiver) {
 func (r *lossyRouter) SendPacket(p simnet.Packet) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	p.To = r.faults.inside(p.To)
 	from, at := p.From.String(), p.To.String()
 	to := r.nodes[at]
-	if to == nil || r.nodes[from] == nil || r.isolated[from] || r.isolated[at] || r.chance.Float64() < r.loss {
+	if to == nil || r.nodes[from] == nil || r.swallows(p.From, p.To, len(p.Data)) {
 		return nil
 	}
+	if r.faults.tap != nil {
+		r.faults.tap(p)
+	}
+	p.From = r.faults.outside(p.From)
 	delay, ok := r.delays[[2]string{from, at}]
 	if !ok {
 		delay = r.delay
@@ -72,82 +76,23 @@ func (r *lossyRouter) remove(addr net.Addr) {
 	delete(r.nodes, addr.String())
 }
 
+// swallows reports whether a packet vanishes on its way. r.mu is held.
+func (r *lossyRouter) swallows(from, to net.Addr, bytes int) bool {
+	return r.isolated[host(from)] || r.isolated[host(to)] || r.faults.swallow(from, to, bytes) || r.chance.Float64() < r.loss
+}
+
 // isolate loses all that goes to a node or comes from it; it is there still.
 func (r *lossyRouter) isolate(addr net.Addr) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.isolated[addr.String()] = true
+	r.isolated[host(addr)] = true
 }
 
 // rejoin undoes isolate.
 func (r *lossyRouter) rejoin(addr net.Addr) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.isolated, addr.String())
-}
-
-// stands reports whether a node is there.
-func (r *lossyRouter) stands(addr net.Addr) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.nodes[addr.String()] != nil
-}
-
-// probe is quic.Config.Probe on this network.
-func (r *lossyRouter) probe(at net.Addr) (net.Conn, error) {
-	return &probeConn{router: r, at: at, refused: make(chan struct{}, 1), closed: make(chan struct{})}, nil
-}
-
-// probeConn is a connected socket of which only errors are seen.
-type probeConn struct {
-	net.Conn // nil
-	router   *lossyRouter
-	at       net.Addr
-	deadline time.Time
-	refused  chan struct{} // holds a token when a packet was
-	once     sync.Once
-	closed   chan struct{}
-}
-
-// SetReadDeadline implements net.Conn; Read is called by the same goroutine.
-func (c *probeConn) SetReadDeadline(at time.Time) error {
-	c.deadline = at
-	return nil
-}
-
-// Read implements net.Conn.
-func (c *probeConn) Read([]byte) (int, error) {
-	timer := time.NewTimer(time.Until(c.deadline))
-	defer timer.Stop()
-	select {
-	case <-c.refused:
-		return 0, syscall.ECONNREFUSED
-	case <-timer.C:
-		return 0, os.ErrDeadlineExceeded
-	case <-c.closed:
-		return 0, net.ErrClosed
-	}
-}
-
-// Write implements net.Conn.
-func (c *probeConn) Write(p []byte) (int, error) {
-	time.AfterFunc(c.router.delay, func() {
-		if !c.router.stands(c.at) {
-			time.AfterFunc(c.router.delay, func() {
-				select {
-				case c.refused <- struct{}{}:
-				default:
-				}
-			})
-		}
-	})
-	return len(p), nil
-}
-
-// Close implements net.Conn.
-func (c *probeConn) Close() error {
-	c.once.Do(func() { close(c.closed) })
-	return nil
+	delete(r.isolated, host(addr))
 }
 
 // lose sets the share of packets that vanish.

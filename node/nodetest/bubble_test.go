@@ -38,6 +38,8 @@ type bubble struct {
 	mode      node.SnapshotMode  // of machines that are deployed
 	fileRate  int                // bytes per second of files that are served; 0: no bound
 	probes    bool               // nodes that boot probe each other
+	whole     bool               // packets of nodes that boot grow to what paths carry
+	log       *slog.Logger       // of networks; may be nil
 	// networks are those of the nodes that booted last.
 	networks map[raft.NodeID]transport.Network
 	// logs wraps the logs of a node that boots; may be nil.
@@ -170,10 +172,13 @@ func (b *bubble) network(self raft.Member, boot uint64, conn net.PacketConn, h t
 	}
 	cfg := quic.Config{
 		Node: id, Incarnation: self.Incarnation, Boot: boot, Cluster: bubbleCluster, Conn: conn, Trust: trust(b.authority),
-		Certificate: certificate(cert), FileBytesPerSecond: b.fileRate,
+		Certificate: certificate(cert), FileBytesPerSecond: b.fileRate, Logger: b.log,
+	}
+	if b.whole {
+		cfg.Conn = wholeConn{conn}
 	}
 	if b.probes {
-		cfg.Probe = b.router.probe
+		cfg.Probe = func(at net.Addr) (net.Conn, error) { return b.router.probe(bubbleAddr(id), at.(*net.UDPAddr)), nil }
 	}
 	network, err := quic.New(cfg, h)
 	if err != nil {
