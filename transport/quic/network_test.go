@@ -236,7 +236,7 @@ func TestConfigIsChecked(t *testing.T) {
 	if _, err := New(Config{BackoffMin: 2, BackoffMax: 1, Lanes: 9, IdleTimeout: -1}, newRecorder()); err == nil {
 		t.Error("an empty configuration was taken")
 	} else {
-		for _, want := range []string{"node", "conn", "certificate", "authorities", "cluster", "backoff", "lanes", "idle timeout"} {
+		for _, want := range []string{"node", "conn", "certificate", "trust", "cluster", "backoff", "lanes", "idle timeout"} {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("%q is not among what is wrong: %v", want, err)
 			}
