@@ -19,6 +19,7 @@ const (
 	CodeDigestMismatch   Code = "WRAFT-1008"
 	CodeNoCertificate    Code = "WRAFT-1009"
 	CodeLimitRange       Code = "WRAFT-1010"
+	CodeNotAllowed       Code = "WRAFT-1011"
 
 	CodeUnknownMachine Code = "WRAFT-2001"
 	CodeUnknownPath    Code = "WRAFT-2002"

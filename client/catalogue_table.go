@@ -35,6 +35,9 @@ var catalogue = []Kind{
 	{CodeLimitRange, "Limit out of range", http.StatusBadRequest, false, NotApplied, ExitUsage,
 		"Ask for a limit in the range that the detail names, or leave it out.",
 		"A machine was to be deployed with a limit that it cannot have; the problem's field limit names it."},
+	{CodeNotAllowed, "Not allowed", http.StatusForbidden, false, NotApplied, ExitTLS,
+		"Use a certificate with a role that may do it; who has the authority issues one with: wraftd certs issue --client NAME --role ROLE",
+		"The role in the client's certificate does not include what was asked for."},
 
 	{CodeUnknownMachine, "Unknown machine", http.StatusNotFound, false, NotApplied, ExitNotFound,
 		"List what is deployed with: wraftd machines list",

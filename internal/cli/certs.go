@@ -54,8 +54,10 @@ func (p *Program) certsIssueCommand() *cobra.Command {
 		Use:   "issue (--node ID --host HOST... | --client NAME)",
 		Short: "Issue a certificate for a node or a client",
 		Long: "Issues a certificate of the cluster's authority: for a node, valid for the hosts named, or for a\n" +
-			"client, which may do everything until roles are enforced. Nothing is overwritten.",
-		Example: "  wraftd certs issue --ca-dir cluster/ca --client alice --out alice\n  wraftd certs issue --ca-dir cluster/ca --node 4 --host 10.0.0.4 --out node-4",
+			"client, with the role that says what it may do: reader, writer (commands too), deployer:MACHINE\n" +
+			"(versions of that machine), operator (all machines, nodes, snapshots, but no commands), admin.\n" +
+			"Nothing is overwritten.",
+		Example: "  wraftd certs issue --ca-dir cluster/ca --client alice --role writer --out alice\n  wraftd certs issue --ca-dir cluster/ca --node 4 --host 10.0.0.4 --out node-4",
 		Args:    exactArgs(),
 	}
 	f := cmd.Flags()
@@ -63,6 +65,7 @@ func (p *Program) certsIssueCommand() *cobra.Command {
 	node := f.Uint64("node", 0, "ID of the node to issue for")
 	hosts := f.StringSlice("host", nil, "names and IP addresses of the node")
 	name := f.String("client", "", "name of the client to issue for")
+	role := f.String("role", "", "what the client may do: reader, writer, deployer:MACHINE, operator or admin")
 	out := f.String("out", ".", "folder to write to")
 	days := f.Int("days", certDaysDefault, "days until the certificate expires")
 	cmd.RunE = func(*cobra.Command, []string) error {
@@ -72,6 +75,9 @@ func (p *Program) certsIssueCommand() *cobra.Command {
 		if (*node == 0) == (*name == "") {
 			return usage("say for whom: either --node ID or --client NAME")
 		}
+		if (*role == "") == (*name != "") {
+			return usage("say what the client may do: --role reader, writer, deployer:MACHINE, operator or admin; nodes have none")
+		}
 		authority, err := pki.LoadAuthority(*caDir)
 		if err != nil {
 			return client.NewProblem(client.CodeLocalFile, "--ca-dir: %v", err).WithCause(err)
@@ -80,7 +86,7 @@ func (p *Program) certsIssueCommand() *cobra.Command {
 		file, pair := "node", pki.Pair{}
 		if *name != "" {
 			file = *name
-			pair, err = authority.IssueClient(*name, pki.RoleAdmin, p.Now(), validity)
+			pair, err = authority.IssueClient(*name, *role, p.Now(), validity)
 		} else {
 			pair, err = authority.IssueNode(quorum.NodeID(*node), *hosts, p.Now(), validity)
 		}

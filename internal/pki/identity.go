@@ -24,10 +24,12 @@ var (
 	ErrNotYetValid = errors.New("pki: certificate not yet valid")
 )
 
-// Roles a client certificate may carry, from least to most powerful.
+// Roles a client certificate may carry, from least to most powerful. RoleDeployer goes with
+// the machine that its holder may deploy to, as Deployer writes it.
 const (
 	RoleReader   = "reader"
 	RoleWriter   = "writer"
+	RoleDeployer = "deployer"
 	RoleOperator = "operator"
 	RoleAdmin    = "admin"
 )
@@ -41,8 +43,23 @@ const (
 	nameBytesMax = 63
 )
 
-// Roles lists the roles a client certificate may carry, least powerful first.
+// Roles lists the roles a client certificate may carry without a machine, least powerful first.
 func Roles() []string { return []string{RoleReader, RoleWriter, RoleOperator, RoleAdmin} }
+
+// Deployer is the role of who deploys to one machine.
+func Deployer(machine string) string { return RoleDeployer + ":" + machine }
+
+// ParseRole takes a role apart; machine is "" for all but a deployer's. A machine's name has
+// the letters that CheckName allows.
+func ParseRole(text string) (role, machine string, err error) {
+	if machine, ok := strings.CutPrefix(text, RoleDeployer+":"); ok {
+		return RoleDeployer, machine, CheckName("machine", machine)
+	}
+	if !slices.Contains(Roles(), text) {
+		return "", "", fmt.Errorf("pki: role %.80q: must be one of %s, or %s:MACHINE", text, strings.Join(Roles(), ", "), RoleDeployer)
+	}
+	return text, "", nil
+}
 
 // CheckName reports whether name may name a cluster or a client: 1 to 63 of a-z,
 // 0-9, '-', '.' and '_', starting with a letter or digit. what is for the message.
@@ -93,8 +110,11 @@ func ClientIdentity(c *x509.Certificate) (cluster, name, role string, err error)
 		return "", "", "", fmt.Errorf("%w: %s is not a client's", ErrNoIdentity, uri)
 	}
 	role, ok = strings.CutPrefix(uri.RawQuery, "role=")
-	if !ok || !slices.Contains(Roles(), role) {
-		return "", "", "", fmt.Errorf("%w: %s: its role is none of %s", ErrNoIdentity, uri, strings.Join(Roles(), ", "))
+	if !ok {
+		return "", "", "", fmt.Errorf("%w: %s: it has no role", ErrNoIdentity, uri)
+	}
+	if _, _, err := ParseRole(role); err != nil {
+		return "", "", "", fmt.Errorf("%w: %s: %w", ErrNoIdentity, uri, err)
 	}
 	return uri.Host, name, role, nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -37,13 +36,13 @@ func (a *Authority) IssueNode(id quorum.NodeID, hosts []string, now time.Time, v
 }
 
 // IssueClient signs a certificate with which a client authenticates, valid from a
-// little before now for validity. The role is one of Roles.
+// little before now for validity. The role is one that ParseRole takes.
 func (a *Authority) IssueClient(name, role string, now time.Time, validity time.Duration) (Pair, error) {
 	if err := CheckName("client", name); err != nil {
 		return Pair{}, err
 	}
-	if !slices.Contains(Roles(), role) {
-		return Pair{}, fmt.Errorf("pki: issue: role %q: must be one of %s", role, strings.Join(Roles(), ", "))
+	if _, _, err := ParseRole(role); err != nil {
+		return Pair{}, err
 	}
 	template, err := baseTemplate(fmt.Sprintf("wraft client %s of %s", name, a.cluster), now, validity)
 	if err != nil {

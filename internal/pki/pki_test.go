@@ -65,7 +65,7 @@ func TestNodeCertificateVerifiesAndNamesTheNode(t *testing.T) {
 
 func TestClientCertificateIsNoNodeAndNoServer(t *testing.T) {
 	authority := newTestAuthority(t, "c1")
-	for _, role := range Roles() {
+	for _, role := range append(Roles(), Deployer("kv-1")) {
 		pair, err := authority.IssueClient("ada", role, testNow, testValidity)
 		if err != nil {
 			t.Fatal(err)
@@ -160,6 +160,10 @@ func TestMalformedIdentitiesAreRefused(t *testing.T) {
 		{"wraft://c1/ca"},
 		{"wraft://c1/client/ada"},
 		{"wraft://c1/client/ada?role="},
+		{"wraft://c1/client/ada?role=deployer"},
+		{"wraft://c1/client/ada?role=deployer:"},
+		{"wraft://c1/client/ada?role=deployer:a/b"},
+		{"wraft://c1/client/ada?role=admin:kv"},
 		{"wraft://c1/client/ada?role=admin&role=reader"},
 		{"wraft://c1/client/?role=admin"},
 	} {

@@ -272,7 +272,7 @@ func (s *Server) openAPI(ctx context.Context, cfg Config, id *identity) error {
 		newCollector(s.node, s.store), newIdentityCollector(s.network, s.renewal))
 	b := backend{node: s.node, cluster: cfg.Cluster, version: Version()}
 	server, err := api.New(api.Config{
-		Node: cfg.Node, TLS: api.ServerTLS(id.certificate), Trust: id.trust, ClientAuth: cfg.TLS.ClientAuth == ClientAuthRequire,
+		Node: cfg.Node, Cluster: cfg.Cluster, TLS: api.ServerTLS(id.certificate), Trust: id.trust, ClientAuth: cfg.TLS.ClientAuth == ClientAuthRequire,
 		CommandBytesMax: int64(cfg.Limits.CommandBytes), ModuleBytesMax: int64(cfg.Limits.ModuleBytes),
 		Metrics: registry, Log: s.log,
 	}, api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Backups: b, Deletions: b, Members: b, Cluster: b})

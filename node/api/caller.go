@@ -13,23 +13,24 @@ import (
 	"github.com/wraft/wraft/internal/pki"
 )
 
-// caller is what is known of the other end of a connection: the verdict on its
-// certificate, kept so long as the same is trusted, since verifying costs as much as
-// many requests.
+// caller is what is known of the other end of a connection: who it is by its certificate,
+// kept so long as the same is trusted, since verifying costs as much as many requests.
 type caller struct {
 	mu      sync.Mutex // guards what follows
 	by      *pki.Trust
+	holder  holder
 	verdict error
 }
 
-// check returns the verdict by what is trusted now.
-func (c *caller) check(r *http.Request, trust *pki.Trust) error {
+// check returns who the caller is by what is trusted now.
+func (c *caller) check(r *http.Request, trust *pki.Trust, cluster string) (holder, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.by != trust {
-		c.by, c.verdict = trust, verifyCaller(r, trust)
+		c.by = trust
+		c.holder, c.verdict = verifyCaller(r, trust, cluster)
 	}
-	return c.verdict
+	return c.holder, c.verdict
 }
 
 // callerKey finds the caller in the context of a connection's requests.
@@ -40,14 +41,14 @@ func withCaller(ctx context.Context, _ net.Conn) context.Context {
 	return context.WithValue(ctx, callerKey{}, new(caller))
 }
 
-// checkCaller returns nil when the connection's client certificate is trusted, for clients,
-// and valid, and CodeNoCertificate otherwise.
-func checkCaller(r *http.Request, trust *pki.Trust) error {
+// holderAt returns who is at the other end of the request's connection, or CodeNoCertificate
+// when its certificate is not trusted, for clients of this cluster, and valid.
+func holderAt(r *http.Request, trust *pki.Trust, cluster string) (holder, error) {
 	c, ok := r.Context().Value(callerKey{}).(*caller)
 	if !ok {
-		return verifyCaller(r, trust)
+		return verifyCaller(r, trust, cluster)
 	}
-	return c.check(r, trust)
+	return c.check(r, trust, cluster)
 }
 
 // callerName is the name in the certificate of the connection's other end, "" when
@@ -65,13 +66,13 @@ func callerName(r *http.Request) string {
 	return leaf.Subject.CommonName
 }
 
-func verifyCaller(r *http.Request, trust *pki.Trust) error {
+func verifyCaller(r *http.Request, trust *pki.Trust, cluster string) (holder, error) {
 	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
-		return client.NewProblem(client.CodeNoCertificate, "no client certificate was shown")
+		return holder{}, client.NewProblem(client.CodeNoCertificate, "no client certificate was shown")
 	}
 	chain := r.TLS.PeerCertificates
 	if err := trust.Verify(chain, x509.ExtKeyUsageClientAuth, time.Now()); err != nil {
-		return client.NewProblem(client.CodeNoCertificate, "the client certificate of %.80q is not accepted: %v", chain[0].Subject.CommonName, err)
+		return holder{}, client.NewProblem(client.CodeNoCertificate, "the client certificate of %.80q is not accepted: %v", chain[0].Subject.CommonName, err)
 	}
-	return nil
+	return holderOf(chain[0], cluster)
 }

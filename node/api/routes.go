@@ -17,39 +17,46 @@ type handlerFunc func(w http.ResponseWriter, r *http.Request) error
 // route is one path pattern and what each method does there.
 type route struct {
 	pattern string
-	methods map[string]handlerFunc
+	methods map[string]method
 	// open routes answer without a client certificate.
 	open bool
 	// words explains, by method, why a method one would expect is missing.
 	words map[string]string
 }
 
+// method is what answers, and what the caller must be allowed to; the latter counts for
+// nothing on open routes.
+type method struct {
+	need right
+	do   handlerFunc
+}
+
 // routes is the whole API. net/http matches the patterns; methods are dispatched
 // here, so that a wrong one gets a problem like any other mistake.
 func (s *Server) routes() []route {
 	return []route{
-		{pattern: "/v1/machines/{machine}/commands", methods: map[string]handlerFunc{"POST": s.postCommand}},
-		{pattern: "/v1/machines/{machine}/sessions", methods: map[string]handlerFunc{"POST": s.postSession}},
-		{pattern: "/v1/machines/{machine}/queries", methods: map[string]handlerFunc{"POST": s.postQuery}},
-		{pattern: "/v1/machines", methods: map[string]handlerFunc{"GET": s.getMachines}},
+		{pattern: "/v1/machines/{machine}/commands", methods: map[string]method{"POST": {write, s.postCommand}}},
+		{pattern: "/v1/machines/{machine}/sessions", methods: map[string]method{"POST": {write, s.postSession}}},
+		{pattern: "/v1/machines/{machine}/queries", methods: map[string]method{"POST": {read, s.postQuery}}},
+		{pattern: "/v1/machines", methods: map[string]method{"GET": {read, s.getMachines}}},
 		{
 			pattern: "/v1/machines/{machine}",
-			methods: map[string]handlerFunc{"GET": s.getMachine, "PUT": s.putMachine, "DELETE": s.deleteMachine},
+			methods: map[string]method{"GET": {read, s.getMachine}, "PUT": {deploy, s.putMachine}, "DELETE": {administer, s.deleteMachine}},
 		},
-		{pattern: "/v1/machines/{machine}/activate", methods: map[string]handlerFunc{"POST": s.postActivate}},
-		{pattern: "/v1/machines/{machine}/rollback", methods: map[string]handlerFunc{"POST": s.postRollback}},
-		{pattern: "/v1/machines/{machine}/history", methods: map[string]handlerFunc{"GET": s.getHistory}},
-		{pattern: "/v1/machines/{machine}/snapshots", methods: map[string]handlerFunc{"POST": s.postSnapshot}},
-		{pattern: "/v1/machines/{machine}/backup", methods: map[string]handlerFunc{"GET": s.getBackup, "PUT": s.putBackup}},
-		{pattern: "/v1/modules/{digest}", methods: map[string]handlerFunc{"GET": s.getModule, "PUT": s.putModule}},
-		{pattern: "/v1/cluster/feature-level", methods: map[string]handlerFunc{"PUT": s.putFeatureLevel}},
-		{pattern: "/v1/cluster/members", methods: map[string]handlerFunc{"POST": s.postMember}},
-		{pattern: "/v1/cluster/members/{node}", methods: map[string]handlerFunc{"PATCH": s.patchMember, "DELETE": s.deleteMember}},
-		{pattern: "/v1/cluster", methods: map[string]handlerFunc{"GET": s.getCluster}},
-		{pattern: "/livez", open: true, methods: map[string]handlerFunc{"GET": s.getLive}},
-		{pattern: "/readyz", open: true, methods: map[string]handlerFunc{"GET": s.getReady}},
-		{pattern: "/readyz/{check}", open: true, methods: map[string]handlerFunc{"GET": s.getReady}},
-		{pattern: "/metrics", methods: map[string]handlerFunc{"GET": s.getMetrics}},
+		{pattern: "/v1/machines/{machine}/activate", methods: map[string]method{"POST": {deploy, s.postActivate}}},
+		{pattern: "/v1/machines/{machine}/rollback", methods: map[string]method{"POST": {deploy, s.postRollback}}},
+		{pattern: "/v1/machines/{machine}/history", methods: map[string]method{"GET": {read, s.getHistory}}},
+		{pattern: "/v1/machines/{machine}/snapshots", methods: map[string]method{"POST": {operate, s.postSnapshot}}},
+		{pattern: "/v1/machines/{machine}/backup", methods: map[string]method{"GET": {read, s.getBackup}, "PUT": {operate, s.putBackup}}},
+		{pattern: "/v1/modules/{digest}", methods: map[string]method{"GET": {read, s.getModule}, "PUT": {deploy, s.putModule}}},
+		{pattern: "/v1/cluster/feature-level", methods: map[string]method{"PUT": {administer, s.putFeatureLevel}}},
+		{pattern: "/v1/cluster/members", methods: map[string]method{"POST": {operate, s.postMember}}},
+		{pattern: "/v1/cluster/members/{node}", methods: map[string]method{"PATCH": {operate, s.patchMember}, "DELETE": {operate, s.deleteMember}}},
+		{pattern: "/v1/cluster", methods: map[string]method{"GET": {read, s.getCluster}}},
+		{pattern: "/livez", open: true, methods: map[string]method{"GET": {read, s.getLive}}},
+		{pattern: "/readyz", open: true, methods: map[string]method{"GET": {read, s.getReady}}},
+		{pattern: "/readyz/{check}", open: true, methods: map[string]method{"GET": {read, s.getReady}}},
+		{pattern: "/metrics", methods: map[string]method{"GET": {read, s.getMetrics}}},
 	}
 }
 
@@ -80,40 +87,46 @@ func (s *Server) serve(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begin := time.Now()
 		rec := &statusRecorder{ResponseWriter: w}
-		method := "other"
-		if err := s.admit(rt, r); err != nil {
-			s.writeProblem(rec, r, err)
-		} else if h, ok := rt.find(r.Method); ok {
-			method = r.Method
-			if err := h(rec, r); err != nil {
-				s.writeProblem(rec, r, err)
-			}
-		} else {
-			rec.Header().Set("Allow", allow)
-			s.writeProblem(rec, r, rt.methodProblem(r.Method, allow))
+		name := "other"
+		m, ok := rt.find(r.Method)
+		if ok {
+			name = r.Method
 		}
-		s.metrics.observe(rt.pattern, method, rec.status, time.Since(begin))
+		err := s.admit(rt, r, m.need, ok)
+		switch {
+		case err == nil && ok:
+			err = m.do(rec, r)
+		case err == nil:
+			rec.Header().Set("Allow", allow)
+			err = rt.methodProblem(r.Method, allow)
+		}
+		if err != nil {
+			s.writeProblem(rec, r, err)
+		}
+		s.metrics.observe(rt.pattern, name, rec.status, time.Since(begin))
 	})
 }
 
-// admit checks what must hold before the method matters.
-func (s *Server) admit(rt route, r *http.Request) error {
-	if rt.methods == nil {
+// admit checks what must hold before a method does anything; known is whether there is one.
+func (s *Server) admit(rt route, r *http.Request, need right, known bool) error {
+	switch {
+	case rt.methods == nil:
 		return client.NewProblem(client.CodeUnknownPath, "there is nothing at %.200q", r.URL.Path)
+	case rt.open:
+		return nil
+	case !known:
+		need = read // Why: who may look may also learn what is possible here
 	}
-	if s.config.ClientAuth && !rt.open {
-		return checkCaller(r, s.config.Trust())
-	}
-	return nil
+	return s.allow(r, need)
 }
 
-// find is the handler of a method; HEAD is GET, whose body net/http drops.
-func (rt route) find(method string) (handlerFunc, bool) {
-	if method == http.MethodHead {
-		method = http.MethodGet
+// find is what a method does; HEAD is GET, whose body net/http drops.
+func (rt route) find(name string) (method, bool) {
+	if name == http.MethodHead {
+		name = http.MethodGet
 	}
-	h, ok := rt.methods[method]
-	return h, ok
+	m, ok := rt.methods[name]
+	return m, ok
 }
 
 func (rt route) methodProblem(method, allow string) error {

@@ -20,12 +20,15 @@ import (
 type Config struct {
 	// Node is this node's ID; every answer carries it. Required.
 	Node client.NodeID
+	// Cluster is the name of the cluster, which clients' certificates must name. Required
+	// with ClientAuth.
+	Cluster string
 	// TLS is made by ServerTLS. Required.
 	TLS *tls.Config
 	// Trust returns whose client certificates count now. Required with ClientAuth.
 	Trust func() *pki.Trust
-	// ClientAuth refuses requests of clients without a certificate that is trusted, except
-	// to the probes.
+	// ClientAuth refuses requests of clients without a certificate that is trusted and has a
+	// role that may do it, except to the probes. Without, everybody may do everything.
 	ClientAuth bool
 	// CommandBytesMax is the longest command or query; default 1 MiB.
 	CommandBytesMax int64
@@ -67,8 +70,8 @@ func (c Config) Validate() error {
 	}
 	if c.TLS == nil {
 		problems = append(problems, errors.New("TLS is missing"))
-	} else if c.ClientAuth && (c.TLS.ClientAuth == tls.NoClientCert || c.Trust == nil) {
-		problems = append(problems, errors.New("ClientAuth needs a TLS configuration that asks for certificates, and Trust"))
+	} else if c.ClientAuth && (c.TLS.ClientAuth == tls.NoClientCert || c.Trust == nil || c.Cluster == "") {
+		problems = append(problems, errors.New("ClientAuth needs a TLS configuration that asks for certificates, Trust and Cluster"))
 	}
 	if c.CommandBytesMax < 0 || c.ModuleBytesMax < 0 {
 		problems = append(problems, errors.New("limits must not be negative"))

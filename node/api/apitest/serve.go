@@ -61,7 +61,7 @@ func Start(tb testing.TB, b *Backend, o Options) *Server {
 	}
 	s.trust.Store(must(pki.ParseTrust(authority.CertPEM()))(tb))
 	s.API = must(api.New(api.Config{
-		Node: b.node, TLS: api.ServerTLS(node.TLS), Trust: s.trust.Load, ClientAuth: !o.NoClientAuth,
+		Node: b.node, Cluster: clusterName, TLS: api.ServerTLS(node.TLS), Trust: s.trust.Load, ClientAuth: !o.NoClientAuth,
 		CommandBytesMax: o.CommandBytesMax, ModuleBytesMax: o.ModuleBytesMax,
 		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
 	}, b.API()))(tb)
@@ -87,6 +87,24 @@ func (s *Server) ClientTLS(tb testing.TB) *tls.Config {
 	tb.Helper()
 	c := s.AnonymousTLS()
 	c.Certificates = []tls.Certificate{must(s.admin.TLS())(tb)}
+	return c
+}
+
+// RoleTLS trusts the server and shows a certificate with a role.
+func (s *Server) RoleTLS(tb testing.TB, role string) *tls.Config {
+	tb.Helper()
+	pair := must(s.authority.IssueClient("somebody", role, time.Now(), certValidity))(tb)
+	c := s.AnonymousTLS()
+	c.Certificates = []tls.Certificate{must(pair.TLS())(tb)}
+	return c
+}
+
+// NodeTLS trusts the server and shows the certificate of node 1.
+func (s *Server) NodeTLS(tb testing.TB) *tls.Config {
+	tb.Helper()
+	pair := must(s.authority.IssueNode(1, nil, time.Now(), certValidity))(tb)
+	c := s.AnonymousTLS()
+	c.Certificates = []tls.Certificate{must(pair.TLS())(tb)}
 	return c
 }
 
