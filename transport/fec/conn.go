@@ -30,6 +30,7 @@ type Conn struct {
 	listening atomic.Int32 // links whose receiver listens
 	foreign   atomic.Uint64
 	large     atomic.Uint64
+	own       atomic.Uint64
 	routes    atomic.Pointer[routes]
 
 	mu    sync.Mutex // guards links, and where each of them is
@@ -135,11 +136,13 @@ type Totals struct {
 	// Oversize packets were too large to be protected, and not sent: all of QUIC's
 	// search for the largest packet.
 	Oversize uint64
+	// Own packets were sent beside QUIC's: parity, beacons and reports.
+	Own uint64
 }
 
 // Totals returns the counts. It is safe for concurrent use.
 func (c *Conn) Totals() Totals {
-	return Totals{Foreign: c.foreign.Load(), Oversize: c.large.Load()}
+	return Totals{Foreign: c.foreign.Load(), Oversize: c.large.Load(), Own: c.own.Load()}
 }
 
 // addrPort is an address as tables hold it.

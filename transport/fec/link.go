@@ -194,6 +194,7 @@ func (l *Link) run() {
 	for {
 		packet, remote, wait := l.next(buf, &oob)
 		if packet != nil {
+			l.conn.own.Add(1)
 			// An error is a lost packet, which is no worse for a packet of ours.
 			_ = writeTo(l.conn.inner, packet, oob, remote)
 			continue

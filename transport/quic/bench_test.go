@@ -11,11 +11,12 @@ import (
 	"github.com/wraft/wraft/internal/pki"
 	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/transport"
+	"github.com/wraft/wraft/transport/fec"
 )
 
 // counter is a Handler that counts, and may answer.
 type counter struct {
-	answer func(transport.Frame)
+	answer atomic.Pointer[func(transport.Frame)]
 	frames atomic.Int64
 	up     chan struct{}
 	recorder
@@ -26,15 +27,17 @@ func (c *counter) PeerDown(raft.NodeID)         {}
 func (c *counter) PeerGone(raft.NodeID, uint64) {}
 func (c *counter) Deliver(_ raft.Member, frames []transport.Frame) {
 	c.frames.Add(int64(len(frames)))
-	if c.answer != nil {
+	if answer := c.answer.Load(); answer != nil {
 		for _, f := range frames {
-			c.answer(f)
+			(*answer)(f)
 		}
 	}
 }
 
-// benchPair returns two connected nodes on loopback.
-func benchPair(b *testing.B) (nets [2]*Network, handlers [2]*counter) {
+func (c *counter) answerWith(f func(transport.Frame)) { c.answer.Store(&f) }
+
+// benchPair returns two connected nodes on loopback, which repair losses or not.
+func benchPair(b testing.TB, mode fec.Mode) (nets [2]*Network, handlers [2]*counter) {
 	authority, err := pki.NewAuthority("c1", time.Now())
 	if err != nil {
 		b.Fatal(err)
@@ -54,7 +57,7 @@ func benchPair(b *testing.B) (nets [2]*Network, handlers [2]*counter) {
 		handlers[i] = &counter{up: make(chan struct{})}
 		nets[i], err = New(Config{
 			Node: id, Cluster: "c1", Conn: conn, Trust: trust(authority),
-			Certificate: func() (tls.Certificate, error) { return cert, nil },
+			Certificate: func() (tls.Certificate, error) { return cert, nil }, Repair: fec.Config{Mode: mode},
 		}, handlers[i])
 		if err != nil {
 			b.Fatal(err)
@@ -83,12 +86,12 @@ func BenchmarkRoundTrip(b *testing.B) {
 		{"append-64x128", appendOf(64, 128), raft.AppendReply{Term: 1, Match: 10}},
 	} {
 		b.Run(row.name, func(b *testing.B) {
-			nets, handlers := benchPair(b)
+			nets, handlers := benchPair(b, fec.ModeAuto)
 			back := make(chan struct{}, 1)
-			handlers[1].answer = func(f transport.Frame) {
+			handlers[1].answerWith(func(f transport.Frame) {
 				_ = nets[1].Send(1, transport.Frame{Group: f.Group, Payload: row.answer})
-			}
-			handlers[0].answer = func(transport.Frame) { back <- struct{}{} }
+			})
+			handlers[0].answerWith(func(transport.Frame) { back <- struct{}{} })
 			b.ReportAllocs()
 			for b.Loop() {
 				if err := nets[0].Send(2, transport.Frame{Group: 1, Payload: row.there}); err != nil {
@@ -102,7 +105,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 
 // BenchmarkAppendStream sends appends of 64 entries as fast as the queue takes them.
 func BenchmarkAppendStream(b *testing.B) {
-	nets, handlers := benchPair(b)
+	nets, handlers := benchPair(b, fec.ModeAuto)
 	frame := transport.Frame{Group: 1, Payload: appendOf(64, 128)}
 	b.SetBytes(64 * 128)
 	b.ReportAllocs()

@@ -196,31 +196,3 @@ func TestRepairOverSockets(t *testing.T) {
 		}
 	}
 }
-
-// On a path that loses nothing, quic-go has the socket as if we were not there:
-// nothing is added, and segments are cut by the kernel if they were without us.
-func TestRepairIsOutOfTheWay(t *testing.T) {
-	var offload [2]bool
-	for i, mode := range []fec.Mode{fec.ModeOff, fec.ModeAuto} {
-		w := newWorld(t)
-		a, b := w.node(1, withRepair(mode)), w.node(2, withRepair(mode))
-		w.connect(a, b)
-		carryFile(t, a, b, 4<<20)
-		for j := range 500 {
-			a.send(b, raft.Heartbeat{Term: raft.Term(j + 1)})
-			b.rec.untilFrames(t, 1, j+1)
-		}
-		offload[i] = a.net.peers[2].link.Load().conn.ConnectionState().GSO
-		for _, n := range []*node{a, b} {
-			if l := n.net.Links()[0]; l.ParityPackets != 0 || l.Repair == transport.RepairActive {
-				t.Errorf("%s: %+v", mode, l)
-			}
-			if c := n.net.repair; c != nil && c.Totals().Foreign != 0 {
-				t.Errorf("%s: %+v", mode, c.Totals())
-			}
-		}
-	}
-	if offload[0] != offload[1] {
-		t.Errorf("segmentation offload: %v without the repair of losses, %v with it", offload[0], offload[1])
-	}
-}
