@@ -52,7 +52,12 @@ type Applier struct {
 	points   snapshotPoints
 	pending  *restoring // nil unless the machine waits for its state
 	restored restoredFrom
-	scratch  [][]byte
+
+	// What applying an entry needs, kept to save allocations; nothing in it lasts.
+	decoded   []Command
+	scratch   [][]byte
+	scratchAt []int
+	answers   []Applied
 }
 
 // NewApplier returns an applier at index 0.
@@ -115,6 +120,8 @@ func (a *Applier) applyRange(ctx context.Context, w ApplyWork) ([]Applied, error
 			for i, t := range w.Waiting[e.Index] {
 				out = append(out, Applied{Ticket: t, Answer: answers[i].Answer, Replayed: answers[i].Replayed})
 			}
+			clear(a.decoded) // Why: the room is kept, what it leads to may be large
+			clear(a.answers)
 		}
 	}
 	return out, nil
@@ -164,14 +171,16 @@ func (a *Applier) Close(ctx context.Context) error {
 	return a.machine.Close(ctx)
 }
 
+// applyEntry applies an entry. The answers are valid until the next one.
 func (a *Applier) applyEntry(ctx context.Context, e raft.Entry) ([]Applied, error) {
 	if e.Type != raft.EntryCommand {
 		return nil, nil
 	}
-	b, err := DecodeBatch(e.Data)
+	b, err := decodeBatchInto(a.decoded, e.Data)
 	if err != nil {
 		return nil, fmt.Errorf("node: apply of group %d, index %d: %w", a.group, e.Index, err)
 	}
+	a.decoded = b.Commands
 	a.advance(e.Term, b.Elapsed)
 	at := plugins.Moment{Index: uint64(e.Index) + a.restored.Ahead, Time: a.logTime, WallTime: b.Wall}
 	if len(b.Commands) == 1 {
@@ -214,11 +223,10 @@ type repeatOf int
 // applyBatch takes repeats and session commands out in log order, hands the rest
 // to the machine in one call, and puts the answers together.
 func (a *Applier) applyBatch(ctx context.Context, e raft.Entry, at plugins.Moment, commands []Command) ([]Applied, error) {
-	answers := make([]Applied, len(commands))
-	run := a.scratch[:0]
-	var runAt []int // position of each command in run
-	repeats := map[int]repeatOf{}
-	inEntry := map[[2]uint64]int{}
+	answers := append(a.answers[:0], make([]Applied, len(commands))...)
+	run, runAt := a.scratch[:0], a.scratchAt[:0] // runAt: position of each command in run
+	var repeats map[int]repeatOf
+	var inEntry map[[2]uint64]int
 	for i, c := range commands {
 		verdict, stored := VerdictExecute, Answer{}
 		switch {
@@ -232,10 +240,10 @@ func (a *Applier) applyBatch(ctx context.Context, e raft.Entry, at plugins.Momen
 			key := [2]uint64{uint64(c.Session), c.Sequence}
 			verdict, stored = a.sessions.Judge(c.Session, c.Sequence, c.AckBelow)
 			if first, ok := inEntry[key]; ok && verdict == VerdictExecute {
-				repeats[i] = repeatOf(first)
+				repeats = noted(repeats, i, repeatOf(first))
 				continue
 			}
-			inEntry[key] = i
+			inEntry = noted(inEntry, key, i)
 		}
 		switch verdict {
 		case VerdictExecute:
@@ -257,8 +265,17 @@ func (a *Applier) applyBatch(ctx context.Context, e raft.Entry, at plugins.Momen
 		}
 	}
 	clear(run)
-	a.scratch = run[:0]
+	a.scratch, a.scratchAt, a.answers = run[:0], runAt[:0], answers
 	return answers, nil
+}
+
+// noted puts into a map that is made when there is something for it.
+func noted[K comparable, V any](m map[K]V, k K, v V) map[K]V {
+	if m == nil {
+		m = map[K]V{}
+	}
+	m[k] = v
+	return m
 }
 
 func (a *Applier) openSession(e raft.Entry) Answer {

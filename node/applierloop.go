@@ -35,6 +35,7 @@ type applierLoop struct {
 	empty    atomic.Bool                   // published for others: it waits for its state
 	// The rest belongs to the goroutine.
 	applier *Applier
+	ahead   logAhead // what the applier reads
 	backlog []ApplyWork
 	waiting bool // for the module of the backlog's first entry
 	queries []indexedQuery
@@ -163,7 +164,9 @@ func (l *applierLoop) apply(w ApplyWork) {
 	if !ok {
 		return
 	}
+	l.ahead.begin(l.group, w.Range)
 	answers, err := l.applier.Apply(l.node.ctx, w)
+	l.ahead.finish()
 	for _, a := range answers {
 		a.Ticket.(waiter).resolve(reply{answer: a.Answer, replayed: a.Replayed})
 	}

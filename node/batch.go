@@ -21,15 +21,19 @@ const (
 	cborNull  = 0xf6
 )
 
-// readBatch reads a batch; false: ask the general decoder. The commands' data lies in data.
-func readBatch(data []byte) (Batch, bool) {
+// readBatch reads a batch; false: ask the general decoder. The commands' data lies in data,
+// and the commands lie in room if they fit there.
+func readBatch(data []byte, room []Command) (Batch, bool) {
 	r := batchReader{b: data, ok: true}
 	r.array(4)
 	b := Batch{Version: uint8(r.number(1<<8 - 1)), Elapsed: r.signed(), Wall: r.signed()}
-	if n := r.head(cborArray); r.ok && n <= BatchCommandsMax {
+	switch n := r.head(cborArray); {
+	case !r.ok || n > BatchCommandsMax:
+		return Batch{}, false
+	case n <= uint64(cap(room)):
+		b.Commands = room[:n]
+	default:
 		b.Commands = make([]Command, n)
-	} else {
-		r.ok = false
 	}
 	for i := range b.Commands {
 		r.array(5)

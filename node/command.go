@@ -100,8 +100,11 @@ func (b Batch) Encode() ([]byte, error) {
 }
 
 // DecodeBatch reads entry data. The commands' data may lie in data: neither is to be changed.
-func DecodeBatch(data []byte) (Batch, error) {
-	if b, ok := readBatch(data); ok {
+func DecodeBatch(data []byte) (Batch, error) { return decodeBatchInto(nil, data) }
+
+// decodeBatchInto is DecodeBatch with room for the commands.
+func decodeBatchInto(room []Command, data []byte) (Batch, error) {
+	if b, ok := readBatch(data, room); ok {
 		return b, nil
 	}
 	return decodeBatch(data)
