@@ -151,8 +151,8 @@ wan-peers: ## wraft beside etcd over an emulated network in namespaces: needs ro
 
 STATE_MIB ?= 32
 ENTRIES ?= 20000
-restart-bench: ## the start of a node on STATE_MIB of snapshot and ENTRIES of log, beside a plain read of them
-	WRAFT_RESTART_STATE=$(STATE_MIB) WRAFT_RESTART_ENTRIES=$(ENTRIES) go test ./internal/server -run '^$$' -bench BenchmarkRestart -benchtime 1x -timeout 60m | grep -E '^(restart:|---|FAIL|ok|panic)|restart_linux'
+restart-bench: ## the start of a node on STATE_MIB of snapshot and ENTRIES of log, beside a plain read; GUEST: the kv of a language
+	WRAFT_RESTART_GUEST=$(GUEST) WRAFT_RESTART_STATE=$(STATE_MIB) WRAFT_RESTART_ENTRIES=$(ENTRIES) go test ./internal/server -run '^$$' -bench BenchmarkRestart -benchtime 1x -timeout 60m | grep -E '^(restart:|---|FAIL|ok|panic)|restart_linux'
 
 cover: ## statement coverage of the core, its packages and the tools of its tests
 	mkdir -p $(BUILD)

@@ -2,9 +2,12 @@ package server
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime/pprof"
@@ -42,18 +45,88 @@ func number(tb testing.TB, name string, usual int) int {
 	return n
 }
 
+// restartGuest is a machine that is filled with noise, and then counts.
+type restartGuest struct {
+	module []byte
+	noise  func(mib int) iter.Seq[[]byte] // the commands that make so much of it
+	count  func(n int) []byte             // the n-th command of the tail, from 1
+	query  []byte
+	counts func(n int) string // what the query says behind it
+}
+
+// slowGuest is in Go: a short command, parsed and answered as text.
+func slowGuest(b *testing.B) restartGuest {
+	return restartGuest{
+		module: wasmtest.Slow(b), query: []byte("get"), counts: strconv.Itoa,
+		count: func(int) []byte { return []byte("add 1") },
+		noise: func(mib int) iter.Seq[[]byte] {
+			return func(yield func([]byte) bool) {
+				for left := mib; left > 0 && yield(fmt.Appendf(nil, "noise %d", min(left, 16))); left -= 16 {
+				}
+			}
+		},
+	}
+}
+
+// storeGuest is the key-value store in a language: values of noise, and puts of one key.
+func storeGuest(b *testing.B, language string) restartGuest {
+	const valueBytes = 1 << 19
+	put := func(key string, value []byte) []byte { return storeCommand("put", key, value) }
+	return restartGuest{
+		module: wasmtest.Example(b, language, "kv"), query: storeCommand("get", "count", nil),
+		count:  func(n int) []byte { return put("count", []byte(strconv.Itoa(n))) },
+		counts: func(n int) string { return string(storeItem(nil, 2, len(strconv.Itoa(n)))) + strconv.Itoa(n) },
+		noise: func(mib int) iter.Seq[[]byte] {
+			return func(yield func([]byte) bool) {
+				chance, value := rand.NewChaCha8([32]byte{1}), make([]byte, valueBytes)
+				for k := range mib << 20 / valueBytes {
+					_, _ = chance.Read(value) // never fails
+					if !yield(put(fmt.Sprintf("noise %06d", k), value)) {
+						return
+					}
+				}
+			}
+		},
+	}
+}
+
+// storeCommand encodes a command of the key-value store, see examples/wasm-kv.
+func storeCommand(operation, key string, value []byte) []byte {
+	b := append(storeItem([]byte{0x84}, 3, len(operation)), operation...)
+	b = append(storeItem(b, 2, len(key)), key...)
+	if value == nil {
+		return append(b, 0xf6, 0xf6)
+	}
+	return append(append(storeItem(b, 2, len(value)), value...), 0xf6)
+}
+
+// storeItem begins a string of CBOR with so many bytes.
+func storeItem(b []byte, major byte, n int) []byte {
+	if n < 24 {
+		return append(b, major<<5|byte(n))
+	}
+	return binary.BigEndian.AppendUint32(append(b, major<<5|26), uint32(n))
+}
+
 // BenchmarkRestart starts a node on a snapshot of WRAFT_RESTART_STATE MiB with
 // WRAFT_RESTART_ENTRIES entries behind it, each a command, and measures the time until a
 // linearizable query sees them all, beside that of reading the same files; neither is in
-// the page cache before.
+// the page cache before. WRAFT_RESTART_GUEST names the language of the key-value store if
+// that is to be the machine.
 func BenchmarkRestart(b *testing.B) {
 	state, entries := number(b, "WRAFT_RESTART_STATE", 32), number(b, "WRAFT_RESTART_ENTRIES", 20_000)
+	name, g := "slow", restartGuest{}
+	if language := os.Getenv("WRAFT_RESTART_GUEST"); language != "" {
+		name, g = "kv-"+language, storeGuest(b, language)
+	} else {
+		g = slowGuest(b)
+	}
 	c := oneNode(b, "restart")
 	c.Raft = nodeconfig.RaftTiming{Heartbeat: 20 * time.Millisecond, ElectionTimeout: 100 * time.Millisecond}
 	c.Snapshots = nodeconfig.Snapshots{LogBytes: 64 * nodeconfig.GiB, Interval: 720 * time.Hour, TailBytes: nodeconfig.KiB}
 	c.Limits.MachineMemory, c.Limits.NodeMemory = 4*nodeconfig.GiB, 64*nodeconfig.GiB
-	restartState(b, c, state)
-	last := restartTail(b, c.DataDir, entries)
+	restartState(b, c, g, state)
+	last := restartTail(b, c.DataDir, g, entries)
 	for range b.N {
 		evict(b, c.DataDir)
 		began, spent := time.Now(), processorTime(b)
@@ -68,13 +141,13 @@ func BenchmarkRestart(b *testing.B) {
 			b.Fatal(err)
 		}
 		opened := time.Since(began)
-		expectValue(b, s, last, entries)
+		expectValue(b, s, last, g.query, g.counts(entries))
 		serving, servingCPU := time.Since(began), processorTime(b)-spent
 		done()
 		ratio := serving.Seconds() / read.Seconds()
 		b.ReportMetric(ratio, "x-read")
-		fmt.Printf("restart: state=%dMiB entries=%d bytes=%d read=%.2fs read_cpu=%.2fs opened=%.2fs serving=%.2fs serving_cpu=%.2fs ratio=%.2f\n",
-			state, entries, bytes, read.Seconds(), readCPU.Seconds(), opened.Seconds(), serving.Seconds(), servingCPU.Seconds(), ratio)
+		fmt.Printf("restart: guest=%s state=%dMiB entries=%d bytes=%d read=%.2fs read_cpu=%.2fs opened=%.2fs serving=%.2fs serving_cpu=%.2fs ratio=%.2f\n",
+			name, state, entries, bytes, read.Seconds(), readCPU.Seconds(), opened.Seconds(), serving.Seconds(), servingCPU.Seconds(), ratio)
 		stop(b, s)
 	}
 }
@@ -114,7 +187,7 @@ func processorTime(b *testing.B) time.Duration {
 }
 
 // restartState deploys a machine with so many MiB of noise and takes a snapshot of it.
-func restartState(b *testing.B, c Config, mib int) {
+func restartState(b *testing.B, c Config, g restartGuest, mib int) {
 	b.Helper()
 	s, err := start(b, c)
 	if err != nil {
@@ -123,28 +196,28 @@ func restartState(b *testing.B, c Config, mib int) {
 	defer stop(b, s)
 	ctx, cancel := context.WithTimeout(b.Context(), 20*time.Minute)
 	defer cancel()
-	module := wasmtest.Slow(b)
+	module := g.module
 	back := backend{node: s.node, cluster: c.Cluster}
 	if _, _, err := back.PutModule(ctx, client.DigestOf(module), strings.NewReader(string(module)), int64(len(module))); err != nil {
 		b.Fatal(err)
 	}
-	limits := client.MachineLimits{MemoryBytes: uint64(mib+96) << 20}
-	if _, _, err := back.Deploy(ctx, "slow", client.DeploySpec{Module: client.DigestOf(module), Limits: limits}); err != nil {
+	limits := client.MachineLimits{MemoryBytes: uint64(mib+mib/8+96) << 20}
+	if _, _, err := back.Deploy(ctx, "busy", client.DeploySpec{Module: client.DigestOf(module), Limits: limits}); err != nil {
 		b.Fatal(err)
 	}
-	for left := mib; left > 0; left -= 16 {
-		if _, err := back.Command(ctx, "slow", client.Command{Data: fmt.Appendf(nil, "noise %d", min(left, 16)), Forward: true}); err != nil {
+	for command := range g.noise(mib) {
+		if _, err := back.Command(ctx, "busy", client.Command{Data: command, Forward: true}); err != nil {
 			b.Fatal(err)
 		}
 	}
-	if _, err := back.TakeSnapshot(ctx, "slow"); err != nil {
+	if _, err := back.TakeSnapshot(ctx, "busy"); err != nil {
 		b.Fatal(err)
 	}
 }
 
 // restartTail writes entries to the machine's log as a leader would, without the time
 // that clients take, and returns the index of the last one.
-func restartTail(b *testing.B, dir string, entries int) raft.Index {
+func restartTail(b *testing.B, dir string, g restartGuest, entries int) raft.Index {
 	b.Helper()
 	store, err := storage.Open(dir, storage.Options{})
 	if err != nil {
@@ -154,15 +227,15 @@ func restartTail(b *testing.B, dir string, entries int) raft.Index {
 	if err != nil {
 		b.Fatal(err)
 	}
-	data, err := node.Batch{Elapsed: 1, Commands: []node.Command{{Kind: node.CommandCall, Data: []byte("add 1")}}}.Encode()
-	if err != nil {
-		b.Fatal(err)
-	}
-	last := r.LastIndex
+	first, last := r.LastIndex, r.LastIndex
 	for end := last + raft.Index(entries); last < end; {
 		w := raft.Write{Sync: true}
 		for len(w.Entries) < restartBatch && last < end {
 			last++
+			data, err := node.Batch{Elapsed: 1, Commands: []node.Command{{Kind: node.CommandCall, Data: g.count(int(last - first))}}}.Encode()
+			if err != nil {
+				b.Fatal(err)
+			}
 			w.Entries = append(w.Entries, raft.Entry{Index: last, Term: r.HardState.Term, Type: raft.EntryCommand, Data: data})
 		}
 		hs := r.HardState
@@ -179,18 +252,18 @@ func restartTail(b *testing.B, dir string, entries int) raft.Index {
 }
 
 // expectValue waits for a linearizable read that has seen the whole log.
-func expectValue(b *testing.B, s *Server, last raft.Index, want int) {
+func expectValue(b *testing.B, s *Server, last raft.Index, query []byte, want string) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), 20*time.Minute)
 	defer cancel()
 	back := backend{node: s.node, cluster: "restart"}
 	for {
-		r, err := back.Query(ctx, "slow", client.Query{Data: []byte("get"), Consistency: client.Linearizable, MinIndex: uint64(last), Wait: 10 * time.Minute, Forward: true})
-		if err == nil && string(r.Data) == strconv.Itoa(want) {
+		r, err := back.Query(ctx, "busy", client.Query{Data: query, Consistency: client.Linearizable, MinIndex: uint64(last), Wait: 10 * time.Minute, Forward: true})
+		if err == nil && string(r.Data) == want {
 			return
 		}
 		if ctx.Err() != nil || err == nil {
-			b.Fatalf("the machine says %q, want %d, %v", r.Data, want, err)
+			b.Fatalf("the machine says %q, want %q, %v", r.Data, want, err)
 		}
 		<-time.After(time.Millisecond) // the node is on its way: the catalogue comes first
 	}
