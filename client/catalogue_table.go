@@ -47,7 +47,7 @@ var catalogue = []Kind{
 		"The server has nothing at this path."},
 	{CodeUnknownModule, "Unknown module", http.StatusNotFound, false, NotApplied, ExitNotFound,
 		"Upload the module first with: wraftd deploy FILE",
-		"No module with this digest has been uploaded."},
+		"No node has a module with this digest: it was not uploaded, or was removed since, because for a while no machine was made of it."},
 	{CodeUnknownCheck, "Unknown check", http.StatusNotFound, false, NotApplied, ExitNotFound,
 		"See the names of all checks at /readyz?verbose",
 		"The node has no readiness check of this name."},

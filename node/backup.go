@@ -34,6 +34,7 @@ type Backup struct {
 
 	node    *Node
 	end     sync.Once
+	release func() // of the modules of Run
 	capture *SnapshotCapture
 	beside  *besideExport // of an export that runs beside the machine
 }
@@ -71,6 +72,7 @@ func (n *Node) Backup(ctx context.Context, r BackupRequest) (*Backup, error) {
 		<-n.backups
 		return nil, err
 	}
+	b.release = n.shelf.hold(b.Run)
 	return b, nil
 }
 
@@ -110,6 +112,7 @@ func (b *Backup) WriteTo(w io.Writer) (int64, error) {
 func (b *Backup) Close() {
 	b.end.Do(func() {
 		b.drop()
+		b.release()
 		<-b.node.backups
 	})
 }

@@ -62,10 +62,18 @@ type Config struct {
 	// fast. Default a day and 8 MiB; an interval below 0 is "never".
 	ScrubInterval       time.Duration
 	ScrubBytesPerSecond uint64
+	// ModuleGrace is how long a module stays that nothing on this node names and nobody
+	// asks for: see Retention. Default 1 hour, which a deploy behind an upload does not take;
+	// at least ModuleGraceMin; less than 0 is "for ever".
+	ModuleGrace time.Duration
 	// Serves is the newest feature level of this node, default FeatureLevelMax. Only
 	// tests set it.
 	Serves FeatureLevel
 }
+
+// ModuleGraceMin is the shortest Config.ModuleGrace: no request takes as long between its
+// upload of a module and the entry that names it.
+const ModuleGraceMin = time.Minute
 
 // CommandBytesCeiling is the largest command any configuration may allow: with
 // its entry it has to fit into a frame between nodes.
@@ -178,6 +186,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.LeaderWait, 3*time.Second)
 	setDefault(&c.ScrubInterval, 24*time.Hour)
 	setDefault(&c.ScrubBytesPerSecond, 8<<20)
+	setDefault(&c.ModuleGrace, time.Hour)
 	setDefault(&c.Shards, min(runtime.GOMAXPROCS(0), 4))
 	setDefault(&c.CommandBytesMax, 1<<20)
 	setDefault(&c.ModuleBytesMax, 64<<20)
@@ -215,6 +224,9 @@ func (c Config) Validate() error {
 	}
 	if c.Shards < 0 || c.Shards > 64 {
 		add("shards must be between 1 and 64, not %d", c.Shards)
+	}
+	if c.ModuleGrace > 0 && c.ModuleGrace < ModuleGraceMin {
+		add("modules that stay for %v: at least %v, so that a request that needs one has ended", c.ModuleGrace, ModuleGraceMin)
 	}
 	if c.SnapshotsKept < 0 {
 		add("%d snapshots kept: must not be negative", c.SnapshotsKept)

@@ -76,6 +76,7 @@ func deployError(name string, a Answer) error {
 
 // prepareRun makes a module's artefact, and returns when a quorum has both.
 func (n *Node) prepareRun(ctx context.Context, module Digest, limits MachineLimits) (MachineRun, error) {
+	n.shelf.want(module)
 	if !n.modules.Has(module) {
 		if err := n.fetchModule(ctx, module, n.others()); err != nil {
 			return MachineRun{}, fmt.Errorf("%w: %v: %w", ErrNoModule, module, err)
@@ -103,6 +104,7 @@ func (n *Node) fetchArtefact(ctx context.Context, module, artefact Digest, peer 
 	if err := n.fetchModule(ctx, module, []raft.NodeID{peer}); err != nil {
 		return err
 	}
+	n.shelf.want(artefact)
 	if n.modules.Has(artefact) {
 		return n.keptAlready(artefact)
 	}

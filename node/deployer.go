@@ -163,6 +163,9 @@ func (d *Deployer) ModuleStored(module Digest) {
 	delete(d.fetching, module)
 }
 
+// ModuleRemoved says that a module is not here any more.
+func (d *Deployer) ModuleRemoved(module Digest) { delete(d.have, module) }
+
 // FetchFailed says that nobody asked had the module; it is tried again later.
 func (d *Deployer) FetchFailed(module Digest, err error) {
 	delete(d.fetching, module)

@@ -82,6 +82,10 @@ func (h handler) ServeFile(name string) (io.ReadSeekCloser, int64, error) {
 	if err != nil {
 		return nil, 0, transport.ErrNotFound
 	}
+	if !h.n.modules.Has(d) {
+		return nil, 0, transport.ErrNotFound // Why: the peer asks the next one
+	}
+	h.n.shelf.want(d)
 	binary, err := h.n.modules.Get(d)
 	if err != nil {
 		return nil, 0, transport.ErrNotFound

@@ -26,6 +26,7 @@ func (n *Node) PutModule(ctx context.Context, want Digest, body io.Reader) (size
 	if got := DigestOf(binary); got != want {
 		return 0, false, fmt.Errorf("%w: the bytes are %v, not %v", ErrDigestMismatch, got, want)
 	}
+	n.shelf.want(want)
 	created = !n.modules.Has(want)
 	if r := n.Room(); created && r.Low { // Why before Check: that needs some space of its own
 		return 0, false, fmt.Errorf("%w: %d MiB are free here, %d MiB are needed", ErrDiskFull, r.Free>>20, r.Minimum>>20)
@@ -51,6 +52,7 @@ func (n *Node) ModuleSize(d Digest) int64 {
 }
 
 func (n *Node) keepModule(d Digest, binary []byte) error {
+	n.shelf.want(d)
 	if err := n.modules.Put(d, binary); diskFull(err) {
 		return fmt.Errorf("%w: store module: %w", ErrDiskFull, err)
 	} else if err != nil {
@@ -128,6 +130,7 @@ func (n *Node) askToPull(ctx context.Context, to raft.NodeID, p forwardedPull) e
 
 // fetchModule gets a module from the first peer that has it, checks and stores it.
 func (n *Node) fetchModule(ctx context.Context, d Digest, peers []raft.NodeID) error {
+	n.shelf.want(d)
 	if n.modules.Has(d) {
 		return n.keptAlready(d)
 	}

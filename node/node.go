@@ -38,6 +38,7 @@ type Node struct {
 	forwards  *forwards
 	snapshots *snapshots
 	scrub     *scrub
+	shelf     *shelf
 	backups   chan struct{} // a token per backup that is being taken
 	space     DiskSpace     // nil: nobody looks after it
 	room      atomic.Pointer[storage.Room]
@@ -93,6 +94,7 @@ func Start(cfg Config, parts Parts) (*Node, error) {
 	n.forwards = newForwards()
 	n.snapshots = newSnapshots(n, parts.Snapshots)
 	n.scrub = &scrub{node: n}
+	n.shelf = newShelf(n)
 	n.backups = make(chan struct{}, backupsMax)
 	for range cfg.Shards {
 		n.shards = append(n.shards, newShardLoop(n))
@@ -139,6 +141,9 @@ func (n *Node) open(parts Parts) error {
 	n.spawn(n.runPaths)
 	if n.cfg.ScrubInterval > 0 {
 		n.spawn(n.scrub.run)
+	}
+	if n.cfg.ModuleGrace > 0 {
+		n.spawn(n.shelf.run)
 	}
 	if n.space != nil {
 		n.spawn(n.runRoom)

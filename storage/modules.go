@@ -195,12 +195,21 @@ func (m *Modules) Read(digest Digest) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Remove deletes a module; one that is not stored is already deleted. A crash may
-// bring it back.
+// Remove deletes a module, durably; one that is not stored is already deleted. A crash
+// during Remove leaves all of the module or nothing. No Put of the same module may be under
+// way. A sync that fails is final, see Options.Fatal.
 func (m *Modules) Remove(digest Digest) error {
 	err := m.store.dir.fs.Remove(m.file(digest))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("storage: remove module %v: %w", digest, err)
+	}
+	if err := syncDirectory(m.store.dir.fs, m.path); err != nil {
+		err = fmt.Errorf("storage: remove module %v: %w", digest, err)
+		m.store.fail(err)
+		return err
 	}
 	return nil
 }

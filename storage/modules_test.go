@@ -52,6 +52,36 @@ func TestModules(t *testing.T) {
 	}
 }
 
+// TestModuleIsRemovedDurably: a crash behind a removal does not bring a module back, and one
+// behind a second Put does not take it.
+func TestModuleIsRemovedDurably(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	m := mustOpen(t, fs).Modules()
+	put := func() {
+		t.Helper()
+		if err := m.Put(testDigest, bytes.NewReader(testModule), int64(len(testModule))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	there := func() bool {
+		t.Helper()
+		s := mustOpen(t, fs.CrashClone(vfs.CrashCloneCfg{}))
+		defer mustClose(t, s)
+		return s.Modules().Has(testDigest)
+	}
+	put()
+	if err := m.Remove(testDigest); err != nil {
+		t.Fatal(err)
+	}
+	if there() {
+		t.Error("a removed module came back")
+	}
+	put()
+	if !there() {
+		t.Error("a module that was stored again is gone")
+	}
+}
+
 func TestModuleOpenSeeks(t *testing.T) {
 	m := mustOpen(t, vfs.NewMem()).Modules()
 	if err := m.Put(testDigest, bytes.NewReader(testModule), 100); err != nil {

@@ -64,6 +64,7 @@ var settings = []setting{
 	{key: "disk.stall-timeout", help: "how long a write may take before leadership is handed over (default 5s)"},
 	{key: "disk.scrub-interval", help: "how often logs, snapshots and modules are read over for rot (default 24h)"},
 	{key: "disk.scrub-rate", help: "bytes that are read over in a second (default 8MiB)"},
+	{key: "disk.keep-modules", help: "how long a module stays that nothing names any more (default 1h)"},
 	{key: "log.level", help: "debug, info, warn or error (default info)"},
 	{key: "log.format", help: "auto, text or json (default auto: text on a terminal)"},
 }

@@ -79,7 +79,7 @@ func TestEverySettingReachesTheConfig(t *testing.T) {
 		"limits.compile-memory": "300MiB", "limits.compile-time": "15s",
 		"snapshots.log-bytes": "6MiB", "snapshots.interval": "7m", "snapshots.tail-bytes": "8MiB", "snapshots.keep": "3", "snapshots.send-rate": "9MiB",
 		"disk.min-free": "10MiB", "disk.ballast": "2MiB", "disk.stall-timeout": "7s",
-		"disk.scrub-interval": "7h", "disk.scrub-rate": "5MiB",
+		"disk.scrub-interval": "7h", "disk.scrub-rate": "5MiB", "disk.keep-modules": "3h",
 		"log.level": "debug", "log.format": "json",
 	}
 	want := nodeconfig.Config{

@@ -63,6 +63,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"disk.min-free:":                 func(c *Config) { c.Disk.MinFree = MiB },
 		"disk.ballast:":                  func(c *Config) { c.Disk.Ballast = KiB },
 		"disk.scrub-interval: 10s":       func(c *Config) { c.Disk.ScrubInterval = 10 * time.Second },
+		"disk.keep-modules: 2s":          func(c *Config) { c.Disk.KeepModules = 2 * time.Second },
 		"disk.scrub-rate:":               func(c *Config) { c.Disk.ScrubRate = KiB },
 		"disk.stall-timeout: 10ms":       func(c *Config) { c.Disk.StallTimeout = 10 * time.Millisecond },
 		"limits.compile-time: 9s":        func(c *Config) { c.Limits.CompileTime = 9 * time.Second },

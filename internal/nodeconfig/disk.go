@@ -22,6 +22,9 @@ type Disk struct {
 	// 24h. ScrubRate is how many bytes of them are read in a second; default 8MiB.
 	ScrubInterval time.Duration `koanf:"scrub-interval"`
 	ScrubRate     Size          `koanf:"scrub-rate"`
+	// KeepModules is how long a module stays that no log, snapshot or rollback of this node
+	// names, and nobody asks for; default 1h.
+	KeepModules time.Duration `koanf:"keep-modules"`
 }
 
 const (
@@ -38,6 +41,9 @@ const (
 	scrubRateMin        = 64 * KiB
 	scrubRateMax        = 64 * GiB
 	scrubRateDefault    = 8 * MiB
+	keepModulesDefault  = time.Hour
+	keepModulesMin      = time.Minute
+	keepModulesMax      = 365 * 24 * time.Hour
 )
 
 func (d Disk) withDefaults() Disk {
@@ -46,6 +52,7 @@ func (d Disk) withDefaults() Disk {
 	setDefault(&d.StallTimeout, stallTimeoutDefault)
 	setDefault(&d.ScrubInterval, 24*time.Hour)
 	setDefault(&d.ScrubRate, scrubRateDefault)
+	setDefault(&d.KeepModules, keepModulesDefault)
 	return d
 }
 
@@ -57,6 +64,9 @@ func (d Disk) validate() []error {
 	}
 	if d.ScrubInterval < scrubIntervalMin || d.ScrubInterval > scrubIntervalMax {
 		problems = append(problems, fmt.Errorf("disk.scrub-interval: %v is out of range: use %v to %v", d.ScrubInterval, scrubIntervalMin, scrubIntervalMax))
+	}
+	if d.KeepModules < keepModulesMin || d.KeepModules > keepModulesMax {
+		problems = append(problems, fmt.Errorf("disk.keep-modules: %v is out of range: use %v to %v", d.KeepModules, keepModulesMin, keepModulesMax))
 	}
 	if d.StallTimeout < stallTimeoutMin || d.StallTimeout > stallTimeoutMax {
 		problems = append(problems, fmt.Errorf("disk.stall-timeout: %v is out of range: use %v to %v", d.StallTimeout, stallTimeoutMin, stallTimeoutMax))

@@ -30,6 +30,8 @@ type collector struct {
 	snapDamaged, snapWritten, snapReceived *prometheus.Desc
 	exports, exportsRefused                *prometheus.Desc
 	scrubPasses, scrubBytes, scrubDamaged  *prometheus.Desc
+	modules, moduleBytes, modulesPaused    *prometheus.Desc
+	moduleRemoved, moduleRemovedB          *prometheus.Desc
 	diskFree, diskFull, diskBallast        *prometheus.Desc
 	stalled, peerFull, peerStalled         *prometheus.Desc
 	linkUp, linkRTT, linkSent, linkRecv    *prometheus.Desc
@@ -72,6 +74,11 @@ func newCollector(n *node.Node, s *storage.Store) *collector {
 		scrubPasses:    desc("scrub_passes_total", "Times that this node has read over its disk for rot."),
 		scrubBytes:     desc("scrub_read_bytes_total", "Bytes read over for rot."),
 		scrubDamaged:   desc("scrub_damaged_total", "Snapshots, modules and log entries that were found to be rotten."),
+		modules:        desc("modules_stored", "Modules and artefacts on this node, as of when it last looked."),
+		moduleBytes:    desc("modules_stored_bytes", "Their bytes."),
+		modulesPaused:  desc("modules_removal_paused", "1 while no modules are removed because a machine's history does not reach back to where its log begins here."),
+		moduleRemoved:  desc("modules_removed_total", "Modules and artefacts that this node removed because nothing names them any more."),
+		moduleRemovedB: desc("modules_removed_bytes_total", "Their bytes."),
 		diskFree:       desc("disk_free_bytes", "Free space on the disk of the data directory."),
 		diskFull:       desc("disk_full", "1 while there is too little space on the disk for commands."),
 		diskBallast:    desc("disk_ballast_bytes", "Space held back for a full disk; 0 when it was let go."),
@@ -112,6 +119,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	c.storage(out)
 	c.disk(out)
 	c.snapshots(out)
+	c.moduleFiles(out)
 	c.links(out)
 }
 
@@ -176,6 +184,15 @@ func (c *collector) snapshots(out chan<- prometheus.Metric) {
 	} {
 		out <- prometheus.MustNewConstMetric(row.desc, prometheus.CounterValue, float64(row.value))
 	}
+}
+
+func (c *collector) moduleFiles(out chan<- prometheus.Metric) {
+	m := c.node.ModuleStats()
+	out <- prometheus.MustNewConstMetric(c.modules, prometheus.GaugeValue, float64(m.Stored))
+	out <- prometheus.MustNewConstMetric(c.moduleBytes, prometheus.GaugeValue, float64(m.StoredBytes))
+	out <- prometheus.MustNewConstMetric(c.modulesPaused, prometheus.GaugeValue, one(m.Paused))
+	out <- prometheus.MustNewConstMetric(c.moduleRemoved, prometheus.CounterValue, float64(m.Removed))
+	out <- prometheus.MustNewConstMetric(c.moduleRemovedB, prometheus.CounterValue, float64(m.RemovedBytes))
 }
 
 func (c *collector) links(out chan<- prometheus.Metric) {

@@ -307,7 +307,7 @@ func nodeConfig(cfg Config, seed uint64) node.Config {
 		Cluster: cfg.Cluster, Self: raft.NodeID(cfg.Node), Seed: seed, Via: map[raft.NodeID]string{},
 		Heartbeat: cfg.Raft.Heartbeat, ElectionTimeout: cfg.Raft.ElectionTimeout,
 		CommandBytesMax: uint64(cfg.Limits.CommandBytes), ModuleBytesMax: uint64(cfg.Limits.ModuleBytes),
-		DiskStallTimeout: cfg.Disk.StallTimeout, ScrubInterval: cfg.Disk.ScrubInterval, ScrubBytesPerSecond: uint64(cfg.Disk.ScrubRate),
+		DiskStallTimeout: cfg.Disk.StallTimeout, ModuleGrace: cfg.Disk.KeepModules, ScrubInterval: cfg.Disk.ScrubInterval, ScrubBytesPerSecond: uint64(cfg.Disk.ScrubRate),
 		MachineMemoryMax: uint64(cfg.Limits.MachineMemory), MemoryBudget: uint64(cfg.Limits.NodeMemory),
 		SnapshotLogBytes: int64(cfg.Snapshots.LogBytes), SnapshotInterval: cfg.Snapshots.Interval,
 		SnapshotsKept: cfg.Snapshots.Keep, LogTailBytes: uint64(cfg.Snapshots.TailBytes),

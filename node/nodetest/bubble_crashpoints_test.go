@@ -123,7 +123,7 @@ func scriptTuning(mode node.SnapshotMode) func(*node.Config) {
 
 // crashScript is a short life of a cluster: election, deploy, 20 appends and more, a
 // follower that was away and gets a snapshot because the log is cut, an upgrade and
-// snapshots behind it, a fourth node that joins, a leader and a follower that lose power and
+// snapshots behind it, a module that is removed because nothing names it, a fourth node that joins, a leader and a follower that lose power and
 // come back, the fourth that leaves, and an orderly stop.
 func crashScript(t *testing.T, r *crashRecorder) {
 	synctest.Test(t, func(t *testing.T) {
@@ -144,7 +144,11 @@ func crashScript(t *testing.T, r *crashRecorder) {
 			t.Fatal(err)
 		}
 		r.tell(func(s *toldSoFar) { s.upgraded = true })
+		b.upload(ctx, 3, []byte("never deployed"))
 		b.cutLogs(ctx, t, r)
+		for id := raft.NodeID(1); id <= 3; id++ {
+			b.eventually(ctx, "what was never deployed is removed", func() bool { return b.nodes[id].node.ModuleStats().Removed == 1 })
+		}
 		b.takeIn(ctx, t)
 		r.tell(func(s *toldSoFar) { s.joined = true })
 		for _, victim := range []raft.NodeID{b.leader(2), b.leader(2)%3 + 1} {
@@ -170,6 +174,7 @@ func crashBubble(t *testing.T, mode node.SnapshotMode) *bubble {
 	return emptyBubble(t, func(raft.NodeID) node.MachineOpener { return heirs{} }, func(c *node.Config) {
 		scriptTuning(mode)(c)
 		joins(c)
+		c.ModuleGrace = node.ModuleGraceMin
 	})
 }
 

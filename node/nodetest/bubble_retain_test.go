@@ -2,6 +2,7 @@ package nodetest_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -82,7 +83,6 @@ func behindALostModule(t *testing.T, lost []string) {
 	}
 	late := b.follower(2)
 	disk := b.crash(late)
-	without(t, disk, lost...)
 	b.boot(late, disk)
 	b.expectSum(ctx, late, 40)
 	b.expectRunning(ctx, late, last.To.Module, last.Index)
@@ -93,4 +93,132 @@ func behindALostModule(t *testing.T, lost []string) {
 	b.expectSum(ctx, late, 50)
 	b.boot(late, b.crash(late))
 	b.expectSum(ctx, late, 50)
+}
+
+// holds reports whether a node has a module and what was made of it: both, or neither.
+func (b *bubble) holds(id raft.NodeID, module string) bool {
+	b.t.Helper()
+	there := 0
+	for _, name := range filesOf(module) {
+		if _, err := b.nodes[id].fs.Stat(name); err == nil {
+			there++
+		}
+	}
+	return there == 2
+}
+
+// expectModules waits until a node has exactly these of the modules.
+func (b *bubble) expectModules(ctx context.Context, id raft.NodeID, want string, of ...string) {
+	b.t.Helper()
+	have := ""
+	for {
+		have = ""
+		for _, module := range of {
+			if b.holds(id, module) {
+				have += module + " "
+			}
+		}
+		if have == want {
+			return
+		}
+		if ctx.Err() != nil {
+			b.t.Fatalf("node %v has the modules %q, want %q", id, have, want)
+		}
+		time.Sleep(time.Second) // virtual
+	}
+}
+
+// TestBubbleModulesAreRemoved: a cluster whose logs are cut removes the modules that it has
+// gone over, and keeps the one that a rollback goes to. The node whose log was never cut
+// keeps all of them, replays its log with them, and when it has lost one begins behind it.
+// A rollback works, a deletion frees the rest, and the same bytes make a machine again.
+func TestBubbleModulesAreRemoved(t *testing.T) {
+	synctest.Test(t, modulesAreRemoved)
+}
+
+func modulesAreRemoved(t *testing.T) {
+	const slow raft.NodeID = 3
+	b := tunedBubble(t, heirs{}, func(c *node.Config) {
+		hasty(c)
+		c.ModuleGrace = 2 * time.Minute
+		if c.Self == slow {
+			c.SnapshotLogBytes, c.SnapshotInterval = -1, -1
+		}
+	})
+	defer b.close()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Hour)
+	defer cancel()
+	all := []string{"a", "bb", "ccc"}
+	b.deploy(ctx, 1, "adder", []byte("a"))
+	b.work(ctx, 0, 20)
+	b.upgrade(ctx, 2, "bb")
+	b.work(ctx, 20, 20)
+	b.upgrade(ctx, 1, "ccc")
+	b.work(ctx, 40, 60)
+	b.expectModules(ctx, 1, "bb ccc ", all...)
+	b.expectModules(ctx, 2, "bb ccc ", all...)
+	b.expectModules(ctx, slow, "a bb ccc ", all...)
+	if s := b.nodes[1].node.ModuleStats(); s.Removed != 2 || s.RemovedBytes != uint64(2*len("a")+len("artefact of ")) || s.Paused {
+		t.Errorf("%+v", s)
+	}
+	b.boot(slow, b.crash(slow))
+	b.expectSum(ctx, slow, 100)
+	if s := b.nodes[slow].node.SnapshotStats(); s.ReceivedBytes != 0 {
+		t.Errorf("%+v: it did not replay its log", s)
+	}
+	disk := b.crash(slow)
+	without(t, disk, "a")
+	b.boot(slow, disk)
+	b.expectSum(ctx, slow, 100)
+	b.expectModules(ctx, slow, "bb ccc ", all...)
+
+	if _, u, _, err := b.nodes[slow].node.Upgrade(ctx, node.UpgradeRequest{Machine: "adder", Rollback: true}); err != nil || u.State != node.UpgradeDone {
+		t.Fatalf("rollback: %+v, %v", u, err)
+	}
+	b.work(ctx, 100, 20)
+	for id := range b.nodes {
+		b.expectRunning(ctx, id, node.DigestOf([]byte("bb")), b.nodes[1].node.Running(2).Since)
+	}
+	b.delete(ctx, "adder", 2)
+	for id := range b.nodes {
+		b.expectModules(ctx, id, "", all...)
+	}
+	if _, _, err := b.nodes[1].node.Deploy(ctx, node.DeployRequest{Machine: "adder", Module: node.DigestOf([]byte("bb"))}); !errors.Is(err, node.ErrNoModule) {
+		t.Fatalf("a deploy of what was removed: %v", err)
+	}
+	b.deploy(ctx, 1, "adder", []byte("bb"))
+	for id := raft.NodeID(1); id <= 3; id++ {
+		b.boot(id, b.crash(id))
+	}
+	b.work(ctx, 0, 20)
+}
+
+// TestBubbleUploadsStay: what was uploaded stays for a while, anew with each upload; so does
+// what somebody asks for.
+func TestBubbleUploadsStay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const grace = 2 * time.Minute
+		b := tunedBubble(t, heirs{}, func(c *node.Config) { c.ModuleGrace = grace })
+		defer b.close()
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Hour)
+		defer cancel()
+		d := node.DigestOf([]byte("a"))
+		for range 2 {
+			b.upload(ctx, 1, []byte("a"))
+			b.upload(ctx, 2, []byte("never deployed"))
+			time.Sleep(grace - 20*time.Second) // virtual
+		}
+		if _, _, err := b.nodes[3].node.Deploy(ctx, node.DeployRequest{Machine: "adder", Module: d}); err != nil {
+			t.Fatalf("a deploy of what was uploaded: %v", err)
+		}
+		b.work(ctx, 0, 5)
+		for id := range b.nodes {
+			b.eventually(ctx, "the other one is removed", func() bool {
+				return b.nodes[id].node.ModuleSize(node.DigestOf([]byte("never deployed"))) == 0
+			})
+			if !b.holds(id, "a") {
+				t.Errorf("node %v has removed what runs", id)
+			}
+		}
+	})
 }

@@ -98,6 +98,7 @@ func (s *Sim) conclude() {
 	s.checkOrder(first)
 	s.checkReads()
 	s.checkUpgrades()
+	s.checkModules()
 	s.checkDeleted()
 }
 

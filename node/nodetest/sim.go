@@ -18,18 +18,21 @@ type Config struct {
 	Clients    int // default 4
 	Operations int // each client's; default 30
 
-	Heartbeat, ElectionTimeout   time.Duration // default 100 ms, 1 s
-	DelayMin, DelayMax           time.Duration // one way; default 0.2 to 5 ms
-	DiskMin, DiskMax             time.Duration // of a sync; default 0.1 to 3 ms
-	ApplyMax                     time.Duration // of a range; default 1 ms
-	Loss, Duplicate              float64       // of messages
-	Crashes                      int           // of random nodes, each followed by a restart
-	Partitions                   int           // of random pairs, one way or both, each healed later
-	CacheBytesMax, ApplyBytesMax uint64        // of the cores; default their own
-	Upgrades                     int           // asked for at random times; every third one is refused
-	Wipes                        int           // crashes that take the whole disk, each followed by a restart
-	LoseModules                  bool          // a crash may take modules that others have
-	Deletes                      int           // of a second machine, which is deployed anew each time
+	Heartbeat, ElectionTimeout   time.Duration  // default 100 ms, 1 s
+	DelayMin, DelayMax           time.Duration  // one way; default 0.2 to 5 ms
+	DiskMin, DiskMax             time.Duration  // of a sync; default 0.1 to 3 ms
+	ApplyMax                     time.Duration  // of a range; default 1 ms
+	Loss, Duplicate              float64        // of messages
+	Crashes                      int            // of random nodes, each followed by a restart
+	Partitions                   int            // of random pairs, one way or both, each healed later
+	CacheBytesMax, ApplyBytesMax uint64         // of the cores; default their own
+	Upgrades                     int            // asked for at random times; every third one is refused
+	Wipes                        int            // crashes that take the whole disk, each followed by a restart
+	Rollbacks                    int            // asked for at random times
+	LoseModules                  bool           // a crash may take modules that others have
+	ModuleGrace                  time.Duration  // for which a module stays that nothing names; 0: for ever
+	Forget                       []node.NamedBy // a planted bug: such names do not count
+	Deletes                      int            // of a second machine, which is deployed anew each time
 
 	SnapshotBytes uint64 // of the log between two snapshots; 0: none are taken
 	TailEntries   int    // of the log kept behind a snapshot; default the cores' own
@@ -56,6 +59,7 @@ type Result struct {
 	Restores     int       // machines that began in the state of a snapshot
 	Damaged      int       // snapshots that were found damaged
 	Asked        int       // snapshots that came from a peer because nothing here would do
+	Removed      int       // modules that nodes removed
 	Overtaken    int       // replicas that began behind an upgrade whose module nobody had
 	Wipes        int       // disks that were emptied
 	Changes      int       // of configurations that leaders were asked for
@@ -119,6 +123,7 @@ func Run(cfg Config) Result {
 	}
 	s.plan()
 	s.planUpgrades()
+	s.planRollbacks()
 	s.planWipes()
 	s.planModes()
 	s.planDeletes()
@@ -313,7 +318,7 @@ func (s *Sim) cut(at, length time.Duration, from, to raft.NodeID) {
 
 // finished: the faults are over, every client has its answers, every replica has caught up.
 func (s *Sim) finished() bool {
-	if s.now() < faultsEnd && s.cfg.Crashes+s.cfg.Partitions+s.cfg.Upgrades+s.cfg.Wipes+s.cfg.ModeChanges+s.cfg.Deletes > 0 {
+	if s.now() < faultsEnd && s.cfg.Crashes+s.cfg.Partitions+s.cfg.Upgrades+s.cfg.Rollbacks+s.cfg.Wipes+s.cfg.ModeChanges+s.cfg.Deletes > 0 {
 		return false
 	}
 	if slices.ContainsFunc(s.clients, func(c *simClient) bool { return !c.done }) {

@@ -55,6 +55,10 @@ func swarm(seed uint64) Config {
 		pick(func() { c.ModeChanges = 1 + r.IntN(4) })
 	})
 	pick(func() { c.Deletes = 1 + r.IntN(3) })
+	pick(func() { c.ModuleGrace = between(r, 4*time.Second, 12*time.Second) })
+	if c.Upgrades > 0 {
+		pick(func() { c.Rollbacks = 1 + r.IntN(3) })
+	}
 	return c
 }
 
@@ -71,6 +75,7 @@ func TestSim(t *testing.T) {
 		t.Logf("wipes=%d changes=%d", total.Wipes, total.Changes)
 		t.Logf("exports=%d refusals=%d from-exports=%d mode-changes=%d", total.Exports, total.Refusals, total.FromExports, total.ModeChanges)
 		t.Logf("deleted=%d", total.Deleted)
+		t.Logf("removed=%d overtaken=%d", total.Removed, total.Overtaken)
 		t.Logf("snapshots=%d installs=%d restores=%d damaged=%d asked=%d", total.Snapshots, total.Installs, total.Restores, total.Damaged, total.Asked)
 	}()
 	for i := range n {
@@ -89,6 +94,7 @@ func TestSim(t *testing.T) {
 			total.Snapshots, total.Installs, total.Restores = total.Snapshots+r.Snapshots, total.Installs+r.Installs, total.Restores+r.Restores
 			total.Wipes, total.Changes = total.Wipes+r.Wipes, total.Changes+r.Changes
 			total.Deleted += r.Deleted
+			total.Removed, total.Overtaken = total.Removed+r.Removed, total.Overtaken+r.Overtaken
 			if r.Deleted != c.Deletes {
 				t.Errorf("%d machines were deleted, want %d", r.Deleted, c.Deletes)
 			}

@@ -107,6 +107,9 @@ func (c *simClient) setup(n *simNode) []byte {
 		}
 		data, err = node.BootstrapCommand("sim", nodes)
 	} else {
+		if !n.obtainable(firstModule) { // it was removed since it was uploaded
+			n.upload(firstModule)
+		}
 		data, err = node.DeployCommand("ledger", runOf(firstModule), c.sim.cfg.Snapshot)
 	}
 	if err != nil {

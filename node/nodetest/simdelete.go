@@ -78,6 +78,9 @@ func (p *passing) deploy(n *simNode) {
 		p.step, p.group, p.asked = passingWork, m.Group, 0
 		return
 	}
+	if !n.upload(firstModule) {
+		return
+	}
 	data, err := node.DeployCommand(passingName, runOf(firstModule), node.SnapshotDefault)
 	if err != nil {
 		p.sim.violate("deploy command: %v", err)

@@ -25,6 +25,8 @@ type simNode struct {
 	deployer  *node.Deployer
 	upgrader  *node.Upgrader
 	seating   *node.Seating
+	retention *node.Retention
+	retainAt  time.Duration // when the retention is next looked at; 0: never
 	birth     *node.Birth
 	born      raft.Incarnation // the life that takes part; 0: none yet
 	catalogue *node.Catalogue
@@ -68,6 +70,7 @@ func (n *simNode) start() error {
 	n.deployer = node.NewDeployer(n.id, n.sim.now(), 0)
 	n.upgrader = node.NewUpgrader(n.sim.now())
 	n.seating = node.NewSeating(n.id, n.sim.now())
+	n.retention = node.NewRetention(n.sim.cfg.ModuleGrace, n.sim.now())
 	n.catalogue = &node.Catalogue{}
 	n.groups = map[raft.GroupID]*simGroup{}
 	n.birth = n.newBirth()
@@ -212,6 +215,7 @@ func (n *simNode) pump() {
 	n.deploy()
 	n.upgrade()
 	n.seat()
+	n.retain()
 	n.schedule()
 	n.pumping = false
 	n.sim.check(n)
@@ -382,6 +386,7 @@ func (n *simNode) createGroup(m node.MachineRecord) {
 // fetchModule asks one live peer after the other, as the real one does.
 func (n *simNode) fetchModule(f node.FetchModule) {
 	n.later(between(n.sim.draw("module", n.id), n.sim.cfg.DelayMin, 4*n.sim.cfg.DelayMax), func() {
+		n.want(f.Module)
 		if n.modules[f.Module] {
 			n.deployer.ModuleStored(f.Module)
 			return

@@ -88,6 +88,7 @@ func (n *simNode) prepare(t node.UpgradeTask) {
 func (n *simNode) obtain(d node.Digest, done func(error)) {
 	n.later(between(n.sim.draw("obtain", n.id), n.sim.cfg.DelayMin, 4*n.sim.cfg.DelayMax), func() {
 		err := error(nil)
+		n.want(d)
 		if !n.modules[d] && !n.fetchFrom(d, n.sim.ids()) {
 			err = errSim
 		}
@@ -97,6 +98,7 @@ func (n *simNode) obtain(d node.Digest, done func(error)) {
 
 // fetchFrom copies a module from the first of the peers that has it and can be reached.
 func (n *simNode) fetchFrom(d node.Digest, peers []raft.NodeID) bool {
+	n.want(d)
 	for _, p := range peers {
 		if peer := n.sim.nodes[p]; p != n.id && peer != nil && peer.modules[d] && n.sim.reachable(n.id, p) {
 			n.modules[d] = true
@@ -117,11 +119,19 @@ func (n *simNode) spread(t node.UpgradeTask) {
 	})
 }
 
+// upload stores a module here and on a quorum, and reports whether that went well.
+func (n *simNode) upload(d node.Digest) bool {
+	n.want(d)
+	n.modules[d] = true
+	return n.spreadModule(d)
+}
+
 // spreadModule reports whether a quorum has the module now.
 func (n *simNode) spreadModule(d node.Digest) bool {
 	have := 0
 	for _, id := range n.sim.ids() {
 		if peer := n.sim.nodes[id]; peer != nil && (id == n.id || n.sim.reachable(n.id, id) && n.sim.reachable(id, n.id)) {
+			peer.want(d)
 			peer.modules[d] = true
 			have++
 		}
@@ -216,6 +226,11 @@ func (s *Sim) askUpgrade(d node.Digest, attempt uint64) {
 		s.violate("upgrade command: %v", err)
 		return
 	}
+	s.recordUpgrade(n, data, again)
+}
+
+// recordUpgrade has the meta group record an intent, or calls again.
+func (s *Sim) recordUpgrade(n *simNode, data []byte, again func()) {
 	asked := false
 	s.events.after(upgradeTimeout+time.Second, func() { // should the node die meanwhile
 		if !asked {
