@@ -18,6 +18,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	quicgo "github.com/quic-go/quic-go"
+
+	"github.com/wraft/wraft/client/wire"
 )
 
 // Bounds on what a client reads from a server.
@@ -31,6 +35,10 @@ const (
 
 // call is one request in a form that can be sent again.
 type call struct {
+	// request is the call in the native protocol, nil when it has no word for it. Of
+	// such a call, method to size are filled in where it goes over HTTP.
+	request *wire.Request
+
 	method string
 	path   string
 	query  string
@@ -58,13 +66,57 @@ func bytesBody(data []byte) func() (io.ReadCloser, error) {
 // answer is a successful answer, read to its end.
 type answer struct {
 	status int
-	header http.Header
 	body   []byte
+	// said is what the answer says about itself, from headers or a frame.
+	said wire.Answer
 }
 
 // attempt sends k once. On failure the problem's outcome is what this one attempt
 // can have done.
 func (c *Client) attempt(ctx context.Context, host string, k *call) (answer, *Problem) {
+	if k.request == nil || c.config.Protocol == ProtocolHTTP {
+		return c.attemptHTTP(ctx, host, k)
+	}
+	if c.config.Protocol == ProtocolNative {
+		n, err := c.natives.reach(ctx, host)
+		if err != nil {
+			return answer{}, transportProblem(err, host, false)
+		}
+		return n.attempt(ctx, k)
+	}
+	if n := c.natives.ready(host); n != nil {
+		return n.attempt(ctx, k)
+	}
+	return c.attemptHTTP(ctx, host, k)
+}
+
+// attempt is Client.attempt over the native protocol.
+func (n *nativeConn) attempt(ctx context.Context, k *call) (answer, *Problem) {
+	if p := checkData(k.request); p != nil {
+		return answer{}, p
+	}
+	r := *k.request
+	r.TimeoutMillis = uint64(answerTime(ctx).Milliseconds())
+	a, sent, err := n.ask(ctx, &r)
+	if err != nil {
+		return answer{}, transportProblem(err, n.host, sent)
+	}
+	return answerOf(a, n.host)
+}
+
+// answerTime is how long the server may take, 0 when nothing bounds it.
+func answerTime(ctx context.Context) time.Duration {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return 0
+	}
+	left := time.Duration(float64(time.Until(end)) * answerTimeShare)
+	return min(max(left, time.Millisecond), TimeoutMax).Round(time.Millisecond)
+}
+
+// attemptHTTP is attempt over HTTP.
+func (c *Client) attemptHTTP(ctx context.Context, host string, k *call) (answer, *Problem) {
+	k.overHTTP()
 	var sent atomic.Bool
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }}
 	req, p := newRequest(httptrace.WithClientTrace(ctx, trace), host, k)
@@ -76,15 +128,18 @@ func (c *Client) attempt(ctx context.Context, host string, k *call) (answer, *Pr
 		return answer{}, transportProblem(err, host, sent.Load())
 	}
 	defer res.Body.Close()
+	if offer := res.Header.Get("Alt-Svc"); offer != "" && c.config.Protocol == ProtocolAuto {
+		c.natives.offered(host, offer)
+	}
 	if res.StatusCode >= 200 && res.StatusCode < 300 {
 		if k.consume != nil {
-			return answer{status: res.StatusCode, header: res.Header}, consumed(k.consume(res.Body), host)
+			return answer{status: res.StatusCode}, consumed(k.consume(res.Body), host)
 		}
 		data, err := readAnswer(res)
 		if err != nil {
 			return answer{}, transportProblem(err, host, true)
 		}
-		return answer{res.StatusCode, res.Header, data}, nil
+		return answer{res.StatusCode, data, said(res.Header)}, nil
 	}
 	return answer{}, readProblem(res, host)
 }
@@ -120,10 +175,8 @@ func newRequest(ctx context.Context, host string, k *call) (*http.Request, *Prob
 			req.Body = http.NoBody
 		}
 	}
-	if end, ok := ctx.Deadline(); ok {
-		left := time.Duration(float64(time.Until(end)) * answerTimeShare)
-		left = min(max(left, time.Millisecond), TimeoutMax)
-		req.Header.Set(HeaderTimeout, left.Round(time.Millisecond).String())
+	if left := answerTime(ctx); left > 0 {
+		req.Header.Set(HeaderTimeout, left.String())
 	}
 	return req.WithContext(ctx), nil
 }
@@ -165,13 +218,18 @@ func readProblem(res *http.Response, host string) *Problem {
 	return &p
 }
 
-// transportProblem words a failure below HTTP. sent says whether any of the
+// transportProblem words a failure below HTTP or the native protocol. sent says whether any of the
 // request may have reached the server.
 func transportProblem(err error, host string, sent bool) *Problem {
-	var local *Problem
+	var (
+		local  *Problem
+		closed *quicgo.ApplicationError
+	)
 	switch {
 	case errors.As(err, &local):
 		return local
+	case errors.As(err, &closed) && closed.ErrorCode == quicgo.ApplicationErrorCode(wire.CloseNoCertificate):
+		return NewProblem(CodeNoCertificate, "%s", closed.ErrorMessage).WithCause(err)
 	case isTLS(err):
 		return NewProblem(CodeTLS, "%s: %v", host, err).WithCause(err)
 	case !sent && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)):
@@ -193,6 +251,10 @@ func isTLS(err error) bool {
 		host   x509.HostnameError
 		op     *net.OpError
 	)
+	var quic *quicgo.TransportError
+	if errors.As(err, &quic) && quic.ErrorCode.IsCryptoError() && !strings.Contains(quic.Error(), "no application protocol") {
+		return true
+	}
 	if errors.As(err, &verify) || errors.As(err, &header) || errors.As(err, &host) {
 		return true
 	}

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
+
+	"github.com/wraft/wraft/client/wire"
 )
 
 // Times of calls that take longer than commands, when their context has no deadline.
@@ -23,26 +23,20 @@ const (
 func (c *Client) Command(ctx context.Context, machine string, data []byte) (CommandResult, error) {
 	ctx, cancel := c.bound(ctx, c.config.Timeout)
 	defer cancel()
-	return c.command(ctx, machine, &call{body: bytesBody(data), size: int64(len(data))})
+	return c.command(ctx, &call{request: &wire.Request{Kind: wire.KindCommand, Machine: machine, Data: data}})
 }
 
 // command completes k and reads its answer.
-func (c *Client) command(ctx context.Context, machine string, k *call) (CommandResult, error) {
-	if err := CheckMachineName(machine); err != nil {
+func (c *Client) command(ctx context.Context, k *call) (CommandResult, error) {
+	if err := CheckMachineName(k.request.Machine); err != nil {
 		return CommandResult{}, err
 	}
-	k.method, k.path, k.machine = http.MethodPost, machinePath(machine)+"/commands", machine
+	k.machine = k.request.Machine
 	a, err := c.do(ctx, k)
 	if err != nil {
 		return CommandResult{}, err
 	}
-	return CommandResult{
-		Data:     a.body,
-		Index:    headerUint(a, HeaderIndex),
-		Term:     headerUint(a, HeaderTerm),
-		Replayed: a.header.Get(HeaderReplayed) == "true",
-		Leader:   a.header.Get(HeaderLeader),
-	}, nil
+	return CommandResult{Data: a.body, Index: a.said.Index, Term: a.said.Term, Replayed: a.said.Replayed, Leader: a.said.Leader}, nil
 }
 
 // Query reads a machine. Of q, Forward is ignored: a client always lets nodes
@@ -53,10 +47,7 @@ func (c *Client) Query(ctx context.Context, machine string, q Query) (QueryResul
 	}
 	ctx, cancel := c.bound(ctx, c.config.Timeout+q.Wait)
 	defer cancel()
-	k := &call{
-		method: http.MethodPost, path: machinePath(machine) + "/queries", query: queryParams(q),
-		body: bytesBody(q.Data), size: int64(len(q.Data)), repeatable: true,
-	}
+	k := &call{request: queryRequest(machine, q), query: queryParams(q), repeatable: true}
 	if q.Consistency != Stale {
 		k.machine = machine
 	}
@@ -64,28 +55,11 @@ func (c *Client) Query(ctx context.Context, machine string, q Query) (QueryResul
 	if err != nil {
 		return QueryResult{}, asRead(err)
 	}
-	res := QueryResult{Data: a.body, AppliedIndex: headerUint(a, HeaderAppliedIndex), Leader: a.header.Get(HeaderLeader), Staleness: -1}
-	if text := a.header.Get(HeaderStaleness); text != "" {
-		res.Staleness = time.Duration(headerUint(a, HeaderStaleness)) * time.Millisecond
+	res := QueryResult{Data: a.body, AppliedIndex: a.said.Applied, Leader: a.said.Leader, Staleness: -1}
+	if a.said.StalenessMillis >= 0 {
+		res.Staleness = time.Duration(a.said.StalenessMillis) * time.Millisecond
 	}
 	return res, nil
-}
-
-func queryParams(q Query) string {
-	if q.Consistency == "" && q.MinIndex == 0 && q.Wait == 0 {
-		return ""
-	}
-	v := make(url.Values, 3)
-	if q.Consistency != "" {
-		v.Set("consistency", string(q.Consistency))
-	}
-	if q.MinIndex != 0 {
-		v.Set("min-index", strconv.FormatUint(q.MinIndex, 10))
-	}
-	if q.Wait != 0 {
-		v.Set("wait", q.Wait.String())
-	}
-	return v.Encode()
 }
 
 // Machines lists all machines by name.
@@ -104,7 +78,7 @@ func (c *Client) Machine(ctx context.Context, name string, export bool) (Machine
 	if err := CheckMachineName(name); err != nil {
 		return info, err
 	}
-	k := &call{path: machinePath(name), whole: export}
+	k := &call{request: &wire.Request{Kind: wire.KindMachine, Machine: name, Export: export}, whole: export}
 	if export {
 		k.query = "export=true"
 	}
@@ -123,7 +97,9 @@ func (c *Client) Cluster(ctx context.Context) (ClusterInfo, error) {
 func (c *Client) get(ctx context.Context, k *call, into any) error {
 	ctx, cancel := c.bound(ctx, c.config.Timeout)
 	defer cancel()
-	k.method, k.repeatable = http.MethodGet, true
+	if k.repeatable = true; k.request == nil {
+		k.method = http.MethodGet
+	}
 	a, err := c.do(ctx, k)
 	if err != nil {
 		return asRead(err)
@@ -206,10 +182,4 @@ func asRead(err error) error {
 		p.OfRead()
 	}
 	return err
-}
-
-// headerUint is a numeric header of an answer, 0 when it is absent.
-func headerUint(a answer, name string) uint64 {
-	n, _ := strconv.ParseUint(a.header.Get(name), 10, 64)
-	return n
 }

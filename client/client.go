@@ -24,6 +24,8 @@ type Config struct {
 	// TLS holds the cluster's authority and, where the cluster asks for one, the
 	// client's certificate. nil trusts the system's authorities and shows nothing.
 	TLS *tls.Config
+	// Protocol is how nodes are spoken to; default ProtocolAuto.
+	Protocol Protocol
 	// Timeout bounds a call whose context has no deadline; default 10s.
 	Timeout time.Duration
 	// AttemptTimeout bounds one attempt of a call that may be repeated, so that a
@@ -66,6 +68,9 @@ func (c Config) withDefaults() Config {
 	if c.AttemptsMax == 0 {
 		c.AttemptsMax = attemptsDefault
 	}
+	if c.Protocol == "" {
+		c.Protocol = ProtocolAuto
+	}
 	if c.Jitter == nil {
 		c.Jitter = rand.Float64
 	}
@@ -86,6 +91,9 @@ func (c Config) Validate() error {
 	if c.Timeout < 0 || c.AttemptTimeout < 0 || c.BackoffMin < 0 || c.BackoffMax < 0 || c.AttemptsMax < 0 {
 		problems = append(problems, errors.New("times and counts must not be negative"))
 	}
+	if !c.Protocol.Valid() {
+		problems = append(problems, fmt.Errorf("protocol %.40q: use %s, %s or %s", c.Protocol, ProtocolAuto, ProtocolHTTP, ProtocolNative))
+	}
 	return errors.Join(problems...)
 }
 
@@ -94,6 +102,7 @@ type Client struct {
 	config    Config
 	endpoints *endpoints
 	transport *http.Transport
+	natives   *natives
 }
 
 // New makes a client. It connects to nothing yet; the error is a bad Config.
@@ -107,7 +116,7 @@ func New(config Config) (*Client, error) {
 		return nil, err
 	}
 	eps.only = config.EndpointsOnly
-	return &Client{config: config, endpoints: eps, transport: newTransport(config.TLS)}, nil
+	return &Client{config: config, endpoints: eps, transport: newTransport(config.TLS), natives: newNatives(clientTLS(config.TLS))}, nil
 }
 
 // newTransport is the one pool of connections behind a client.
@@ -116,11 +125,7 @@ func New(config Config) (*Client, error) {
 // 77 us of both sides' time with 1 and with 16 callers, where the streams of one
 // HTTP/2 connection took 240 and 171; from 64 callers on they are alike.
 func newTransport(conf *tls.Config) *http.Transport {
-	if conf == nil {
-		conf = &tls.Config{}
-	}
-	conf = conf.Clone()
-	conf.MinVersion = tls.VersionTLS13
+	conf = clientTLS(conf)
 	conf.NextProtos = []string{"http/1.1"}
 	return &http.Transport{
 		DialContext:           (&net.Dialer{Timeout: dialTimeout}).DialContext,
@@ -133,8 +138,21 @@ func newTransport(conf *tls.Config) *http.Transport {
 	}
 }
 
+// clientTLS is a copy of the caller's configuration that insists on TLS 1.3.
+func clientTLS(conf *tls.Config) *tls.Config {
+	if conf == nil {
+		conf = &tls.Config{}
+	}
+	conf = conf.Clone()
+	conf.MinVersion = tls.VersionTLS13
+	return conf
+}
+
 // Close gives up idle connections. Calls under way are not cut.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.natives.close()
+	c.transport.CloseIdleConnections()
+}
 
 // bound gives a context without a deadline the usual one.
 func (c *Client) bound(ctx context.Context, usual time.Duration) (context.Context, context.CancelFunc) {

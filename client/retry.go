@@ -21,7 +21,7 @@ func (c *Client) do(ctx context.Context, k *call) (answer, error) {
 		a, p := c.attemptInTime(ctx, host, k)
 		if p == nil {
 			c.endpoints.worked(host)
-			if leader := a.header.Get(HeaderLeader); leader != "" {
+			if leader := a.said.Leader; leader != "" {
 				c.endpoints.learn(k.machine, leader)
 			}
 			return a, nil

@@ -2,9 +2,9 @@ package client
 
 import (
 	"context"
-	"net/http"
-	"strconv"
 	"sync"
+
+	"github.com/wraft/wraft/client/wire"
 )
 
 // sessionInflightMax bounds the commands of a session that wait at once. The
@@ -35,22 +35,17 @@ func (c *Client) Register(ctx context.Context, machine string) (*Session, error)
 	}
 	ctx, cancel := c.bound(ctx, c.config.Timeout)
 	defer cancel()
-	a, err := c.do(ctx, &call{method: http.MethodPost, path: machinePath(machine) + "/sessions", machine: machine, repeatable: true})
+	a, err := c.do(ctx, &call{request: &wire.Request{Kind: wire.KindSession, Machine: machine}, machine: machine, repeatable: true})
 	if err != nil {
 		// Like a read: whatever was registered, no command was applied.
 		return nil, asRead(err)
 	}
-	var opened struct {
-		Session SessionID `json:"session"`
-	}
-	if err := decode(a, &opened); err != nil {
+	id, err := openedSession(a)
+	if err != nil {
 		return nil, err
 	}
-	if opened.Session == 0 {
-		return nil, NewProblem(CodeBadAnswer, "the registered session is 0")
-	}
 	return &Session{
-		client: c, machine: machine, id: opened.Session,
+		client: c, machine: machine, id: id,
 		slots: make(chan struct{}, sessionInflightMax), waiting: make(map[uint64]struct{}),
 	}, nil
 }
@@ -75,13 +70,12 @@ func (s *Session) Command(ctx context.Context, data []byte) (CommandResult, erro
 	// Why also when the outcome is unknown: nobody waits for this answer any more,
 	// and an attempt still under way is applied at most once whatever we forget.
 	defer s.end(sequence)
-	return s.client.command(ctx, s.machine, &call{
-		header: http.Header{
-			HeaderSession:           {s.id.String()},
-			HeaderSequence:          {strconv.FormatUint(sequence, 10)},
-			HeaderAcknowledgedBelow: {strconv.FormatUint(below, 10)},
+	return s.client.command(ctx, &call{
+		request: &wire.Request{
+			Kind: wire.KindCommand, Machine: s.machine, Data: data,
+			Session: uint64(s.id), Sequence: sequence, AcknowledgedBelow: below,
 		},
-		body: bytesBody(data), size: int64(len(data)), repeatable: true, patient: true,
+		repeatable: true, patient: true,
 	})
 }
 

@@ -30,14 +30,17 @@ func rounds(t *testing.T) int {
 }
 
 // TestKillAllUnderLoad kills all nodes at once with -9 while they work, again and
-// again: every acknowledged increment is there, and there once, and the nodes
-// hold the same.
+// again: every acknowledged increment is there, and there once, whichever protocol it
+// went over, and the nodes hold the same.
 func TestKillAllUnderLoad(t *testing.T) {
 	ctx := within(t, 8*time.Minute)
 	skipShort(t)
 	c := startCluster(t, ctx, "killall", module(t, counterFolder))
 	deploy(t, ctx, c, module(t, counterFolder), "counter")
-	clients := []*client.Client{newClient(t, c), newClient(t, c), newClient(t, c)}
+	var clients []*client.Client
+	for _, protocol := range []client.Protocol{client.ProtocolAuto, client.ProtocolHTTP, client.ProtocolNative} {
+		clients = append(clients, newClientWith(t, c, protocol))
+	}
 	load := counter.Start(ctx, counter.Config{Clients: clients, Workers: 12, Patience: 2 * time.Minute})
 	n, began := rounds(t), time.Now()
 	for round := range n {

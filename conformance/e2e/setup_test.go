@@ -179,7 +179,13 @@ func startAll(t *testing.T, ctx context.Context, c *cluster.Cluster) {
 // newClient is a client that does not give up before its context ends.
 func newClient(t *testing.T, c *cluster.Cluster) *client.Client {
 	t.Helper()
-	cl, err := client.New(client.Config{Endpoints: c.Endpoints(), TLS: c.TLS(), AttemptsMax: 1 << 20})
+	return newClientWith(t, c, client.ProtocolAuto)
+}
+
+// newClientWith is newClient with a protocol.
+func newClientWith(t *testing.T, c *cluster.Cluster, protocol client.Protocol) *client.Client {
+	t.Helper()
+	cl, err := client.New(client.Config{Endpoints: c.Endpoints(), TLS: c.TLS(), AttemptsMax: 1 << 20, Protocol: protocol})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -149,10 +149,12 @@ func SetUp(ctx context.Context, dir string) (*cluster.Cluster, error) {
 	return c, nil
 }
 
-// newClients are clients that do not give up before their contexts end.
+// newClients are clients that do not give up before their contexts end, with all
+// protocols in turn.
 func newClients(c *cluster.Cluster, n int) (out []*client.Client, err error) {
-	for range n {
-		cl, err := client.New(client.Config{Endpoints: c.Endpoints(), TLS: c.TLS(), AttemptsMax: 1 << 20})
+	protocols := []client.Protocol{client.ProtocolNative, client.ProtocolAuto, client.ProtocolHTTP}
+	for i := range n {
+		cl, err := client.New(client.Config{Endpoints: c.Endpoints(), TLS: c.TLS(), AttemptsMax: 1 << 20, Protocol: protocols[i%len(protocols)]})
 		if err != nil {
 			return nil, fmt.Errorf("killstorm: %w", err)
 		}

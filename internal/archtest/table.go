@@ -101,12 +101,15 @@ var rooms = []Room{
 		Why:         "whole nodes on a simulated network and disk"},
 
 	// What clients see.
-	{Path: "client", Imports: []string{"internal/problem"}, Modules: []string{modCBOR, modQUIC},
+	{Path: "client/wire", Modules: []string{modCBOR}, Why: "frames of the native protocol; both sides read them, and neither leaks in"},
+	{Path: "client", Imports: []string{"client/wire", "internal/problem"}, Modules: []string{modCBOR, modQUIC},
 		TestImports: []string{"node/api", "node/api/apitest", "internal/pki"}, Why: "programs import it: nothing of the node may leak in"},
 	{Path: "node/api", Imports: with(leaves, "client", "internal/pki", "internal/problem"), Modules: []string{modQUIC, modPrometheus, modSync},
 		TestImports: []string{"node/api/apitest", "internal/pki"}, Why: "declares what it needs of a node, so that it can be tested without one"},
 
-	{Path: "node/api/apitest", Imports: []string{"client", "node/api", "internal/pki"}, Modules: []string{modPrometheus, modCBOR},
+	{Path: "node/api/native", Imports: []string{"client", "client/wire", "internal/pki", "node/api"}, Modules: []string{modQUIC, modPrometheus, modSync},
+		Why: "a second door to the API's backend: it takes the API's checks and problems"},
+	{Path: "node/api/apitest", Imports: []string{"client", "client/wire", "node/api", "node/api/native", "internal/pki"}, Modules: []string{modPrometheus, modCBOR},
 		Why: "a node in memory behind the real API, for tests of what talks to one"},
 
 	// Leaves and tools.
@@ -128,7 +131,7 @@ var rooms = []Room{
 	{Path: "internal/bootstrap", Imports: []string{"client", "internal/nodeconfig", "internal/pki", "raft/quorum"},
 		Why: "writes down a cluster before any node runs"},
 	{Path: "internal/compileworker", Imports: []string{"plugins"}, TestImports: []string{"internal/wasmtest"}, Why: "runs the engine's compiler where it can be stopped"},
-	{Path: "internal/server", Imports: with(leaves, "client", "internal/compileworker", "node", "node/api", "raft", "raft/quorum", "raft/confchange", "storage",
+	{Path: "internal/server", Imports: with(leaves, "client", "internal/compileworker", "node", "node/api", "node/api/native", "raft", "raft/quorum", "raft/confchange", "storage",
 		"plugins", "plugins/abi", "transport", "transport/quic", "transport/fec", "internal/nodeconfig", "internal/pki", "internal/problem"),
 		Modules:     []string{modPrometheus, modPebble, modSync, modCBOR},
 		TestImports: []string{"internal/bootstrap", "internal/wasmtest", "transport/mem", "conformance/child"},

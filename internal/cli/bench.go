@@ -31,6 +31,7 @@ func (p *Program) benchLoadCommand(op, short string) *cobra.Command {
 	cmd.Flag("timeout").Usage = "bound of one operation"
 	f := cmd.Flags()
 	machine := f.String("machine", "kv", "the machine to load")
+	protocol := f.String("protocol", string(client.ProtocolAuto), "how nodes are spoken to: auto, http or native")
 	c := bench.Config{Op: op}
 	f.IntVar(&c.Clients, "clients", 16, "clients that send at once")
 	f.IntVar(&c.Keys, "keys", 10000, "number of keys")
@@ -41,6 +42,9 @@ func (p *Program) benchLoadCommand(op, short string) *cobra.Command {
 	value := uint64(128)
 	f.Var(limitValue{value: &value}, "value", "size of a value")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if conn.protocol = client.Protocol(*protocol); !conn.protocol.Valid() {
+			return usage("--protocol %q: use auto, http or native", *protocol)
+		}
 		if c.Warmup == 0 {
 			c.Warmup = -1
 		}

@@ -20,6 +20,8 @@ type connection struct {
 	servers       []string
 	ca, cert, key string
 	timeout       time.Duration
+	// protocol is client.Config's.
+	protocol client.Protocol
 	// extra is what the command may take on top, because it was told to wait.
 	extra time.Duration
 }
@@ -60,7 +62,7 @@ func (p *Program) client(cmd *cobra.Command, c *connection) (*client.Client, err
 	if err != nil {
 		return nil, err
 	}
-	cl, err := client.New(client.Config{Endpoints: servers, TLS: conf, Timeout: c.timeout})
+	cl, err := client.New(client.Config{Endpoints: servers, TLS: conf, Timeout: c.timeout, Protocol: c.protocol})
 	if err != nil {
 		return nil, usage("--server: %v", err)
 	}

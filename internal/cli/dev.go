@@ -134,7 +134,7 @@ func (p *Program) startDevNodes(ctx context.Context, dir string, s *sockets, log
 			return nodes, err
 		}
 		cfg.TLS.ClientAuth = nodeconfig.ClientAuthNone
-		cfg.APIListener, cfg.PeerConn = s.api[i], s.peer[i]
+		cfg.APIListener, cfg.APIConn, cfg.PeerConn = s.api[i], s.native[i], s.peer[i]
 		cfg.CacheDir = filepath.Join(dir, devCacheDir)
 		cfg.Limits.NodeMemory = server.NodeMemoryDefault(len(s.nodes()))
 		cfg.Disk.MinFree, cfg.Disk.Ballast = devMinFree, devBallast

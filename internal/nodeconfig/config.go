@@ -17,8 +17,8 @@ type Config struct {
 	Node client.NodeID `koanf:"node"`
 	// DataDir holds everything the node must not lose. Required.
 	DataDir string `koanf:"data-dir"`
-	// ListenAPI (TCP) and ListenPeer (UDP) are host:port; default: the node's own
-	// addresses in Nodes.
+	// ListenAPI (TCP, and UDP with Native) and ListenPeer (UDP) are host:port; default:
+	// the node's own addresses in Nodes.
 	ListenAPI  string `koanf:"listen-api"`
 	ListenPeer string `koanf:"listen-peer"`
 	// Nodes are the initial nodes of the cluster, this one included, alike on all
@@ -27,6 +27,9 @@ type Config struct {
 	// Join says that this node was added to a running cluster: then Nodes are itself and
 	// some of the others, whom it asks for its life, and may change.
 	Join bool `koanf:"join"`
+	// Native says whether clients may use the native protocol, over UDP at ListenAPI:
+	// NativeOn (default) or NativeOff.
+	Native string `koanf:"native"`
 	// FEC says whether losses on the way to other nodes are repaired by forward error
 	// correction: FECAuto (default: where there are losses), FECOff or FECOn (always).
 	FEC       string       `koanf:"fec"`
@@ -39,8 +42,10 @@ type Config struct {
 
 	// APIListener and PeerConn, when set, are used instead of opening ListenAPI
 	// and ListenPeer; the server closes them. They let the caller choose a free
-	// port before it writes down the addresses.
+	// port before it writes down the addresses. APIConn has the port of APIListener and
+	// carries the native protocol; an APIListener without one does without.
 	APIListener net.Listener   `koanf:"-"`
+	APIConn     net.PacketConn `koanf:"-"`
 	PeerConn    net.PacketConn `koanf:"-"`
 	// CacheDir holds compiled modules and may be deleted; default: cache in DataDir.
 	// Nodes of one process share it, so that a module is compiled once.
@@ -85,6 +90,12 @@ type TLSFiles struct {
 const (
 	ClientAuthRequire = "require"
 	ClientAuthNone    = "none"
+)
+
+// The values of Config.Native.
+const (
+	NativeOn  = "on"
+	NativeOff = "off"
 )
 
 // The values of Config.FEC.
@@ -164,6 +175,7 @@ func (c Config) WithDefaults() Config {
 		setDefault(&c.ListenPeer, self.Peer)
 	}
 	setDefault(&c.TLS.ClientAuth, ClientAuthRequire)
+	setDefault(&c.Native, NativeOn)
 	setDefault(&c.FEC, FECAuto)
 	setDefault(&c.Raft.Heartbeat, heartbeatDefault)
 	setDefault(&c.Raft.ElectionTimeout, electionTimeoutDefault)

@@ -22,7 +22,7 @@ func TestDefaultsMakeAMinimalConfigValid(t *testing.T) {
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	if c.ListenAPI != "127.0.0.1:7453" || c.ListenPeer != "127.0.0.1:7454" || c.TLS.ClientAuth != ClientAuthRequire {
+	if c.ListenAPI != "127.0.0.1:7453" || c.ListenPeer != "127.0.0.1:7454" || c.TLS.ClientAuth != ClientAuthRequire || c.Native != NativeOn {
 		t.Fatalf("defaults are %+v", c)
 	}
 	if c.Limits.CommandBytes != MiB || c.Raft.ElectionTimeout != time.Second || c.Disk.Ballast != 64*MiB {
@@ -52,6 +52,9 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"tls.key: missing":               func(c *Config) { c.TLS.Key = "" },
 		"tls.client-auth:":               func(c *Config) { c.TLS.ClientAuth = "maybe" },
 		"fec:":                           func(c *Config) { c.FEC = "maybe" },
+		"native:":                        func(c *Config) { c.Native = "maybe" },
+		"listen-peer: 127.0.0.1:7453 is": func(c *Config) { c.ListenPeer = c.ListenAPI },
+		"listen-peer: :7453 is":          func(c *Config) { c.ListenPeer = ":7453" },
 		"raft.heartbeat:":                func(c *Config) { c.Raft.Heartbeat = time.Millisecond },
 		"raft.election-timeout: 200ms":   func(c *Config) { c.Raft.ElectionTimeout = 200 * time.Millisecond },
 		"raft.election-timeout: 2m":      func(c *Config) { c.Raft.ElectionTimeout = 2 * time.Minute },
@@ -82,6 +85,19 @@ func TestValidateNamesTheKey(t *testing.T) {
 		change(&c)
 		if err := c.Validate(); err == nil || !strings.Contains("\n"+err.Error(), "\n"+name) {
 			t.Errorf("want a line that begins with %q, got:\n%v", name, err)
+		}
+	}
+}
+
+func TestPeersMayHaveTheAPIsPort(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"without the native protocol": func(c *Config) { c.ListenPeer, c.Native = c.ListenAPI, NativeOff },
+		"on another address":          func(c *Config) { c.ListenPeer = "127.0.0.2:7453" },
+	} {
+		c := goodConfig()
+		change(&c)
+		if err := c.Validate(); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

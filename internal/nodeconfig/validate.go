@@ -23,6 +23,7 @@ func (c Config) Validate() error {
 	problems = append(problems, c.Snapshots.validate()...)
 	problems = append(problems, c.Disk.validate()...)
 	problems = append(problems,
+		oneOf("native", c.Native, NativeOn, NativeOff),
 		oneOf("fec", c.FEC, FECAuto, FECOff, FECOn),
 		oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error"),
 		oneOf("log.format", c.Log.Format, "auto", "text", "json"))
@@ -48,7 +49,18 @@ func (c Config) validateIdentity() []error {
 	if c.ListenPeer != "" {
 		problems = append(problems, hostPort("listen-peer", c.ListenPeer))
 	}
+	if c.Native == NativeOn && c.APIListener == nil && samePort(c.ListenAPI, c.ListenPeer) {
+		problems = append(problems, fmt.Errorf("listen-peer: %s is also that of clients' native protocol over UDP: choose another port, or set native to off", c.ListenPeer))
+	}
 	return problems
+}
+
+// samePort reports whether listening on a takes an address from b.
+func samePort(a, b string) bool {
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	everywhere := func(host string) bool { return host == "" || net.ParseIP(host).IsUnspecified() }
+	return errA == nil && errB == nil && portA == portB && portA != "0" && (hostA == hostB || everywhere(hostA) || everywhere(hostB))
 }
 
 func validateNodes(nodes []Node) []error {

@@ -99,7 +99,7 @@ func brittleCluster(t *testing.T) (nodes []*brittleNode, identity *tls.Config) {
 		home := filepath.Join(dir, "c", bootstrap.NodeDir(n.ID))
 		authority := filepath.Join(home, pki.AuthorityCertFile)
 		b := &brittleNode{file: filepath.Join(home, "node.json"), log: filepath.Join(home, "log"), config: Config{
-			Cluster: plan.Cluster, Node: n.ID, DataDir: filepath.Join(home, "data"), Nodes: plan.Nodes, ListenAPI: n.API, ListenPeer: n.Peer,
+			Cluster: plan.Cluster, Node: n.ID, DataDir: filepath.Join(home, "data"), Nodes: plan.Nodes, ListenAPI: n.API, ListenPeer: n.Peer, Native: nodeconfig.NativeOff,
 			TLS: nodeconfig.TLSFiles{CA: authority, Cert: filepath.Join(home, "node.crt"), Key: filepath.Join(home, "node.key"), ClientAuth: nodeconfig.ClientAuthNone},
 		}}
 		text, err := json.Marshal(b.config)

@@ -23,6 +23,7 @@ import (
 	"github.com/wraft/wraft/internal/nodeconfig"
 	"github.com/wraft/wraft/node"
 	"github.com/wraft/wraft/node/api"
+	"github.com/wraft/wraft/node/api/native"
 	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/storage"
@@ -45,8 +46,9 @@ type Server struct {
 	renewal  *renewal
 	node     *node.Node
 	api      *api.Server
+	native   *native.Server // nil: not served
 	listener net.Listener
-	served   chan error // what api.Serve returned
+	served   chan error // what serving clients ended with, once for each protocol
 	undo     []func() error
 }
 
@@ -60,7 +62,7 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger) (*Server, error) {
 
 // startOn is Start on a file system, nil for the operating system's.
 func startOn(ctx context.Context, disk vfs.FS, cfg Config, log *slog.Logger) (*Server, error) {
-	s := &Server{log: log, disk: disk, served: make(chan error, 1)}
+	s := &Server{log: log, disk: disk, served: make(chan error, 2)}
 	s.adopt(cfg)
 	cfg = cfg.WithDefaults()
 	if cfg.Limits.NodeMemory == 0 {
@@ -92,7 +94,7 @@ func (s *Server) Wait() error {
 // Close stops the node gracefully: running requests are answered within ctx, then
 // the node, the network and the store are closed.
 func (s *Server) Close(ctx context.Context) error {
-	err := s.api.Shutdown(ctx)
+	err := s.shutdownClients(ctx)
 	return errors.Join(err, s.unwind())
 }
 
@@ -101,6 +103,9 @@ func (s *Server) Close(ctx context.Context) error {
 func (s *Server) adopt(cfg Config) {
 	if cfg.APIListener != nil {
 		s.undo = append(s.undo, cfg.APIListener.Close)
+	}
+	if cfg.APIConn != nil {
+		s.undo = append(s.undo, cfg.APIConn.Close)
 	}
 	if cfg.PeerConn != nil {
 		s.undo = append(s.undo, cfg.PeerConn.Close)
@@ -271,21 +276,27 @@ func (s *Server) openAPI(ctx context.Context, cfg Config, id *identity) error {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(s.node, s.store), newIdentityCollector(s.network, s.renewal))
 	b := backend{node: s.node, cluster: cfg.Cluster, version: Version()}
-	server, err := api.New(api.Config{
+	listener, conn, err := s.listenClients(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	s.listener = listener
+	altSvc := ""
+	if conn != nil {
+		altSvc = native.AltSvc(listener.Addr())
+		if err := s.openNative(cfg, id, conn, b, registry); err != nil {
+			return err
+		}
+	}
+	s.api, err = api.New(api.Config{
 		Node: cfg.Node, Cluster: cfg.Cluster, TLS: api.ServerTLS(id.certificate), Trust: id.trust, ClientAuth: cfg.TLS.ClientAuth == ClientAuthRequire,
 		CommandBytesMax: int64(cfg.Limits.CommandBytes), ModuleBytesMax: int64(cfg.Limits.ModuleBytes),
-		Metrics: registry, Log: s.log,
+		AltSvc: altSvc, Metrics: registry, Log: s.log,
 	}, api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Backups: b, Deletions: b, Members: b, Cluster: b})
 	if err != nil {
 		return err
 	}
-	s.api, s.listener = server, cfg.APIListener
-	if s.listener == nil {
-		if s.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.ListenAPI); err != nil {
-			return listenProblem("the API (TCP)", cfg.ListenAPI, err)
-		}
-	}
-	go func() { s.served <- server.Serve(s.listener) }()
+	s.serveClients()
 	s.log.Info("node is up", "node", uint64(cfg.Node), "api", s.listener.Addr().String(), "peers", cfg.ListenPeer)
 	return nil
 }

@@ -43,7 +43,7 @@ func (s *Server) getBackup(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	info, state, err := s.backend.Backup(ctx, machine, form)
 	if err != nil {
-		return readProblem(err, r)
+		return ReadProblem(r.Context(), err)
 	}
 	defer state.Close()
 	return s.writeState(w, r, info, state)
@@ -175,7 +175,7 @@ func (s *Server) getModule(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	data, err := s.backend.Module(ctx, digest)
 	if err != nil {
-		return readProblem(err, r)
+		return ReadProblem(r.Context(), err)
 	}
 	w.Header().Set("Content-Type", "application/wasm")
 	w.Header().Set("Content-Length", strconv.Itoa(len(data)))

@@ -23,12 +23,12 @@ type caller struct {
 }
 
 // check returns who the caller is by what is trusted now.
-func (c *caller) check(r *http.Request, trust *pki.Trust, cluster string) (holder, error) {
+func (c *caller) check(shown []*x509.Certificate, trust *pki.Trust, cluster string) (holder, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.by != trust {
 		c.by = trust
-		c.holder, c.verdict = verifyCaller(r, trust, cluster)
+		c.holder, c.verdict = verifyCaller(shown, trust, cluster)
 	}
 	return c.holder, c.verdict
 }
@@ -44,11 +44,15 @@ func withCaller(ctx context.Context, _ net.Conn) context.Context {
 // holderAt returns who is at the other end of the request's connection, or CodeNoCertificate
 // when its certificate is not trusted, for clients of this cluster, and valid.
 func holderAt(r *http.Request, trust *pki.Trust, cluster string) (holder, error) {
+	var shown []*x509.Certificate
+	if r.TLS != nil {
+		shown = r.TLS.PeerCertificates
+	}
 	c, ok := r.Context().Value(callerKey{}).(*caller)
 	if !ok {
-		return verifyCaller(r, trust, cluster)
+		return verifyCaller(shown, trust, cluster)
 	}
-	return c.check(r, trust, cluster)
+	return c.check(shown, trust, cluster)
 }
 
 // callerName is the name in the certificate of the connection's other end, "" when
@@ -66,13 +70,49 @@ func callerName(r *http.Request) string {
 	return leaf.Subject.CommonName
 }
 
-func verifyCaller(r *http.Request, trust *pki.Trust, cluster string) (holder, error) {
-	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+func verifyCaller(shown []*x509.Certificate, trust *pki.Trust, cluster string) (holder, error) {
+	if len(shown) == 0 {
 		return holder{}, client.NewProblem(client.CodeNoCertificate, "no client certificate was shown")
 	}
-	chain := r.TLS.PeerCertificates
-	if err := trust.Verify(chain, x509.ExtKeyUsageClientAuth, time.Now()); err != nil {
-		return holder{}, client.NewProblem(client.CodeNoCertificate, "the client certificate of %.80q is not accepted: %v", chain[0].Subject.CommonName, err)
+	if err := trust.Verify(shown, x509.ExtKeyUsageClientAuth, time.Now()); err != nil {
+		return holder{}, client.NewProblem(client.CodeNoCertificate, "the client certificate of %.80q is not accepted: %v", shown[0].Subject.CommonName, err)
 	}
-	return holderOf(chain[0], cluster)
+	return holderOf(shown[0], cluster)
+}
+
+// Peer is the other end of a connection that is not HTTP's: its certificates, and what is
+// known of them, as with HTTP. Safe for concurrent use.
+type Peer struct {
+	shown   []*x509.Certificate
+	cluster string
+	known   caller
+}
+
+// NewPeer is who showed these certificates, its own first, to a node of a cluster.
+func NewPeer(shown []*x509.Certificate, cluster string) *Peer {
+	return &Peer{shown: shown, cluster: cluster}
+}
+
+// Known returns nil when the certificate is trusted, for clients of the cluster, and valid,
+// and CodeNoCertificate otherwise.
+func (p *Peer) Known(trust *pki.Trust) error {
+	_, err := p.known.check(p.shown, trust, p.cluster)
+	return err
+}
+
+// MayRead returns nil when the holder may read the machine, CodeNoCertificate as Known does,
+// or CodeNotAllowed.
+func (p *Peer) MayRead(trust *pki.Trust, machine string) error { return p.may(trust, read, machine) }
+
+// MayWrite is MayRead for commands and sessions.
+func (p *Peer) MayWrite(trust *pki.Trust, machine string) error {
+	return p.may(trust, write, machine)
+}
+
+func (p *Peer) may(trust *pki.Trust, need right, machine string) error {
+	h, err := p.known.check(p.shown, trust, p.cluster)
+	if err != nil {
+		return err
+	}
+	return h.may(need, machine)
 }

@@ -14,14 +14,14 @@ func (s *Server) getCluster(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readParams(r); err != nil {
 		return err
 	}
-	ctx, cancel, err := deadline(r, commandTimeoutDefault)
+	ctx, cancel, err := deadline(r, CommandTimeoutDefault)
 	if err != nil {
 		return err
 	}
 	defer cancel()
 	info, err := s.backend.ClusterInfo(ctx)
 	if err != nil {
-		return readProblem(err, r)
+		return ReadProblem(r.Context(), err)
 	}
 	writeJSON(w, http.StatusOK, info)
 	return nil
@@ -37,7 +37,7 @@ func (s *Server) putFeatureLevel(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readParams(r); err != nil {
 		return err
 	}
-	ctx, cancel, err := deadline(r, commandTimeoutDefault)
+	ctx, cancel, err := deadline(r, CommandTimeoutDefault)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (s *Server) getReady(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel, err := deadline(r, commandTimeoutDefault)
+	ctx, cancel, err := deadline(r, CommandTimeoutDefault)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (s *Server) postCommand(w http.ResponseWriter, r *http.Request) error {
 	if err := readSession(r, &command); err != nil {
 		return err
 	}
-	ctx, cancel, err := deadline(r, commandTimeoutDefault)
+	ctx, cancel, err := deadline(r, CommandTimeoutDefault)
 	if err != nil {
 		return err
 	}
@@ -77,6 +77,11 @@ func readSession(r *http.Request, c *client.Command) error {
 	if c.AcknowledgedBelow, err = headerNumber(r, client.HeaderAcknowledgedBelow); err != nil {
 		return err
 	}
+	return CheckSession(*c)
+}
+
+// CheckSession refuses a command whose session and sequences contradict each other.
+func CheckSession(c client.Command) error {
 	switch {
 	case (c.Session == 0) != (c.Sequence == 0):
 		return client.NewProblem(client.CodeBadRequest, "%s and %s come together or not at all", client.HeaderSession, client.HeaderSequence)
@@ -107,7 +112,7 @@ type sessionAnswer struct {
 
 // postSession registers a session: POST /v1/machines/{machine}/sessions.
 func (s *Server) postSession(w http.ResponseWriter, r *http.Request) error {
-	ctx, cancel, machine, err := machineRequest(r, commandTimeoutDefault)
+	ctx, cancel, machine, err := machineRequest(r, CommandTimeoutDefault)
 	if err != nil {
 		return err
 	}

@@ -40,14 +40,14 @@ func (s *Server) deleteMachine(w http.ResponseWriter, r *http.Request) error {
 
 // getDeleted lists deleted machines.
 func (s *Server) getDeleted(w http.ResponseWriter, r *http.Request) error {
-	ctx, cancel, err := deadline(r, commandTimeoutDefault)
+	ctx, cancel, err := deadline(r, CommandTimeoutDefault)
 	if err != nil {
 		return err
 	}
 	defer cancel()
 	deleted, err := s.backend.Deleted(ctx)
 	if err != nil {
-		return readProblem(err, r)
+		return ReadProblem(r.Context(), err)
 	}
 	if deleted == nil {
 		deleted = []client.DeletedMachine{} // so that JSON says [] and not null

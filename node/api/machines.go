@@ -31,14 +31,14 @@ func (s *Server) getMachines(w http.ResponseWriter, r *http.Request) error {
 		}
 		return err
 	}
-	ctx, cancel, err := deadline(r, commandTimeoutDefault)
+	ctx, cancel, err := deadline(r, CommandTimeoutDefault)
 	if err != nil {
 		return err
 	}
 	defer cancel()
 	machines, err := s.backend.Machines(ctx)
 	if err != nil {
-		return readProblem(err, r)
+		return ReadProblem(r.Context(), err)
 	}
 	if machines == nil {
 		machines = []client.MachineInfo{} // so that JSON says [] and not null
@@ -68,7 +68,7 @@ func (s *Server) getMachine(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	info, err := s.backend.Machine(ctx, machine, export)
 	if err != nil {
-		return readProblem(err, r)
+		return ReadProblem(r.Context(), err)
 	}
 	writeJSON(w, http.StatusOK, info)
 	return nil

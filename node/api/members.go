@@ -13,7 +13,7 @@ func (s *Server) postMember(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readParams(r); err != nil {
 		return err
 	}
-	ctx, cancel, err := deadline(r, commandTimeoutDefault)
+	ctx, cancel, err := deadline(r, CommandTimeoutDefault)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (s *Server) changeMember(w http.ResponseWriter, r *http.Request, change cli
 	if err != nil || id == 0 {
 		return client.NewProblem(client.CodeBadRequest, "%.40q is not the ID of a node: use a number of 1 or more", r.PathValue("node"))
 	}
-	ctx, cancel, err := deadline(r, commandTimeoutDefault)
+	ctx, cancel, err := deadline(r, CommandTimeoutDefault)
 	if err != nil {
 		return err
 	}

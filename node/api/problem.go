@@ -16,7 +16,7 @@ import (
 // writeProblem answers with err as problem+json. It logs only what is our fault.
 func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	s.drain(r)
-	p := problemOf(r.Context(), err)
+	p := ProblemOf(r.Context(), err)
 	if p.Code == client.CodeInternal {
 		s.config.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
@@ -31,8 +31,8 @@ func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, err error)
 	if p.Index != 0 {
 		h.Set(client.HeaderIndex, strconv.FormatUint(p.Index, 10))
 	}
-	if wait := retryAfter(p); wait != "" {
-		h.Set("Retry-After", wait)
+	if wait := RetryAfter(p); wait > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
 	h.Set("Content-Type", client.ProblemMediaType)
 	h.Set("Cache-Control", "no-store")
@@ -59,8 +59,9 @@ func (s *Server) drain(r *http.Request) {
 	_, _ = io.CopyN(io.Discard, r.Body, s.config.ModuleBytesMax+drainBytes)
 }
 
-// problemOf is err as a problem that the caller may change.
-func problemOf(ctx context.Context, err error) client.Problem {
+// ProblemOf is err as a problem that the caller may change. ctx is the request's: when
+// it has ended, an error of no other meaning leaves the outcome in doubt.
+func ProblemOf(ctx context.Context, err error) client.Problem {
 	var p *client.Problem
 	if errors.As(err, &p) {
 		return *p
@@ -71,23 +72,23 @@ func problemOf(ctx context.Context, err error) client.Problem {
 	return *client.NewProblem(client.CodeInternal, "%v", err)
 }
 
-// readProblem is the error of a request that changes nothing: an ended context
+// ReadProblem is the error of a request that changes nothing: an ended context
 // then leaves no doubt about the outcome.
-func readProblem(err error, r *http.Request) error {
-	p := problemOf(r.Context(), err)
+func ReadProblem(ctx context.Context, err error) error {
+	p := ProblemOf(ctx, err)
 	if p.Code == client.CodeTimeoutUnknown {
 		p = *client.NewProblem(client.CodeTimeout, "%s", p.Detail)
 	}
 	return p.OfRead()
 }
 
-// retryAfter is the header's value in whole seconds, "" for none. 429 always has one.
-func retryAfter(p client.Problem) string {
+// RetryAfter is how long a client has to wait after a problem, 0 when nothing is said.
+// "Too many requests" always says it, and it is never below a second.
+func RetryAfter(p client.Problem) time.Duration {
 	if p.RetryAfter <= 0 && p.Status != http.StatusTooManyRequests {
-		return ""
+		return 0
 	}
-	wait := max(p.RetryAfter, time.Second)
-	return strconv.Itoa(int(math.Ceil(wait.Seconds())))
+	return max(p.RetryAfter, time.Second)
 }
 
 // writeJSON answers with a value.

@@ -18,7 +18,7 @@ func (s *Server) postQuery(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel, err := deadline(r, commandTimeoutDefault+wait)
+	ctx, cancel, err := deadline(r, CommandTimeoutDefault+wait)
 	if err != nil {
 		return err
 	}
@@ -28,7 +28,7 @@ func (s *Server) postQuery(w http.ResponseWriter, r *http.Request) error {
 	}
 	result, err := s.backend.Query(ctx, machine, query)
 	if err != nil {
-		return readProblem(err, r)
+		return ReadProblem(r.Context(), err)
 	}
 	h := w.Header()
 	h.Set(client.HeaderAppliedIndex, strconv.FormatUint(result.AppliedIndex, 10))
@@ -48,9 +48,7 @@ func readQuery(r *http.Request) (q client.Query, wait time.Duration, err error) 
 	if err != nil {
 		return q, 0, err
 	}
-	if q.Consistency, err = consistency(p); err != nil {
-		return q, 0, err
-	}
+	q.Consistency = consistency(p)
 	if q.MinIndex, err = p.uint("min-index"); err != nil {
 		return q, 0, err
 	}
@@ -60,24 +58,29 @@ func readQuery(r *http.Request) (q client.Query, wait time.Duration, err error) 
 	if q.Forward, err = p.flag("forward", true); err != nil {
 		return q, 0, err
 	}
-	if q.Wait > 0 && q.MinIndex == 0 {
-		return q, 0, client.NewProblem(client.CodeBadRequest, "wait= says how long to wait for min-index=, which is missing")
-	}
-	return q, q.Wait, nil
+	return q, q.Wait, CheckQuery(q)
 }
 
-func consistency(p params) (client.Consistency, error) {
+func consistency(p params) client.Consistency {
 	if !p.has("consistency") {
-		return client.Linearizable, nil
+		return client.Linearizable
 	}
-	switch c := client.Consistency(p.values.Get("consistency")); c {
-	case client.Linearizable, client.Stale:
-		return c, nil
-	case client.Lease:
-		return "", client.NewProblem(client.CodeLeaseNotAllowed, "this cluster does not allow reads that rely on clocks")
-	default:
-		return "", client.NewProblem(client.CodeBadRequest, "consistency=%.40q: use linearizable or stale", c)
+	return client.Consistency(p.values.Get("consistency"))
+}
+
+// CheckQuery refuses a query that asks for what no node gives, or contradicts itself.
+func CheckQuery(q client.Query) error {
+	switch {
+	case q.Consistency == client.Lease:
+		return client.NewProblem(client.CodeLeaseNotAllowed, "this cluster does not allow reads that rely on clocks")
+	case q.Consistency != client.Linearizable && q.Consistency != client.Stale:
+		return client.NewProblem(client.CodeBadRequest, "consistency=%.40q: use linearizable or stale", q.Consistency)
+	case q.Wait < 0 || q.Wait > timeoutMax:
+		return client.NewProblem(client.CodeBadRequest, "wait=%.40q: use a duration from 0 to %v, such as 500ms", q.Wait.String(), timeoutMax)
+	case q.Wait > 0 && q.MinIndex == 0:
+		return client.NewProblem(client.CodeBadRequest, "wait= says how long to wait for min-index=, which is missing")
 	}
+	return nil
 }
 
 // roundUpMillis never understates how old an answer is.

@@ -16,10 +16,12 @@ import (
 
 // Bounds of a request's time.
 const (
-	commandTimeoutDefault = 10 * time.Second
-	deployTimeoutDefault  = time.Minute
-	uploadTimeoutDefault  = timeoutMax
-	timeoutMax            = client.TimeoutMax
+	// CommandTimeoutDefault bounds commands and queries that say no other time.
+	CommandTimeoutDefault = 10 * time.Second
+
+	deployTimeoutDefault = time.Minute
+	uploadTimeoutDefault = timeoutMax
+	timeoutMax           = client.TimeoutMax
 )
 
 // deadline is the request's context, bounded by Wraft-Timeout or else by usual.
@@ -113,21 +115,26 @@ func body(w http.ResponseWriter, r *http.Request, what string, limit int64) ([]b
 	if err := plainEncoding(r); err != nil {
 		return nil, err
 	}
-	tooLarge := func() error {
-		return client.NewProblem(client.CodeCommandTooLarge, "the %s is longer than the limit of %d bytes", what, limit)
-	}
-	if r.ContentLength > limit {
-		return nil, tooLarge()
+	if err := CheckSize(what, r.ContentLength, limit); err != nil {
+		return nil, err
 	}
 	data, err := readAll(http.MaxBytesReader(w, r.Body, limit), r.ContentLength)
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
-		return nil, tooLarge()
+		return nil, CheckSize(what, limit+1, limit)
 	case err != nil:
 		return nil, client.NewProblem(client.CodeBadRequest, "the body ended early: %v", err)
 	}
 	return data, nil
+}
+
+// CheckSize refuses a body of more than limit bytes. what names it.
+func CheckSize(what string, size, limit int64) error {
+	if size > limit {
+		return client.NewProblem(client.CodeCommandTooLarge, "the %s is longer than the limit of %d bytes", what, limit)
+	}
+	return nil
 }
 
 // readAll reads size bytes at once when the size is known; limits were checked.

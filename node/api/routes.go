@@ -71,6 +71,9 @@ func (s *Server) handler() http.Handler {
 	servedBy := s.config.Node.String()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(client.HeaderServedBy, servedBy)
+		if s.config.AltSvc != "" {
+			w.Header().Set("Alt-Svc", s.config.AltSvc)
+		}
 		// Why not leave it to the mux: it would answer with a redirect, and a
 		// redirected POST is a lost or doubled one.
 		if path.Clean(r.URL.Path) != r.URL.Path {

@@ -34,6 +34,9 @@ type Config struct {
 	CommandBytesMax int64
 	// ModuleBytesMax is the largest module; default 64 MiB.
 	ModuleBytesMax int64
+	// AltSvc is the value of the header Alt-Svc on every answer (RFC 7838): what else
+	// this node is spoken to with, and where. "" is nothing else.
+	AltSvc string
 	// Metrics is served at /metrics and gets the server's own metrics. Required.
 	Metrics *prometheus.Registry
 	// Log hears of answers that say "internal error". Required.

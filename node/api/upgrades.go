@@ -60,14 +60,14 @@ type upgradeList struct {
 
 // getHistory lists upgrades: GET /v1/machines/{machine}/history.
 func (s *Server) getHistory(w http.ResponseWriter, r *http.Request) error {
-	ctx, cancel, machine, err := machineRequest(r, commandTimeoutDefault)
+	ctx, cancel, machine, err := machineRequest(r, CommandTimeoutDefault)
 	if err != nil {
 		return err
 	}
 	defer cancel()
 	upgrades, err := s.backend.History(ctx, machine)
 	if err != nil {
-		return readProblem(err, r)
+		return ReadProblem(r.Context(), err)
 	}
 	if upgrades == nil {
 		upgrades = []client.UpgradeInfo{} // so that JSON says [] and not null

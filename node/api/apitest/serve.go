@@ -17,6 +17,7 @@ import (
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/internal/pki"
 	"github.com/wraft/wraft/node/api"
+	"github.com/wraft/wraft/node/api/native"
 )
 
 const (
@@ -31,6 +32,12 @@ type Options struct {
 	CommandBytesMax int64
 	ModuleBytesMax  int64
 	NoClientAuth    bool
+	// Native also serves the native protocol, on the same port over UDP, and announces it.
+	Native bool
+	// Announce announces the native protocol without serving it.
+	Announce bool
+	// StallTimeout is native.Config's.
+	StallTimeout time.Duration
 }
 
 // Server is a backend on loopback.
@@ -38,8 +45,11 @@ type Server struct {
 	// Address is host:port.
 	Address string
 	// Dir holds ca.crt, admin.crt and admin.key.
-	Dir       string
-	API       *api.Server
+	Dir string
+	API *api.Server
+	// Native is nil without Options.Native. Metrics holds the metrics of both.
+	Native    *native.Server
+	Metrics   *prometheus.Registry
 	authority *pki.Authority
 	admin     pki.Pair
 	trust     atomic.Pointer[pki.Trust]
@@ -52,7 +62,7 @@ func Start(tb testing.TB, b *Backend, o Options) *Server {
 	authority := must(pki.NewAuthority(clusterName, now))(tb)
 	node := must(authority.IssueNode(1, []string{"127.0.0.1"}, now, certValidity))(tb)
 	admin := must(authority.IssueClient("admin", pki.RoleAdmin, now, certValidity))(tb)
-	s := &Server{Dir: tb.TempDir(), authority: authority, admin: admin}
+	s := &Server{Dir: tb.TempDir(), Metrics: prometheus.NewRegistry(), authority: authority, admin: admin}
 	if err := authority.Save(s.Dir); err != nil {
 		tb.Fatal(err)
 	}
@@ -60,13 +70,23 @@ func Start(tb testing.TB, b *Backend, o Options) *Server {
 		tb.Fatal(err)
 	}
 	s.trust.Store(must(pki.ParseTrust(authority.CertPEM()))(tb))
-	s.API = must(api.New(api.Config{
-		Node: b.node, Cluster: clusterName, TLS: api.ServerTLS(node.TLS), Trust: s.trust.Load, ClientAuth: !o.NoClientAuth,
-		CommandBytesMax: o.CommandBytesMax, ModuleBytesMax: o.ModuleBytesMax,
-		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
-	}, b.API()))(tb)
-	l := must(net.Listen("tcp", "127.0.0.1:0"))(tb)
+	conf := api.ServerTLS(node.TLS)
+	l, udp := listen(tb, o.Native)
 	s.Address = l.Addr().String()
+	altSvc := ""
+	if o.Native || o.Announce {
+		altSvc = native.AltSvc(l.Addr())
+	}
+	if o.Native {
+		s.serveNative(tb, native.Config{
+			Conn: udp, Cluster: clusterName, TLS: conf, Trust: s.trust.Load, ClientAuth: !o.NoClientAuth, CommandBytesMax: o.CommandBytesMax, StallTimeout: o.StallTimeout,
+			Metrics: s.Metrics, Log: slog.New(slog.DiscardHandler),
+		}, b)
+	}
+	s.API = must(api.New(api.Config{
+		Node: b.node, Cluster: clusterName, TLS: conf, Trust: s.trust.Load, ClientAuth: !o.NoClientAuth, CommandBytesMax: o.CommandBytesMax, ModuleBytesMax: o.ModuleBytesMax,
+		AltSvc: altSvc, Metrics: s.Metrics, Log: slog.New(slog.DiscardHandler),
+	}, b.API()))(tb)
 	served := make(chan error, 1)
 	go func() { served <- s.API.Serve(l) }()
 	tb.Cleanup(func() {
@@ -80,6 +100,50 @@ func Start(tb testing.TB, b *Backend, o Options) *Server {
 		}
 	})
 	return s
+}
+
+// listenTries is how often another port is tried, because it is taken over UDP.
+const listenTries = 20
+
+// listen opens a free port, with udp for both TCP and UDP.
+func listen(tb testing.TB, udp bool) (net.Listener, net.PacketConn) {
+	tb.Helper()
+	for range listenTries {
+		l := must(net.Listen("tcp", "127.0.0.1:0"))(tb)
+		if !udp {
+			return l, nil
+		}
+		conn, err := net.ListenPacket("udp", l.Addr().String())
+		if err == nil {
+			return l, conn
+		}
+		if err := l.Close(); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	tb.Fatal("no port is free for both TCP and UDP")
+	return nil, nil
+}
+
+// serveNative serves the native protocol until the test ends.
+func (s *Server) serveNative(tb testing.TB, config native.Config, b *Backend) {
+	tb.Helper()
+	s.Native = must(native.New(config, b))(tb)
+	served := make(chan error, 1)
+	go func() { served <- s.Native.Serve() }()
+	tb.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+		defer cancel()
+		if err := s.Native.Shutdown(ctx); err != nil {
+			tb.Errorf("shut down: %v", err)
+		}
+		if err := <-served; err != nil {
+			tb.Errorf("serve: %v", err)
+		}
+		if err := config.Conn.Close(); err != nil {
+			tb.Errorf("close: %v", err)
+		}
+	})
 }
 
 // ClientTLS trusts the server and shows the admin's certificate.
@@ -143,7 +207,13 @@ func (s *Server) Authority() *x509.Certificate { return s.authority.Certificate(
 // Client is a Go client of the server, closed when the test ends.
 func (s *Server) Client(tb testing.TB) *client.Client {
 	tb.Helper()
-	c := must(client.New(client.Config{Endpoints: []string{s.Address}, TLS: s.ClientTLS(tb)}))(tb)
+	return s.ClientWith(tb, client.ProtocolAuto)
+}
+
+// ClientWith is Client with a protocol.
+func (s *Server) ClientWith(tb testing.TB, protocol client.Protocol) *client.Client {
+	tb.Helper()
+	c := must(client.New(client.Config{Endpoints: []string{s.Address}, TLS: s.ClientTLS(tb), Protocol: protocol}))(tb)
 	tb.Cleanup(c.Close)
 	return c
 }

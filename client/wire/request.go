@@ -1,0 +1,116 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ALPN names the protocol in TLS handshakes and in Alt-Svc.
+const ALPN = "wraft-client/1"
+
+// AltSvc is ALPN as an Alt-Svc header writes it (RFC 7838 §3): what no token may hold
+// is escaped.
+const AltSvc = "wraft-client%2F1"
+
+// CloseCode says why a node closed a connection.
+type CloseCode uint64
+
+// The codes that connections are closed with.
+const (
+	// CloseEnded: the node shuts down, or the client has no more to ask.
+	CloseEnded CloseCode = 0
+	// CloseMalformed: what came was no frame of this protocol.
+	CloseMalformed CloseCode = 1
+	// CloseStalled: a frame did not arrive in time, or answers were not read.
+	CloseStalled CloseCode = 2
+	// CloseNoCertificate: the client showed no certificate that the cluster accepts.
+	// Nothing that it sent was read.
+	CloseNoCertificate CloseCode = 3
+)
+
+// Kind says what a request asks for.
+type Kind uint8
+
+// The kinds of requests.
+const (
+	// KindCommand replicates one command.
+	KindCommand Kind = 1
+	// KindQuery reads a machine.
+	KindQuery Kind = 2
+	// KindSession registers a session.
+	KindSession Kind = 3
+	// KindMachine describes a machine.
+	KindMachine Kind = 4
+	// KindCancel says that nobody waits for the request of this ID any more. It has
+	// nothing but an ID, and no answer of its own.
+	KindCancel Kind = 5
+)
+
+// String is the kind as metrics name it.
+func (k Kind) String() string {
+	switch k {
+	case KindCommand:
+		return "command"
+	case KindQuery:
+		return "query"
+	case KindSession:
+		return "session"
+	case KindMachine:
+		return "machine"
+	case KindCancel:
+		return "cancel"
+	}
+	return "unknown"
+}
+
+// Consistency is that of a query.
+type Consistency uint8
+
+// The consistencies of a query.
+const (
+	Linearizable Consistency = 0
+	Stale        Consistency = 1
+	Lease        Consistency = 2
+)
+
+// Request is one request, a map from small numbers. What is empty is left out.
+type Request struct {
+	// ID is the client's name for the request; not 0, and not that of another one that
+	// is not answered yet.
+	ID uint64 `cbor:"1,keyasint"`
+	// Kind is one of the constants; further ones are for other versions of the protocol.
+	Kind Kind `cbor:"2,keyasint"`
+	// Machine is the machine's name; it is there in every kind but KindCancel.
+	Machine string `cbor:"3,keyasint,omitempty"`
+	// Data is the command or the query.
+	Data []byte `cbor:"4,keyasint,omitempty"`
+	// TimeoutMillis bounds the request's time; 0 is the node's default.
+	TimeoutMillis uint64 `cbor:"5,keyasint,omitempty"`
+	// Session, Sequence and AcknowledgedBelow are a command's.
+	Session           uint64 `cbor:"6,keyasint,omitempty"`
+	Sequence          uint64 `cbor:"7,keyasint,omitempty"`
+	AcknowledgedBelow uint64 `cbor:"8,keyasint,omitempty"`
+	// Consistency, MinIndex and WaitMillis are a query's.
+	Consistency Consistency `cbor:"9,keyasint,omitempty"`
+	MinIndex    uint64      `cbor:"10,keyasint,omitempty"`
+	WaitMillis  uint64      `cbor:"11,keyasint,omitempty"`
+	// Direct keeps the node from passing the request on to the leader.
+	Direct bool `cbor:"12,keyasint,omitempty"`
+	// Export adds the digest of the machine's exported state to KindMachine.
+	Export bool `cbor:"13,keyasint,omitempty"`
+}
+
+// ErrMalformed is what all bytes that are no frame of this protocol fail with. Close
+// the connection: what follows cannot be told apart.
+var ErrMalformed = errors.New("wire: malformed frame")
+
+// check refuses what no client of this version sends.
+func (r *Request) check() error {
+	switch {
+	case r.ID == 0:
+		return fmt.Errorf("%w: a request without an ID", ErrMalformed)
+	case r.Kind < KindCommand || r.Kind > KindCancel:
+		return fmt.Errorf("%w: a request of kind %d", ErrMalformed, r.Kind)
+	}
+	return nil
+}

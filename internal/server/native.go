@@ -1,0 +1,65 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wraft/wraft/internal/nodeconfig"
+	"github.com/wraft/wraft/node/api"
+	"github.com/wraft/wraft/node/api/native"
+)
+
+// listenClients opens what clients dial: TCP, and UDP on the same port for the native
+// protocol. conn is nil when that is not served.
+func (s *Server) listenClients(ctx context.Context, cfg Config) (listener net.Listener, conn net.PacketConn, err error) {
+	if cfg.APIListener != nil {
+		return cfg.APIListener, cfg.APIConn, nil
+	}
+	if listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.ListenAPI); err != nil {
+		return nil, nil, listenProblem("the API (TCP)", cfg.ListenAPI, err)
+	}
+	s.undo = append(s.undo, listener.Close)
+	if cfg.Native == nodeconfig.NativeOff {
+		return listener, nil, nil
+	}
+	if conn, err = net.ListenPacket("udp", listener.Addr().String()); err != nil {
+		return nil, nil, listenProblem("clients' native protocol (UDP)", cfg.ListenAPI, err)
+	}
+	s.undo = append(s.undo, conn.Close)
+	return listener, conn, nil
+}
+
+// openNative makes the server of the native protocol, which does not serve yet.
+func (s *Server) openNative(cfg Config, id *identity, conn net.PacketConn, b backend, registry *prometheus.Registry) error {
+	var err error
+	s.native, err = native.New(native.Config{
+		Conn: conn, Cluster: cfg.Cluster, TLS: api.ServerTLS(id.certificate), Trust: id.trust, ClientAuth: cfg.TLS.ClientAuth == ClientAuthRequire,
+		CommandBytesMax: int64(cfg.Limits.CommandBytes), Metrics: registry, Log: s.log,
+	}, b)
+	return err
+}
+
+// serveClients begins to answer.
+func (s *Server) serveClients() {
+	go func() { s.served <- s.api.Serve(s.listener) }()
+	if s.native != nil {
+		go func() { s.served <- s.native.Serve() }()
+	}
+}
+
+// shutdownClients answers what is under way, over both protocols at once.
+func (s *Server) shutdownClients(ctx context.Context) error {
+	if s.native == nil {
+		return s.api.Shutdown(ctx)
+	}
+	var over error
+	var wg sync.WaitGroup
+	wg.Go(func() { over = s.native.Shutdown(ctx) })
+	err := s.api.Shutdown(ctx)
+	wg.Wait()
+	return errors.Join(err, over)
+}

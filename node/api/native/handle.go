@@ -1,0 +1,148 @@
+package native
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/client/wire"
+	"github.com/wraft/wraft/node/api"
+)
+
+// exportTimeoutDefault bounds the description of a machine with its exported state.
+const exportTimeoutDefault = time.Minute
+
+// answer carries out a request, or refuses it. The answer's ID is the caller's to fill in.
+func (s *Server) answer(ctx context.Context, r *wire.Request, refusal error) *wire.Answer {
+	began := time.Now()
+	s.metrics.inflight.Inc()
+	defer s.metrics.inflight.Dec()
+	a, code, err := (*wire.Answer)(nil), codeOK, refusal
+	if err == nil {
+		a, err = s.carryOut(ctx, r)
+	}
+	if err != nil {
+		a, code = s.problem(ctx, r, err)
+	}
+	s.metrics.observe(r.Kind, code, time.Since(began))
+	return a
+}
+
+func (s *Server) carryOut(ctx context.Context, r *wire.Request) (*wire.Answer, error) {
+	if err := client.CheckMachineName(r.Machine); err != nil {
+		return nil, err
+	}
+	ctx, cancel, err := deadline(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	switch r.Kind {
+	case wire.KindCommand:
+		return s.command(ctx, r)
+	case wire.KindQuery:
+		return s.query(ctx, r)
+	case wire.KindSession:
+		id, err := s.backend.OpenSession(ctx, r.Machine)
+		return &wire.Answer{Session: uint64(id)}, ofContext(ctx, err)
+	default:
+		return s.machine(ctx, r)
+	}
+}
+
+// deadline is the request's time: what it says, or what is usual for its kind.
+func deadline(ctx context.Context, r *wire.Request) (context.Context, context.CancelFunc, error) {
+	if millis(r.TimeoutMillis) > client.TimeoutMax {
+		return nil, nil, client.NewProblem(client.CodeBadRequest, "%s: %d ms is more than %v", client.HeaderTimeout, r.TimeoutMillis, client.TimeoutMax)
+	}
+	timeout := api.CommandTimeoutDefault + millis(r.WaitMillis)
+	switch {
+	case r.TimeoutMillis != 0:
+		timeout = millis(r.TimeoutMillis)
+	case r.Kind == wire.KindMachine && r.Export:
+		timeout = exportTimeoutDefault
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	return ctx, cancel, nil
+}
+
+// millisMax is more milliseconds than any limit allows, and fits into a duration.
+const millisMax = 1 << 40
+
+func millis(n uint64) time.Duration { return time.Duration(min(n, millisMax)) * time.Millisecond }
+
+func (s *Server) command(ctx context.Context, r *wire.Request) (*wire.Answer, error) {
+	command := client.Command{
+		Data: r.Data, Session: client.SessionID(r.Session), Sequence: r.Sequence, AcknowledgedBelow: r.AcknowledgedBelow, Forward: !r.Direct,
+	}
+	if err := errors.Join(api.CheckSession(command), api.CheckSize("command", int64(len(r.Data)), s.config.CommandBytesMax)); err != nil {
+		return nil, err
+	}
+	result, err := s.backend.Command(ctx, r.Machine, command)
+	if err != nil {
+		return nil, ofContext(ctx, err)
+	}
+	return &wire.Answer{Data: result.Data, Index: result.Index, Term: result.Term, Replayed: result.Replayed, Leader: result.Leader}, nil
+}
+
+// consistencies are those of the wire in the client's words; others are refused as no
+// consistency at all.
+var consistencies = map[wire.Consistency]client.Consistency{
+	wire.Linearizable: client.Linearizable, wire.Stale: client.Stale, wire.Lease: client.Lease,
+}
+
+func (s *Server) query(ctx context.Context, r *wire.Request) (*wire.Answer, error) {
+	q := client.Query{
+		Data: r.Data, Consistency: consistencies[r.Consistency], MinIndex: r.MinIndex, Wait: millis(r.WaitMillis), Forward: !r.Direct,
+	}
+	if err := errors.Join(api.CheckQuery(q), api.CheckSize("query", int64(len(r.Data)), s.config.CommandBytesMax)); err != nil {
+		return nil, err
+	}
+	result, err := s.backend.Query(ctx, r.Machine, q)
+	if err != nil {
+		return nil, api.ReadProblem(ctx, err)
+	}
+	a := &wire.Answer{Data: result.Data, Applied: result.AppliedIndex, Leader: result.Leader, StalenessMillis: -1}
+	if result.Staleness >= 0 { // rounded up: never understated
+		a.StalenessMillis = int64((result.Staleness + time.Millisecond - 1) / time.Millisecond)
+	}
+	return a, nil
+}
+
+func (s *Server) machine(ctx context.Context, r *wire.Request) (*wire.Answer, error) {
+	info, err := s.backend.Machine(ctx, r.Machine, r.Export)
+	if err != nil {
+		return nil, api.ReadProblem(ctx, err)
+	}
+	data, err := json.Marshal(info)
+	return &wire.Answer{Data: data}, err
+}
+
+// ofContext words an error while the context that explains it is at hand.
+func ofContext(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	p := api.ProblemOf(ctx, err)
+	return &p
+}
+
+// problem is the answer to a failed request, and the problem's code. It logs only what
+// is our fault.
+func (s *Server) problem(ctx context.Context, r *wire.Request, err error) (*wire.Answer, string) {
+	p := api.ProblemOf(ctx, err)
+	if p.Code == client.CodeInternal {
+		s.config.Log.Error("request failed", "kind", r.Kind.String(), "machine", r.Machine, "error", err)
+	}
+	if p.Status == 0 {
+		p.Status = http.StatusInternalServerError
+	}
+	data, err := json.Marshal(p)
+	if err != nil { // Why: texts and numbers always are JSON
+		panic(err)
+	}
+	return &wire.Answer{Problem: data, RetryAfterMillis: uint64(api.RetryAfter(p).Milliseconds())}, string(p.Code)
+}

@@ -1,0 +1,73 @@
+package native
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wraft/wraft/client/wire"
+)
+
+// Why a connection was closed, or refused, by this node.
+const (
+	reasonMalformed     = "malformed"
+	reasonStalled       = "stalled"
+	reasonTooMany       = "too-many"
+	reasonNoCertificate = "no-certificate"
+)
+
+// codeOK is the code of requests that did not fail.
+const codeOK = "ok"
+
+type metrics struct {
+	requests    *prometheus.CounterVec
+	seconds     *prometheus.HistogramVec
+	closed      *prometheus.CounterVec
+	connections prometheus.Gauge
+	inflight    prometheus.Gauge
+}
+
+func newMetrics(registry *prometheus.Registry) (*metrics, error) {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "wraft_native_requests_total",
+			Help: "Requests of the native protocol answered, by kind and problem code (ok: none).",
+		}, []string{"kind", "code"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "wraft_native_request_seconds",
+			Help:    "Time from a request's last byte to its answer, by kind.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 14),
+		}, []string{"kind"}),
+		closed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "wraft_native_closed_total",
+			Help: "Connections of the native protocol that this node closed or refused, by reason.",
+		}, []string{"reason"}),
+		connections: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "wraft_native_connections", Help: "Connections of the native protocol.",
+		}),
+		inflight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "wraft_native_inflight_requests", Help: "Requests of the native protocol under way.",
+		}),
+	}
+	for _, reason := range []string{reasonMalformed, reasonStalled, reasonTooMany, reasonNoCertificate} {
+		m.closed.WithLabelValues(reason)
+	}
+	// So that a scrape shows them before the first request.
+	for kind := wire.KindCommand; kind < wire.KindCancel; kind++ {
+		m.requests.WithLabelValues(kind.String(), codeOK)
+		m.seconds.WithLabelValues(kind.String())
+	}
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.closed, m.connections, m.inflight} {
+		if err := registry.Register(c); err != nil {
+			return nil, fmt.Errorf("native: register metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+// observe counts one answered request.
+func (m *metrics) observe(kind wire.Kind, code string, took time.Duration) {
+	m.requests.WithLabelValues(kind.String(), code).Inc()
+	m.seconds.WithLabelValues(kind.String()).Observe(took.Seconds())
+}
