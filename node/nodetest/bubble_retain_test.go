@@ -222,3 +222,65 @@ func TestBubbleUploadsStay(t *testing.T) {
 		}
 	})
 }
+
+// TestBubbleBackupKeepsItsModule: who reads a backup of a machine that was deleted meanwhile
+// still gets the module that the state needs, and then nobody does.
+func TestBubbleBackupKeepsItsModule(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := tunedBubble(t, heirs{}, func(c *node.Config) { c.ModuleGrace = node.ModuleGraceMin })
+		defer b.close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		b.deploy(ctx, 1, "adder", []byte("a"))
+		b.work(ctx, 0, 5)
+		backup, err := b.nodes[1].node.Backup(ctx, node.BackupRequest{Machine: "adder"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.delete(ctx, "adder", 0)
+		b.expectModules(ctx, 2, "", "a")
+		time.Sleep(3 * node.ModuleGraceMin) // virtual
+		if !b.holds(1, "a") {
+			t.Error("the module of a backup that is being read is gone")
+		}
+		backup.Close()
+		b.expectModules(ctx, 1, "", "a")
+	})
+}
+
+// TestBubbleDeleteOvertakes: a machine is deleted while a replica that waits for a module
+// which nobody has any more gets a snapshot instead. Nothing of it stays, and nothing comes
+// back.
+func TestBubbleDeleteOvertakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := tunedBubble(t, heirs{adders{ballast: 1 << 20}}, func(c *node.Config) { c.SnapshotLogBytes, c.SnapshotInterval = -1, -1 })
+		b.fileRate = 100 << 10
+		defer b.close()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		b.deploy(ctx, 1, "adder", []byte("a"))
+		b.work(ctx, 0, 10)
+		b.upgrade(ctx, 2, "bb")
+		last := b.upgrade(ctx, 1, "ccc")
+		for id := range b.nodes {
+			b.expectRunning(ctx, id, last.To.Module, last.Index)
+			for _, content := range []string{"bb", "artefact of bb"} {
+				if err := b.nodes[id].store.Modules().Remove(storage.Digest(node.DigestOf([]byte(content)))); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		late := b.follower(2)
+		b.boot(late, b.crash(late))
+		b.eventually(ctx, "it gets a snapshot", func() bool { return b.nodes[late].node.SnapshotStats().ReceivedBytes > 0 })
+		if r := b.nodes[late].node.Running(2); r.Since == last.Index {
+			t.Fatal("the transfer is over already")
+		}
+		b.delete(ctx, "adder", 2)
+		b.expectGone(ctx, late, 2)
+		time.Sleep(time.Minute) // virtual
+		b.expectGone(ctx, late, 2)
+		b.deploy(ctx, late, "adder", []byte("a"))
+		b.work(ctx, 0, 5)
+	})
+}
