@@ -9,39 +9,62 @@ import (
 	"github.com/wraft/wraft/raft"
 )
 
-// announcePause is how long a node waits before it says again what the catalogue
-// does not show yet.
-const announcePause = time.Second
+const (
+	// announcePause is how long a node waits before it says again what the catalogue
+	// does not show yet.
+	announcePause = time.Second
+	// addressPause is the same after another node was found to have its address.
+	addressPause = 30 * time.Second
+)
 
-// announce makes this node's record in the catalogue true: what it has for machines
-// and which level it serves. Other nodes refuse deploys by it.
+// errAddressTaken: another node has the address that this one listens at.
+var errAddressTaken = errors.New("node: the address of this node is another one's in the catalogue")
+
+// announce makes this node's record in the catalogue true: what it has for machines,
+// which level it serves, and where it listens. Other nodes refuse deploys by it, and dial
+// by it.
 func (n *Node) announce() {
-	data, err := AnnounceCommand(n.cfg.Self, n.cfg.MemoryBudget, n.cfg.Serves)
+	own := n.ownRecord()
+	data, err := AnnounceCommand(own)
 	if err != nil {
 		n.fail(err)
 		return
 	}
 	for {
-		changed := n.changed.next()
-		done, err := n.announced(data)
+		changed, pause := n.changed.next(), announcePause
+		done, err := n.announced(own, data)
 		switch {
 		case done:
 			return
+		case errors.Is(err, errAddressTaken):
+			n.log.Error("this node cannot announce its address, others look for it where it was", "node", n.cfg.Self, "address", own.PeerAddress, "err", err)
+			changed, pause = nil, addressPause
 		case err != nil:
 			n.log.Debug("the cluster does not know this node's memory yet", "err", err)
 			changed = nil // Why: news of the catalogue do not mend it
 		}
 		select {
 		case <-changed:
-		case <-n.clock.NewTimer(announcePause).C():
+		case <-n.clock.NewTimer(pause).C():
 		case <-n.stop:
 			return
 		}
 	}
 }
 
+// ownRecord is what this node says of itself, by its configuration.
+func (n *Node) ownRecord() NodeRecord {
+	own := NodeRecord{ID: n.cfg.Self, MemoryBudget: n.cfg.MemoryBudget, Serves: n.cfg.Serves}
+	for _, r := range n.cfg.Nodes {
+		if r.ID == own.ID {
+			own.PeerAddress, own.APIAddress = r.PeerAddress, r.APIAddress
+		}
+	}
+	return own
+}
+
 // announced reports whether the record is true, after doing what makes it so.
-func (n *Node) announced(data []byte) (bool, error) {
+func (n *Node) announced(own NodeRecord, data []byte) (bool, error) {
 	if err := n.Barrier(n.ctx); err != nil { // Why: a catalogue that is being replayed shows what was true once
 		return false, err
 	}
@@ -49,11 +72,19 @@ func (n *Node) announced(data []byte) (bool, error) {
 	switch {
 	case !ok:
 		return false, nil // not bootstrapped yet
-	case r.MemoryBudget == n.cfg.MemoryBudget && r.Serves == n.cfg.Serves:
+	case r.MemoryBudget == own.MemoryBudget && r.Serves == own.Serves && r.at(own):
 		return true, nil
 	}
-	_, err := n.replicateIdempotent(n.ctx, MetaGroup, Command{Kind: CommandCall, Data: data})
+	reply, err := n.replicateIdempotent(n.ctx, MetaGroup, Command{Kind: CommandCall, Data: data})
+	if err == nil && reply.answer.Status == metaConflict {
+		err = fmt.Errorf("%w: %s", errAddressTaken, reply.answer.Data)
+	}
 	return err == nil, err
+}
+
+// at reports whether a record has the addresses that another one names.
+func (r NodeRecord) at(o NodeRecord) bool {
+	return (o.PeerAddress == "" || o.PeerAddress == r.PeerAddress) && (o.APIAddress == "" || o.APIAddress == r.APIAddress)
 }
 
 // RaiseLevel raises the cluster's feature level, for good. Errors:

@@ -64,10 +64,10 @@ func TestDeploysThatDoNotFitAreRefused(t *testing.T) {
 	if r := l.apply(DeployCommand("a", testRun(1, 100*mib), SnapshotDefault)); r.Status != metaOK {
 		t.Fatalf("before any budget is known: %+v", r)
 	}
-	l.apply(AnnounceCommand(1, gib, 1))
-	l.apply(AnnounceCommand(2, 500*mib, 1))
-	l.apply(AnnounceCommand(3, 420*mib, 1))
-	if r := l.apply(AnnounceCommand(4, gib, 1)); r.Status != metaUnknownNode {
+	l.apply(AnnounceCommand(NodeRecord{ID: 1, MemoryBudget: gib, Serves: 1}))
+	l.apply(AnnounceCommand(NodeRecord{ID: 2, MemoryBudget: 500 * mib, Serves: 1}))
+	l.apply(AnnounceCommand(NodeRecord{ID: 3, MemoryBudget: 420 * mib, Serves: 1}))
+	if r := l.apply(AnnounceCommand(NodeRecord{ID: 4, MemoryBudget: gib, Serves: 1})); r.Status != metaUnknownNode {
 		t.Errorf("a node that is none: status %d", r.Status)
 	}
 	r := l.apply(DeployCommand("b", testRun(1, 150*mib), SnapshotDefault))
@@ -90,7 +90,7 @@ func TestDeploysThatDoNotFitAreRefused(t *testing.T) {
 	if r := l.apply(DeployCommand("c", testRun(1, 1), SnapshotDefault)); r.Status != metaMemory {
 		t.Errorf("two bytes too many: %+v", r)
 	}
-	l.apply(AnnounceCommand(3, 0, 1))
+	l.apply(AnnounceCommand(NodeRecord{ID: 3, MemoryBudget: 0, Serves: 1}))
 	if r := l.apply(DeployCommand("c", testRun(1, 30*mib), SnapshotDefault)); r.Status != metaOK {
 		t.Errorf("with node 3 without bound: %+v", r)
 	}
@@ -113,12 +113,12 @@ func TestFeatureLevels(t *testing.T) {
 	if r := l.apply(DeployCommand("a", newer, SnapshotDefault)); r.Status != metaLevel {
 		t.Errorf("an artefact for later semantics: %+v", r)
 	}
-	l.apply(AnnounceCommand(1, 0, 2))
-	l.apply(AnnounceCommand(2, 0, 2))
+	l.apply(AnnounceCommand(NodeRecord{ID: 1, MemoryBudget: 0, Serves: 2}))
+	l.apply(AnnounceCommand(NodeRecord{ID: 2, MemoryBudget: 0, Serves: 2}))
 	if r := l.apply(RaiseCommand(2)); r.Status != metaLevel || string(r.Data) != "n3 serves up to 0, 2 was asked for" {
 		t.Errorf("with a node that was never up: %+v", r)
 	}
-	l.apply(AnnounceCommand(3, 0, 2))
+	l.apply(AnnounceCommand(NodeRecord{ID: 3, MemoryBudget: 0, Serves: 2}))
 	if r := l.apply(RaiseCommand(2)); r.Status != metaOK || l.catalogue.Level != 2 {
 		t.Errorf("raise: %+v, level %d", r, l.catalogue.Level)
 	}
@@ -135,7 +135,7 @@ func TestFeatureLevels(t *testing.T) {
 func TestALevelBeyondThisReleaseEndsIt(t *testing.T) {
 	l := newMetaLog(t, 1, 1)
 	for id := raft.NodeID(1); id <= 3; id++ {
-		l.apply(AnnounceCommand(id, 0, 2))
+		l.apply(AnnounceCommand(NodeRecord{ID: id, MemoryBudget: 0, Serves: 2}))
 	}
 	_, err := l.try(RaiseCommand(2))
 	var level *LevelError
@@ -157,5 +157,35 @@ func TestTheSameModuleOfANewerPassIsTheSameMachine(t *testing.T) {
 	}
 	if m, _ := l.catalogue.Machine("a"); m.Run != first || m.Run.ID() == again.ID() {
 		t.Errorf("it runs %+v", m.Run)
+	}
+}
+
+// TestNodesAnnounceWhereTheyAre: an address that is another node's is not taken, all else
+// is; one that is not named stays.
+func TestNodesAnnounceWhereTheyAre(t *testing.T) {
+	l := newMetaLog(t, 1, 1)
+	for _, row := range []struct {
+		what   string
+		say    NodeRecord
+		status int32
+		want   NodeRecord
+	}{
+		{"both", NodeRecord{ID: 1, PeerAddress: "a:1", APIAddress: "a:2"}, metaOK, NodeRecord{PeerAddress: "a:1", APIAddress: "a:2"}},
+		{"none", NodeRecord{ID: 1, MemoryBudget: 7}, metaOK, NodeRecord{PeerAddress: "a:1", APIAddress: "a:2", MemoryBudget: 7}},
+		{"another's", NodeRecord{ID: 2, PeerAddress: "a:1", APIAddress: "b:2", MemoryBudget: 8}, metaConflict, NodeRecord{MemoryBudget: 8}},
+		{"its own", NodeRecord{ID: 2, PeerAddress: "b:1", APIAddress: "a:2"}, metaOK, NodeRecord{PeerAddress: "b:1", APIAddress: "a:2"}},
+		{"a move", NodeRecord{ID: 1, PeerAddress: "c:1"}, metaOK, NodeRecord{PeerAddress: "c:1", APIAddress: "a:2"}},
+		{"what became free", NodeRecord{ID: 3, PeerAddress: "a:1"}, metaOK, NodeRecord{PeerAddress: "a:1"}},
+		{"what became taken", NodeRecord{ID: 1, PeerAddress: "a:1"}, metaConflict, NodeRecord{PeerAddress: "c:1", APIAddress: "a:2"}},
+	} {
+		r := l.apply(AnnounceCommand(row.say))
+		got, _ := l.catalogue.Node(row.say.ID)
+		if r.Status != row.status || got.PeerAddress != row.want.PeerAddress || got.APIAddress != row.want.APIAddress || got.MemoryBudget != row.want.MemoryBudget {
+			t.Errorf("%s: status %d (%s), %+v, want %d, %+v", row.what, r.Status, r.Data, got, row.status, row.want)
+		}
+		now := l.machine.catalogue
+		if again := l.apply(AnnounceCommand(row.say)); again.Status != row.status || l.machine.catalogue != now {
+			t.Errorf("%s, again: status %d, and the catalogue is a new one: %t", row.what, again.Status, l.machine.catalogue != now)
+		}
 	}
 }

@@ -137,7 +137,7 @@ func TestMetaHistoryIsBounded(t *testing.T) {
 // must fit; and the level holds for upgrades too, but not for going back.
 func TestMetaUpgradesAreAdmitted(t *testing.T) {
 	d := newMetaDesk(t)
-	d.apply(AnnounceCommand(3, 100, 1)) // the machine counts for 10
+	d.apply(AnnounceCommand(NodeRecord{ID: 3, MemoryBudget: 100, Serves: 1})) // the machine counts for 10
 	to := func(module byte, memory uint64) plugins.Result {
 		return d.apply(BeginUpgradeCommand(UpgradeRequest{Machine: "counter"}, testRun(module, memory)))
 	}

@@ -1,6 +1,7 @@
 package nodetest_test
 
 import (
+	"net"
 	"testing"
 	"time"
 
@@ -294,6 +295,38 @@ func TestLinksSayWhyTheyAreDown(t *testing.T) {
 				row.heal(s, away)
 				s.expectWhole(20 * time.Second)
 				s.tell(row.name, struck, term)
+			})
+		})
+	}
+}
+
+// TestLinksANodeMoves: a node is started again at another address, which only its own
+// configuration has. It finds the others, dialling them or knocking, and tells the
+// cluster; a node that starts later looks for it there.
+func TestLinksANodeMoves(t *testing.T) {
+	for moving := raft.NodeID(1); moving <= 3; moving++ {
+		t.Run(moving.String(), func(t *testing.T) {
+			atWork(t, []byte{1}, func(s *linkScene) {
+				s.kill(moving)
+				at := &net.UDPAddr{IP: net.IPv4(10, 0, 1, byte(moving)), Port: 7555}
+				s.moved = map[raft.NodeID]*net.UDPAddr{moving: at}
+				s.revive(moving)
+				s.expectWhole(15 * time.Second)
+				term, struck := s.term(), time.Now()
+				s.calm(5 * time.Second)
+				for id, n := range s.nodes {
+					if r, _ := n.node.Catalogue().Node(moving); r.PeerAddress != at.String() {
+						t.Errorf("%v has %v at %s, want %s", id, moving, r.PeerAddress, at)
+					}
+				}
+				s.expectGap(struck, 2*time.Second)
+				later, _ := others(moving)
+				s.kill(later)
+				s.calm(10 * time.Second)
+				s.revive(later)
+				s.expectWhole(20 * time.Second)
+				s.expectTerm(term, 2) // it may have led
+				s.tell("a node moved", struck, term)
 			})
 		})
 	}

@@ -273,5 +273,5 @@ func others(id raft.NodeID) (raft.NodeID, raft.NodeID) { return id%3 + 1, (id+1)
 
 // tell has a test say what was measured.
 func (s *linkScene) tell(what string, since time.Time, term raft.Term) {
-	s.t.Logf("%s: longest wait %v, terms +%d, connections anew %d", what, s.gap(since), s.term()-term, s.reconnects())
+	s.t.Logf("%s: longest wait %v, terms +%d, connections anew %d", what, s.gap(since), s.term()-term, int64(s.reconnects()))
 }

@@ -40,6 +40,8 @@ type bubble struct {
 	probes    bool               // nodes that boot probe each other
 	whole     bool               // packets of nodes that boot grow to what paths carry
 	log       *slog.Logger       // of networks; may be nil
+	// moved are where nodes listen that moved; only their own configuration says so.
+	moved map[raft.NodeID]*net.UDPAddr
 	// networks are those of the nodes that booted last.
 	networks map[raft.NodeID]transport.Network
 	// logs wraps the logs of a node that boots; may be nil.
@@ -92,6 +94,14 @@ func bubbleAddr(id raft.NodeID) *net.UDPAddr {
 	return &net.UDPAddr{IP: net.IPv4(10, 0, 0, byte(id)), Port: 7444}
 }
 
+// addr is where a node listens that boots now.
+func (b *bubble) addr(id raft.NodeID) *net.UDPAddr {
+	if at := b.moved[id]; at != nil {
+		return at
+	}
+	return bubbleAddr(id)
+}
+
 // boot starts a node on a disk.
 func (b *bubble) boot(id raft.NodeID, fs *vfs.MemFS) {
 	b.t.Helper()
@@ -117,8 +127,13 @@ func (b *bubble) tryBoot(id raft.NodeID, fs *vfs.MemFS) error {
 		return err
 	}
 	life := bubbleLife(id, store)
-	conn := simnet.NewSimConn(bubbleAddr(id), b.router)
+	conn := simnet.NewSimConn(b.addr(id), b.router)
 	cfg := bubbleConfig(id)
+	for i := range cfg.Nodes {
+		if cfg.Nodes[i].ID == id {
+			cfg.Nodes[i].PeerAddress = b.addr(id).String()
+		}
+	}
 	if b.tune != nil {
 		b.tune(&cfg)
 	}
@@ -178,7 +193,7 @@ func (b *bubble) network(self raft.Member, boot uint64, conn net.PacketConn, h t
 		cfg.Conn = wholeConn{conn}
 	}
 	if b.probes {
-		cfg.Probe = func(at net.Addr) (net.Conn, error) { return b.router.probe(bubbleAddr(id), at.(*net.UDPAddr)), nil }
+		cfg.Probe = func(at net.Addr) (net.Conn, error) { return b.router.probe(b.addr(id), at.(*net.UDPAddr)), nil }
 	}
 	network, err := quic.New(cfg, h)
 	if err != nil {
@@ -192,7 +207,7 @@ func (b *bubble) network(self raft.Member, boot uint64, conn net.PacketConn, h t
 // everything that was not synced.
 func (b *bubble) crash(id raft.NodeID) *vfs.MemFS {
 	n := b.nodes[id]
-	b.router.remove(bubbleAddr(id)) // Why: it must not say good-bye
+	b.router.remove(b.addr(id)) // Why: it must not say good-bye
 	after := n.fs.CrashClone(vfs.CrashCloneCfg{})
 	b.stop(id)
 	return after

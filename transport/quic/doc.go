@@ -18,7 +18,7 @@
 //	forwarded requests            full: refused  a stream
 //	files                         on request     a stream each, last in line
 //
-// The node with the lower ID dials. The other knocks when it starts: it dials to
+// The node with the lower ID dials. The other knocks while no link stands: it dials to
 // say hello, and is dialled back. A later boot in a hello ends what stands to an
 // earlier life of the peer; besides, a restarted node answers packets for its
 // former life with a stateless reset (RFC 9000 §10.3), and the idle timeout ends

@@ -5,19 +5,33 @@ import (
 	"time"
 )
 
-// knockGrace is added to the time that a dial which is about to succeed gets after
-// a knock.
-const knockGrace = 10 * time.Millisecond
+const (
+	// knockGrace is added to the time that a dial which is about to succeed gets after
+	// a knock.
+	knockGrace = 10 * time.Millisecond
+	// knockAgain is how long a node that is not dialled waits before it knocks again.
+	knockAgain = 10 * time.Second
+)
 
 // knock tells the peer, who is the one to dial, that this node has just started:
 // it dials and says hello, and the peer closes that connection and dials back.
 //
 // Why: the peer may be waiting to repeat a packet that came too early for this
-// node, or still take a connection to its former life for alive. One attempt is
-// enough: without it, connecting takes longer, and that is all.
+// node, or still take a connection to its former life for alive. Or it looks for this
+// node where it was before it moved: a knock shows where it is now. For that alone it is
+// repeated while no link stands.
 func (p *peer) knock(ctx context.Context) {
+	for ; ctx.Err() == nil; rest(ctx, knockAgain) {
+		if p.link.Load() == nil {
+			p.knockOnce(ctx)
+		}
+	}
+}
+
+func (p *peer) knockOnce(ctx context.Context) {
 	l, err := p.dialOnce(ctx)
 	if err == nil {
+		p.blame(nil)
 		_ = l.conn.CloseWithError(codeShutdown, "only knocking")
 		return
 	}
@@ -37,6 +51,7 @@ func (p *peer) answerKnock(ctx context.Context, a *arrival) {
 		}
 		return
 	}
+	p.seenAt(a.conn.RemoteAddr().String())
 	// Why wait: a dial whose packets go through is done in less than two round
 	// trips, and must not be ended for a new one.
 	timer := time.NewTimer(2*a.conn.ConnectionStats().SmoothedRTT + knockGrace)

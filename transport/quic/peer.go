@@ -27,6 +27,8 @@ type peer struct {
 
 	mu      sync.Mutex // guards all below
 	address string
+	knocked string             // where it knocked from last, "" if it did not since address is known
+	aside   bool               // the next attempt to dial goes there
 	giveUp  context.CancelFunc // ends the attempt to dial that is under way
 	through bool               // it has reached the peer: only a hello is missing
 	down    transport.DownReason
@@ -53,7 +55,7 @@ func (p *peer) setAddress(address string) {
 	if p.address == address {
 		return
 	}
-	p.address = address
+	p.address, p.knocked, p.aside = address, "", false
 	signal(p.kick)
 	p.giveUp()
 }
@@ -68,12 +70,25 @@ func (p *peer) redial() {
 	}
 }
 
-// target returns the address to dial next, and remembers how to end that attempt.
+// target returns the address to dial next, where it knocked from every other time, and remembers how to end that attempt.
 func (p *peer) target(giveUp context.CancelFunc) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.giveUp = giveUp
-	return p.address
+	address := p.address
+	if p.aside && p.knocked != "" {
+		address = p.knocked
+	}
+	p.aside = !p.aside
+	return address
+}
+
+// seenAt notes where the peer is by a knock, whose hello was authenticated. It is dialled
+// there in turns with its address, which comes first: the peer may have moved.
+func (p *peer) seenAt(at string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.knocked, p.aside = at, false
 }
 
 // reached says that the attempt under way got through to the peer, or has ended.
