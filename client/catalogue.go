@@ -41,6 +41,7 @@ const (
 	CodeNodeConflict      Code = "WRAFT-3011"
 	CodeLastVoter         Code = "WRAFT-3012"
 	CodeQuorumLoss        Code = "WRAFT-3013"
+	CodeCannotLead        Code = "WRAFT-3014"
 
 	CodeModuleRefused   Code = "WRAFT-4001"
 	CodeMachineRejected Code = "WRAFT-4002"

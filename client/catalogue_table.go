@@ -97,6 +97,9 @@ var catalogue = []Kind{
 	{CodeQuorumLoss, "Quorum would be lost", http.StatusConflict, false, NotApplied, ExitConflict,
 		"Start the nodes that are down first, or replace them: wraftd nodes list. To have it recorded all the same, give --accept-quorum-loss.",
 		"Of the voters that the change leaves, those that answer and vote in all groups are no majority."},
+	{CodeCannotLead, "Node cannot lead", http.StatusConflict, false, NotApplied, ExitConflict,
+		"Choose a voter whose disk and log are sound, see: wraftd nodes list -o wide; without --to the fittest is chosen.",
+		"Leadership was to go to a node that is no other voter of the group, or whose disk has stalled, is full or damaged; or there is no other voter."},
 
 	{CodeModuleRefused, "Module refused", http.StatusUnprocessableEntity, false, NotApplied, ExitRefused,
 		"Build the module as docs/ABI.md says.",

@@ -21,6 +21,7 @@ const (
 	forwardClaim    uint8 = 7 // body: forwardedClaim
 	forwardReady    uint8 = 4 // body: forwardedReady; answered when the receiver leads and runs the machine
 	forwardGone     uint8 = 8 // body: forwardedReady; answered when the receiver has no replica of the deleted machine
+	forwardTransfer uint8 = 9 // body: forwardedTransfer; answered when the receiver has begun to hand over
 )
 
 // forwardedCommand is a command passed on to the leader.
@@ -65,6 +66,7 @@ const (
 	forwardedUnknown   forwardCode = 3
 	forwardedFailed    forwardCode = 4 // certainly not applied
 	forwardedDiskFull  forwardCode = 5 // certainly not applied
+	forwardedBadHeir   forwardCode = 6 // raft.ErrBadTransfer
 )
 
 // pendingForwardsMax bounds the requests passed on and not answered.
@@ -234,6 +236,13 @@ func (n *Node) serveForward(from raft.NodeID, g raft.GroupID, f transport.Forwar
 		n.births.obey(from, c, w)
 	case forwardGone:
 		n.deploys.goneHere(g, w)
+	case forwardTransfer:
+		var t forwardedTransfer
+		if err := batchDecoding.Unmarshal(f.Body, &t); err != nil {
+			w.resolve(reply{err: fmt.Errorf("node: malformed forward: %w", err)})
+			return
+		}
+		n.transferHere(n.group(g), t.To, w)
 	default:
 		w.resolve(reply{err: fmt.Errorf("node: unknown forwarded operation %d", f.Op)})
 	}
@@ -284,6 +293,8 @@ func encodeForwardReply(r reply) forwardedReply {
 		out.Code = forwardedBusy
 	case diskFull(r.err):
 		out.Code = forwardedDiskFull
+	case errors.Is(r.err, raft.ErrBadTransfer):
+		out.Code = forwardedBadHeir
 	}
 	return out
 }
@@ -302,6 +313,8 @@ func decodeForwardReply(body []byte) reply {
 		return reply{err: ErrBusy}
 	case forwardedDiskFull:
 		return reply{err: fmt.Errorf("%w: %s", ErrDiskFull, r.Text)}
+	case forwardedBadHeir:
+		return reply{err: fmt.Errorf("%w (the leader says: %s)", raft.ErrBadTransfer, r.Text)}
 	case forwardedFailed:
 		return reply{err: errors.New(r.Text)}
 	}

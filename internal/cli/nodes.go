@@ -13,8 +13,8 @@ import (
 )
 
 func (p *Program) nodesCommand() *cobra.Command {
-	return group("nodes", "List, add, promote, demote and remove nodes", p.nodesListCommand(), p.nodesShowCommand(), p.nodesAddCommand(),
-		p.nodesPromoteCommand(), p.nodesDemoteCommand(), p.nodesRemoveCommand())
+	return group("nodes", "List, add, promote, demote, drain and remove nodes", p.nodesListCommand(), p.nodesShowCommand(), p.nodesAddCommand(),
+		p.nodesPromoteCommand(), p.nodesDemoteCommand(), p.nodesDrainCommand(), p.nodesRemoveCommand())
 }
 
 func (p *Program) nodesListCommand() *cobra.Command {

@@ -100,11 +100,7 @@ func inMiB(bytes uint64) string {
 func groupRows(info client.ClusterInfo) [][]any {
 	var rows [][]any
 	for _, g := range info.Groups {
-		name := g.Machine
-		if name == "" {
-			name = "(meta)"
-		}
-		rows = append(rows, []any{g.Group.String(), name, dash(g.Leader.String()), g.Term, g.Commit, g.Applied, dash(string(g.State))})
+		rows = append(rows, []any{g.Group.String(), groupName(g.Machine), dash(g.Leader.String()), g.Term, g.Commit, g.Applied, dash(string(g.State))})
 	}
 	return rows
 }

@@ -36,6 +36,7 @@ PUT /v1/cluster/feature-level               a
 POST /v1/cluster/members                   oa
 PATCH /v1/cluster/members/4                oa
 DELETE /v1/cluster/members/4               oa
+POST /v1/cluster/leader/transfer           oa
 GET /v1/cluster                         rwdoa
 GET /metrics                            rwdoa
 GET /livez                              rwdoa

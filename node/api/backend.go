@@ -97,6 +97,8 @@ type Members interface {
 	AddNode(ctx context.Context, spec client.NodeSpec) (info client.NodeInfo, created bool, err error)
 	// ChangeNode has a node become what is asked for, or with DryRun tells the effect.
 	ChangeNode(ctx context.Context, id client.NodeID, change client.NodeChange) (client.NodeChanged, error)
+	// TransferLeader has another node lead a group and returns once it does.
+	TransferLeader(ctx context.Context, t client.Transfer) (client.Transferred, error)
 }
 
 // Cluster tells how the cluster and this node are, and what all nodes must understand.

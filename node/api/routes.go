@@ -52,6 +52,7 @@ func (s *Server) routes() []route {
 		{pattern: "/v1/cluster/feature-level", methods: map[string]method{"PUT": {administer, s.putFeatureLevel}}},
 		{pattern: "/v1/cluster/members", methods: map[string]method{"POST": {operate, s.postMember}}},
 		{pattern: "/v1/cluster/members/{node}", methods: map[string]method{"PATCH": {operate, s.patchMember}, "DELETE": {operate, s.deleteMember}}},
+		{pattern: "/v1/cluster/leader/transfer", methods: map[string]method{"POST": {operate, s.postTransfer}}},
 		{pattern: "/v1/cluster", methods: map[string]method{"GET": {read, s.getCluster}}},
 		{pattern: "/livez", open: true, methods: map[string]method{"GET": {read, s.getLive}}},
 		{pattern: "/readyz", open: true, methods: map[string]method{"GET": {read, s.getReady}}},

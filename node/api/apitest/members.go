@@ -82,3 +82,36 @@ func (b *Backend) ChangeNode(_ context.Context, id client.NodeID, change client.
 	b.nodes[at], changed.Node = n, n
 	return changed, nil
 }
+
+// TransferLeader has a voter that is up lead everything.
+func (b *Backend) TransferLeader(_ context.Context, t client.Transfer) (client.Transferred, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	m, err := b.enter("TransferLeader", t.Machine)
+	if err != nil {
+		return client.Transferred{}, err
+	}
+	done := client.Transferred{Machine: t.Machine, Group: 1}
+	if m != nil {
+		done.Group = m.info.Group
+	}
+	for _, n := range b.nodes {
+		if n.Role == "leader" {
+			done.Before = n.ID
+		}
+	}
+	heir := slices.IndexFunc(b.nodes, func(n client.NodeInfo) bool {
+		return n.State == client.NodeVoter && n.Up && (n.ID == t.To || t.To == 0 && n.ID != done.Before)
+	})
+	if heir < 0 {
+		return client.Transferred{}, client.NewProblem(client.CodeCannotLead, "n%d is no voter that is up", t.To)
+	}
+	for i := range b.nodes {
+		if b.nodes[i].Role == "leader" {
+			b.nodes[i].Role = "follower"
+		}
+	}
+	b.nodes[heir].Role = "leader"
+	done.Leader = b.nodes[heir].ID
+	return done, nil
+}

@@ -1,0 +1,80 @@
+package e2e
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/conformance/counter"
+)
+
+// TestLeadersMove has the counter's leadership go to each node in turn, and then drains
+// each, stops it and starts it again, all under load: everything acknowledged counts once,
+// and a drained node led nothing when it ended.
+func TestLeadersMove(t *testing.T) {
+	ctx := within(t, 4*time.Minute)
+	c := newCluster(t, ctx, "leaders", module(t, counterFolder))
+	startAll(t, ctx, c)
+	deploy(t, ctx, c, module(t, counterFolder), "counter")
+	cl := newClient(t, c)
+	load := counter.Start(ctx, counter.Config{Clients: []*client.Client{newClient(t, c), newClient(t, c)}, Workers: 4, Patience: time.Minute})
+	for _, n := range c.Nodes {
+		if r := c.Wraftd(ctx, "leader", "transfer", "counter", "--to", n.ID.String()); r.Code != 0 {
+			t.Fatalf("transfer to %d: exit code %d: %s", n.ID, r.Code, r.Stderr)
+		}
+		untilGroups(t, ctx, cl, func(g client.GroupInfo) bool { return g.Machine == "" || g.Leader == n.ID })
+		if err := load.WaitFor(ctx, load.Acknowledged()+20); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, n := range c.Nodes {
+		if r := c.Wraftd(ctx, "nodes", "drain", n.ID.String()); r.Code != 0 {
+			t.Fatalf("drain %d: exit code %d: %s", n.ID, r.Code, r.Stderr)
+		}
+		untilGroups(t, ctx, cl, func(g client.GroupInfo) bool { return g.Leader != 0 && g.Leader != n.ID })
+		if code, err := n.Stop(within(t, stopPatience)); err != nil || code != 0 {
+			t.Fatalf("exit code %d, %v", code, err)
+		}
+		if err := load.WaitFor(ctx, load.Acknowledged()+20); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.WaitReady(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report, err := load.Settle(ctx, c.Endpoints(), c.TLS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("acknowledged=%d replayed=%d", report.Acknowledged, report.Replayed)
+	if err := c.Stop(within(t, stopPatience)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// untilGroups waits until something holds for all groups, as whichever node answers sees
+// them: it may hear of a new leader later than who asked for it.
+func untilGroups(t *testing.T, ctx context.Context, cl *client.Client, holds func(client.GroupInfo) bool) {
+	t.Helper()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		info, err := cl.Cluster(ctx)
+		all := err == nil && len(info.Groups) > 0
+		for _, g := range info.Groups {
+			all = all && holds(g)
+		}
+		if all {
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			t.Fatalf("waited in vain: %+v, %v", info.Groups, err)
+		}
+	}
+}

@@ -1,0 +1,34 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/wraft/wraft/client"
+)
+
+// postTransfer hands leadership over: POST /v1/cluster/leader/transfer.
+func (s *Server) postTransfer(w http.ResponseWriter, r *http.Request) error {
+	if _, err := readParams(r); err != nil {
+		return err
+	}
+	ctx, cancel, err := deadline(r, CommandTimeoutDefault)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	var t client.Transfer
+	if err := readJSON(w, r, "a transfer", &t, `{"machine":"NAME","to":2}; both may be left out: the meta group, and to whichever node is fittest.`); err != nil {
+		return err
+	}
+	if t.Machine != "" {
+		if err := client.CheckMachineName(t.Machine); err != nil {
+			return err
+		}
+	}
+	done, err := s.backend.TransferLeader(ctx, t)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, done)
+	return nil
+}
