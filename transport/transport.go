@@ -132,6 +132,11 @@ const (
 	DownAddress DownReason = "address"
 )
 
+// DownReasons lists all of them but DownUnknown.
+func DownReasons() []DownReason {
+	return []DownReason{DownSilent, DownAbsent, DownNarrow, DownBusy, DownRefused, DownAddress}
+}
+
 // RepairState says whether losses on a link are repaired.
 type RepairState uint8
 

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,6 +28,9 @@ func TestLeadersMove(t *testing.T) {
 		if err := load.WaitFor(ctx, load.Acknowledged()+20); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if r := c.Wraftd(ctx, "leader", "transfer", "--meta", "--to", "9"); r.Code != 7 || !strings.Contains(r.Stderr, "WRAFT-3014") {
+		t.Errorf("transfer to nobody: exit code %d: %s", r.Code, r.Stderr)
 	}
 	for _, n := range c.Nodes {
 		if r := c.Wraftd(ctx, "nodes", "drain", n.ID.String()); r.Code != 0 {

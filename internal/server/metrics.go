@@ -202,8 +202,8 @@ func (c *collector) links(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(c.linkRTT, prometheus.GaugeValue, l.RTT.Seconds(), peer)
 		out <- prometheus.MustNewConstMetric(c.linkRepair, prometheus.GaugeValue, one(l.Repair == transport.RepairActive), peer)
 		out <- prometheus.MustNewConstMetric(c.linkPathLoss, prometheus.GaugeValue, l.RepairLoss, peer)
-		if l.Down != transport.DownUnknown {
-			out <- prometheus.MustNewConstMetric(c.linkDown, prometheus.GaugeValue, 1, peer, string(l.Down))
+		for _, reason := range transport.DownReasons() {
+			out <- prometheus.MustNewConstMetric(c.linkDown, prometheus.GaugeValue, one(l.Down == reason), peer, string(reason))
 		}
 		counters := []struct {
 			desc  *prometheus.Desc

@@ -31,7 +31,8 @@ func (c *identityCollector) Collect(out chan<- prometheus.Metric) {
 	leaf := c.renewal.id.now.Load().leaf
 	out <- prometheus.MustNewConstMetric(c.expires, prometheus.GaugeValue, float64(leaf.NotAfter.Unix()))
 	out <- prometheus.MustNewConstMetric(c.stuck, prometheus.GaugeValue, one(c.renewal.stuck.Load()))
-	for reason, count := range c.network.Counters() {
-		out <- prometheus.MustNewConstMetric(c.refusals, prometheus.CounterValue, float64(count), string(reason))
+	counts := c.network.Counters()
+	for _, reason := range quic.Reasons() { // Why those of 0 too: a counter that begins at 1 shows no rise
+		out <- prometheus.MustNewConstMetric(c.refusals, prometheus.CounterValue, float64(counts[reason]), string(reason))
 	}
 }

@@ -26,7 +26,7 @@ func (s *Server) listenClients(ctx context.Context, cfg Config) (listener net.Li
 	if cfg.Native == nodeconfig.NativeOff {
 		return listener, nil, nil
 	}
-	if conn, err = net.ListenPacket("udp", listener.Addr().String()); err != nil {
+	if conn, err = listenUDP(ctx, listener.Addr().String()); err != nil {
 		return nil, nil, listenProblem("clients' native protocol (UDP)", cfg.ListenAPI, err)
 	}
 	s.undo = append(s.undo, conn.Close)

@@ -79,6 +79,7 @@ func plainProblem(err error) error {
 		{node.ErrUnknownNode, client.CodeUnknownNode},
 		{node.ErrNodeConflict, client.CodeNodeConflict},
 		{node.ErrLastVoter, client.CodeLastVoter},
+		{raft.ErrBadTransfer, client.CodeCannotLead},
 		{raft.ErrDiskFailed, client.CodeShuttingDown},
 		{node.ErrRestoring, client.CodeRestoring},
 	}
@@ -170,8 +171,6 @@ func storageProblem(dir string, err error) error {
 		return client.NewProblem(client.CodeDataDirInUse, "%s: %v", dir, err).WithCause(err)
 	case errors.Is(err, storage.ErrForeign), errors.Is(err, storage.ErrGroupExists):
 		return client.NewProblem(client.CodeDataDirForeign, "%s: %v", dir, err).WithCause(err)
-	case errors.Is(err, raft.ErrBadTransfer):
-		return client.NewProblem(client.CodeCannotLead, "%v", err).WithCause(err)
 	case errors.Is(err, storage.ErrDiskFull):
 		return client.NewProblem(client.CodeDiskFull, "%s: %v", dir, err).WithCause(err)
 	case errors.Is(err, storage.ErrFormat), errors.Is(err, storage.ErrDamaged):

@@ -123,7 +123,7 @@ func (s *Server) start(ctx context.Context, cfg Config) error {
 	if err := s.openEngine(cfg); err != nil {
 		return err
 	}
-	if err := s.openNode(cfg, identity); err != nil {
+	if err := s.openNode(ctx, cfg, identity); err != nil {
 		return err
 	}
 	return s.openAPI(ctx, cfg, identity)
@@ -215,11 +215,11 @@ func (s *Server) openEngine(cfg Config) error {
 	return nil
 }
 
-func (s *Server) openNode(cfg Config, id *identity) error {
+func (s *Server) openNode(ctx context.Context, cfg Config, id *identity) error {
 	conn := cfg.PeerConn
 	if conn == nil {
 		var err error
-		if conn, err = net.ListenPacket("udp", cfg.ListenPeer); err != nil {
+		if conn, err = listenUDP(ctx, cfg.ListenPeer); err != nil {
 			return listenProblem("peers (UDP)", cfg.ListenPeer, err)
 		}
 		s.undo = append(s.undo, conn.Close)

@@ -38,6 +38,14 @@ const (
 	ReasonByPeer         Reason = "refused-by-peer"   // the other side refused us
 )
 
+// Reasons lists all of them.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonNoCertificate, ReasonExpired, ReasonRevoked, ReasonAuthority, ReasonBadCertificate, ReasonProtocol, ReasonNotANode, ReasonCluster,
+		ReasonWrongNode, ReasonUnknownPeer, ReasonHello, ReasonVersion, ReasonStale, ReasonMalformed, ReasonBusy, ReasonByPeer,
+	}
+}
+
 // Application error codes of closed connections; part of the format.
 const (
 	codeShutdown    quicgo.ApplicationErrorCode = 0
