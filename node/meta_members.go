@@ -87,11 +87,8 @@ func (m *MetaMachine) addNode(index raft.Index, c addNodeCommand) plugins.Result
 	default:
 		add.Lives = m.catalogue.LivesForgotten
 	}
-	sameAddress := func(n NodeRecord) bool {
-		return n.ID != add.ID && n.State != NodeRemoved && n.PeerAddress == add.PeerAddress
-	}
-	if at := slices.IndexFunc(m.catalogue.Nodes, sameAddress); at >= 0 {
-		return plugins.Result{Status: metaConflict, Data: fmt.Appendf(nil, "%v is at %s", m.catalogue.Nodes[at].ID, add.PeerAddress)}
+	if other, taken := m.catalogue.holder(add); taken {
+		return plugins.Result{Status: metaConflict, Data: fmt.Appendf(nil, "%v is at %s", other.ID, add.PeerAddress)}
 	}
 	nodes := slices.DeleteFunc(slices.Clone(m.catalogue.Nodes), func(n NodeRecord) bool { return n.ID == add.ID })
 	forgotten := m.catalogue.LivesForgotten

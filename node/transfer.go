@@ -40,15 +40,19 @@ func (n *Node) TransferLeadership(ctx context.Context, id raft.GroupID, to raft.
 			return leader, nil
 		}
 		if leader != 0 {
-			if last = n.askToTransfer(ctx, g, leader, to); errors.Is(last, raft.ErrBadTransfer) {
+			last = n.askToTransfer(ctx, g, leader, to)
+			if errors.Is(last, raft.ErrBadTransfer) {
 				return 0, last
+			}
+			if last == nil {
+				last = raft.ErrTransferring
 			}
 		}
 		select {
 		case <-changed:
 		case <-n.clock.NewTimer(retryPause).C(): // Why again: a transfer may be given up, or be under way to another node
 		case <-ctx.Done():
-			return 0, timeoutError(errors.Join(ctx.Err(), last))
+			return 0, fmt.Errorf("%w: the leadership of group %d has not gone over: %w", ErrTimeout, id, last)
 		case <-n.stop:
 			return 0, ErrStopping
 		}

@@ -36,7 +36,7 @@ func (p *Program) certsRevokeCommand() *cobra.Command {
 			if err != nil {
 				return client.NewProblem(client.CodeLocalFile, "%v", err).WithCause(err)
 			}
-			c, err := pki.ParseCertificate(data)
+			c, err := pki.Pair{Cert: data}.Certificate()
 			if err != nil {
 				return client.NewProblem(client.CodeLocalFile, "%s: %v", file, err).WithCause(err)
 			}

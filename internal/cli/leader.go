@@ -51,7 +51,13 @@ func (p *Program) leaderTransferCommand() *cobra.Command {
 	meta := cmd.Flags().Bool("meta", false, "the meta group, which has the catalogue")
 	all := cmd.Flags().Bool("all", false, "all groups, one after the other")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if len(args) > 1 || boolToInt(len(args) == 1)+boolToInt(*meta)+boolToInt(*all) != 1 {
+		named := len(args)
+		for _, given := range []bool{*meta, *all} {
+			if given {
+				named++
+			}
+		}
+		if named != 1 {
 			return usage("say of which group: MACHINE, --meta or --all")
 		}
 		var heir client.NodeID
@@ -155,11 +161,4 @@ func groupName(machine string) string {
 		return "(meta)"
 	}
 	return machine
-}
-
-func boolToInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

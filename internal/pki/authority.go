@@ -146,11 +146,11 @@ func LoadPool(path string) (*x509.CertPool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pki: load authorities: %w", err)
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(data) {
-		return nil, fmt.Errorf("pki: load authorities: %s: %w: no certificate in it", path, ErrBadCertificate)
+	trust, err := ParseTrust(data)
+	if err != nil {
+		return nil, fmt.Errorf("pki: load authorities: %s: %w", path, err)
 	}
-	return pool, nil
+	return trust.authorities, nil
 }
 
 // baseTemplate fills in what all certificates share.

@@ -1,6 +1,8 @@
 package pki
 
 import (
+	"crypto/hkdf"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -81,6 +83,20 @@ func (p Pair) TLS() (tls.Certificate, error) {
 		return tls.Certificate{}, fmt.Errorf("%w: %w", ErrBadCertificate, err)
 	}
 	return cert, nil
+}
+
+// DeriveKey derives a key for a purpose from a certificate's private key (RFC 5869): the same
+// one after a restart, and another one for each purpose.
+func DeriveKey(cert tls.Certificate, purpose string) (key [32]byte, err error) {
+	secret, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+	if err != nil {
+		return key, fmt.Errorf("pki: derive a key: %w: %w", ErrBadCertificate, err)
+	}
+	derived, err := hkdf.Key(sha256.New, secret, nil, purpose, len(key))
+	if err != nil {
+		return key, fmt.Errorf("pki: derive a key: %w", err)
+	}
+	return [32]byte(derived), nil
 }
 
 // writeNew creates a file that must not exist yet, and leaves nothing behind when

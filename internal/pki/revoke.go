@@ -86,12 +86,3 @@ func (a *Authority) ownList(data []byte) (*x509.RevocationList, error) {
 	}
 	return lists[0], nil
 }
-
-// ParseCertificate reads the first certificate of a PEM file.
-func ParseCertificate(data []byte) (*x509.Certificate, error) {
-	certs, err := parseCertificates(data)
-	if err != nil {
-		return nil, err
-	}
-	return certs[0], nil
-}

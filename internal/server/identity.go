@@ -16,8 +16,8 @@ import (
 // identity is who a node is and whom it trusts, as the files say that it read last: they
 // may be replaced while it runs.
 type identity struct {
-	cfg Config
-	now atomic.Pointer[credentials]
+	cfg     Config
+	current atomic.Pointer[credentials]
 }
 
 // credentials are what one reading of the files came to.
@@ -45,26 +45,26 @@ func (id *identity) renew() (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if was := id.now.Load(); was != nil && was.sum == f.sum() {
+	if was := id.current.Load(); was != nil && was.sum == f.sum() {
 		return false, nil
 	}
 	c, err := f.check(id.cfg)
 	if err != nil {
 		return false, err
 	}
-	id.now.Store(c)
+	id.current.Store(c)
 	return true, nil
 }
 
 // certificate is the node's own, with its key.
-func (id *identity) certificate() (tls.Certificate, error) { return id.now.Load().cert, nil }
+func (id *identity) certificate() (tls.Certificate, error) { return id.current.Load().cert, nil }
 
 // trust says whose certificates count.
-func (id *identity) trust() *pki.Trust { return id.now.Load().trust }
+func (id *identity) trust() *pki.Trust { return id.current.Load().trust }
 
 // clientTLS is with what this node calls others' APIs.
 func (id *identity) clientTLS() *tls.Config {
-	c := id.now.Load()
+	c := id.current.Load()
 	return &tls.Config{RootCAs: c.trust.Authorities(), Certificates: []tls.Certificate{c.cert}, MinVersion: tls.VersionTLS13}
 }
 

@@ -46,7 +46,7 @@ func TestARottenCertificateIsNamed(t *testing.T) {
 			id, err := loadIdentity(c)
 			var p *client.Problem
 			switch {
-			case err == nil && !id.now.Load().leaf.Equal(whole.now.Load().leaf):
+			case err == nil && !id.current.Load().leaf.Equal(whole.current.Load().leaf):
 				t.Errorf("%s: another certificate was taken", name)
 			case err == nil:
 			case !errors.As(err, &p) || p.Code != client.CodeTLS || !strings.Contains(p.Detail, path):

@@ -28,11 +28,14 @@ func (c *identityCollector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
 func (c *identityCollector) Collect(out chan<- prometheus.Metric) {
-	leaf := c.renewal.id.now.Load().leaf
+	leaf := c.renewal.id.current.Load().leaf
 	out <- prometheus.MustNewConstMetric(c.expires, prometheus.GaugeValue, float64(leaf.NotAfter.Unix()))
 	out <- prometheus.MustNewConstMetric(c.stuck, prometheus.GaugeValue, one(c.renewal.stuck.Load()))
 	counts := c.network.Counters()
 	for _, reason := range quic.Reasons() { // Why those of 0 too: a counter that begins at 1 shows no rise
-		out <- prometheus.MustNewConstMetric(c.refusals, prometheus.CounterValue, float64(counts[reason]), string(reason))
+		counts[reason] += 0
+	}
+	for reason, count := range counts {
+		out <- prometheus.MustNewConstMetric(c.refusals, prometheus.CounterValue, float64(count), string(reason))
 	}
 }

@@ -63,13 +63,13 @@ func (r *renewal) look() {
 		return
 	}
 	r.warned = time.Time{}
-	r.log.Info("certificates renewed", "expires", r.id.now.Load().leaf.NotAfter)
+	r.log.Info("certificates renewed", "expires", r.id.current.Load().leaf.NotAfter)
 	r.recheck()
 }
 
 // warn says once a day that the certificate is about to expire.
 func (r *renewal) warn(now time.Time) {
-	leaf := r.id.now.Load().leaf
+	leaf := r.id.current.Load().leaf
 	if leaf.NotAfter.Sub(now) > leaf.NotAfter.Sub(leaf.NotBefore)/expiryShare || now.Sub(r.warned) < expiryWarnings {
 		return
 	}

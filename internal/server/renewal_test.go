@@ -169,7 +169,7 @@ func TestANewAuthority(t *testing.T) {
 // connections and take no new ones, until it has another certificate.
 func TestARevokedNode(t *testing.T) {
 	c := newRenewingCluster(t)
-	leaf := c.servers[2].renewal.id.now.Load().leaf
+	leaf := c.servers[2].renewal.id.current.Load().leaf
 	_, err := c.authority.Revoke(c.dir, []*x509.Certificate{leaf}, time.Now())
 	c.must(err)
 	for _, s := range c.servers[:2] {
@@ -188,9 +188,9 @@ func TestARevokedNode(t *testing.T) {
 	c.untilConnected()
 }
 
-// TestFilesThatCannotBeUsed replaces files by what is no identity of this node's: it says
-// so once, and goes on with what it had.
-func TestFilesThatCannotBeUsed(t *testing.T) {
+// loadedIdentity is that of a node whose sockets nobody uses.
+func loadedIdentity(t *testing.T) *identity {
+	t.Helper()
 	cfg := oneNode(t, "blue").WithDefaults()
 	t.Cleanup(func() {
 		if err := errors.Join(cfg.APIListener.Close(), cfg.PeerConn.Close()); err != nil {
@@ -201,13 +201,21 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return id
+}
+
+// TestFilesThatCannotBeUsed replaces files by what is no identity of this node's: it says
+// so once, and goes on with what it had.
+func TestFilesThatCannotBeUsed(t *testing.T) {
+	id := loadedIdentity(t)
 	var lines bytes.Buffer
 	rechecks := 0
 	r := &renewal{id: id, recheck: func() { rechecks++ }, log: slog.New(slog.NewTextHandler(&lines, nil)), pause: time.Hour}
-	before := id.now.Load()
-	whole := map[string][]byte{}
+	before := id.current.Load()
+	whole, cfg := map[string][]byte{}, id.cfg
 	for _, path := range []string{cfg.TLS.CA, cfg.TLS.Cert, cfg.TLS.Key} {
-		if whole[path], err = os.ReadFile(path); err != nil {
+		text, err := os.ReadFile(path)
+		if whole[path] = text; err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -226,7 +234,7 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 			if said := lines.String(); strings.Count(said, "\n") != 1 || !strings.Contains(said, path) {
 				t.Errorf("%s is %.20q: said %q", path, bad, said)
 			}
-			if id.now.Load() != before || !r.stuck.Load() || rechecks != 0 {
+			if id.current.Load() != before || !r.stuck.Load() || rechecks != 0 {
 				t.Errorf("%s is %.20q: it was taken", path, bad)
 			}
 			r.said = ""
@@ -235,26 +243,17 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if r.look(); r.stuck.Load() || rechecks != 0 || id.now.Load() != before {
+	if r.look(); r.stuck.Load() || rechecks != 0 || id.current.Load() != before {
 		t.Error("the files are as they were, and it does not see that")
 	}
 }
 
 // TestAnExpiringCertificateIsMentionedOnceADay, and in its last tenth only.
 func TestAnExpiringCertificateIsMentionedOnceADay(t *testing.T) {
-	cfg := oneNode(t, "blue").WithDefaults()
-	t.Cleanup(func() {
-		if err := errors.Join(cfg.APIListener.Close(), cfg.PeerConn.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	id, err := loadIdentity(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	id := loadedIdentity(t)
 	var lines bytes.Buffer
 	r := &renewal{id: id, log: slog.New(slog.NewTextHandler(&lines, nil))}
-	leaf := id.now.Load().leaf
+	leaf := id.current.Load().leaf
 	validity := leaf.NotAfter.Sub(leaf.NotBefore)
 	for i, row := range []struct {
 		left time.Duration

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -62,10 +61,8 @@ func callerName(r *http.Request) string {
 		return ""
 	}
 	leaf := r.TLS.PeerCertificates[0]
-	for _, uri := range leaf.URIs {
-		if name, ok := strings.CutPrefix(uri.Path, "/client/"); ok && uri.Scheme == "wraft" {
-			return name
-		}
+	if _, name, _, err := pki.ClientIdentity(leaf); err == nil {
+		return name
 	}
 	return leaf.Subject.CommonName
 }

@@ -11,10 +11,7 @@ import (
 
 // getCluster tells what the node knows: GET /v1/cluster.
 func (s *Server) getCluster(w http.ResponseWriter, r *http.Request) error {
-	if _, err := readParams(r); err != nil {
-		return err
-	}
-	ctx, cancel, err := deadline(r, CommandTimeoutDefault)
+	ctx, cancel, err := plainRequest(r, CommandTimeoutDefault)
 	if err != nil {
 		return err
 	}
@@ -34,10 +31,7 @@ type featureLevel struct {
 
 // putFeatureLevel raises what all nodes must understand: PUT /v1/cluster/feature-level.
 func (s *Server) putFeatureLevel(w http.ResponseWriter, r *http.Request) error {
-	if _, err := readParams(r); err != nil {
-		return err
-	}
-	ctx, cancel, err := deadline(r, CommandTimeoutDefault)
+	ctx, cancel, err := plainRequest(r, CommandTimeoutDefault)
 	if err != nil {
 		return err
 	}

@@ -8,10 +8,7 @@ import (
 
 // postTransfer hands leadership over: POST /v1/cluster/leader/transfer.
 func (s *Server) postTransfer(w http.ResponseWriter, r *http.Request) error {
-	if _, err := readParams(r); err != nil {
-		return err
-	}
-	ctx, cancel, err := deadline(r, CommandTimeoutDefault)
+	ctx, cancel, err := plainRequest(r, CommandTimeoutDefault)
 	if err != nil {
 		return err
 	}

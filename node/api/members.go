@@ -10,10 +10,7 @@ import (
 
 // postMember adds a node: POST /v1/cluster/members.
 func (s *Server) postMember(w http.ResponseWriter, r *http.Request) error {
-	if _, err := readParams(r); err != nil {
-		return err
-	}
-	ctx, cancel, err := deadline(r, CommandTimeoutDefault)
+	ctx, cancel, err := plainRequest(r, CommandTimeoutDefault)
 	if err != nil {
 		return err
 	}

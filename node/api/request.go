@@ -162,9 +162,15 @@ func machineRequest(r *http.Request, timeout time.Duration) (ctx context.Context
 	if machine, err = machineName(r); err != nil {
 		return nil, nil, "", err
 	}
-	if _, err = readParams(r); err != nil {
-		return nil, nil, "", err
-	}
-	ctx, cancel, err = deadline(r, timeout)
+	ctx, cancel, err = plainRequest(r, timeout)
 	return ctx, cancel, machine, err
+}
+
+// plainRequest reads what a request has besides its body: no parameters, and how long it
+// may take.
+func plainRequest(r *http.Request, timeout time.Duration) (context.Context, context.CancelFunc, error) {
+	if _, err := readParams(r); err != nil {
+		return nil, nil, err
+	}
+	return deadline(r, timeout)
 }

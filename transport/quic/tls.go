@@ -1,8 +1,6 @@
 package quic
 
 import (
-	"crypto/hkdf"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -141,18 +139,9 @@ func (n *Network) checkOwnCertificate() (tls.Certificate, error) {
 	return cert, nil
 }
 
-// resetKey derives the key of stateless resets (RFC 9000 §10.3) from the node's
-// private key: a restarted node must have the same to tell its peers that their
-// connections are dead.
+// resetKey is the key of stateless resets (RFC 9000 §10.3): a restarted node must have the
+// same to tell its peers that their connections are dead.
 func resetKey(cert tls.Certificate) (*quicgo.StatelessResetKey, error) {
-	secret, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
-	if err != nil {
-		return nil, fmt.Errorf("quic: own key: %w", err)
-	}
-	derived, err := hkdf.Key(sha256.New, secret, nil, "wraft stateless reset", len(quicgo.StatelessResetKey{}))
-	if err != nil {
-		return nil, fmt.Errorf("quic: own key: %w", err)
-	}
-	key := quicgo.StatelessResetKey(derived)
-	return &key, nil
+	key, err := pki.DeriveKey(cert, "wraft stateless reset")
+	return (*quicgo.StatelessResetKey)(&key), err
 }

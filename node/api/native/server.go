@@ -2,10 +2,7 @@ package native
 
 import (
 	"context"
-	"crypto/hkdf"
-	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -274,22 +271,13 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return errors.Join(append(problems, s.transport.Close())...)
 }
 
-// resetKey derives the key of stateless resets (RFC 9000 §10.3) from the node's
-// private key: a restarted node tells its clients with it that their connections are
-// dead.
+// resetKey is the key of stateless resets (RFC 9000 §10.3): a restarted node tells its
+// clients with it that their connections are dead.
 func resetKey(conf *tls.Config) (*quicgo.StatelessResetKey, error) {
 	cert, err := conf.GetCertificate(nil)
 	if err != nil {
 		return nil, fmt.Errorf("native: own certificate: %w", err)
 	}
-	secret, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
-	if err != nil {
-		return nil, fmt.Errorf("native: own key: %w", err)
-	}
-	derived, err := hkdf.Key(sha256.New, secret, nil, "wraft client stateless reset", len(quicgo.StatelessResetKey{}))
-	if err != nil {
-		return nil, fmt.Errorf("native: own key: %w", err)
-	}
-	key := quicgo.StatelessResetKey(derived)
-	return &key, nil
+	key, err := pki.DeriveKey(*cert, "wraft client stateless reset")
+	return (*quicgo.StatelessResetKey)(&key), err
 }
