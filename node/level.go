@@ -11,9 +11,15 @@ import (
 // then a newer release does nothing that an older one could not follow.
 type FeatureLevel uint32
 
-// FeatureLevelMax is the newest level that this release serves. It serves all
-// before it too.
-const FeatureLevelMax FeatureLevel = 1
+const (
+	// Level1 is that of the first release.
+	Level1 FeatureLevel = 1
+	// Level2 brings meta commands in maps (laterCommand).
+	Level2 FeatureLevel = 2
+	// FeatureLevelMax is the newest level that this release serves. It serves all
+	// before it too.
+	FeatureLevelMax = Level2
+)
 
 // feature is what a level allows.
 type feature struct {
@@ -26,7 +32,8 @@ type feature struct {
 // until it is released, its versions are whatever this release has. A released
 // level never changes.
 var features = [...]feature{
-	FeatureLevelMax: {pass: plugins.PassVersion, host: plugins.HostVersion},
+	Level1: {pass: 7, host: 2},
+	Level2: {pass: plugins.PassVersion, host: plugins.HostVersion},
 }
 
 // allows reports whether machines of these versions may be deployed.

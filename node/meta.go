@@ -40,7 +40,8 @@ const (
 // MachinesMax bounds the machines of a cluster.
 const MachinesMax = 4096
 
-// metaCommand is a command of the meta group: exactly one field is set.
+// metaCommand is a command of the meta group: exactly one field is set. Its encoding is
+// that of the first release for good, an array; what came later is a laterCommand.
 type metaCommand struct {
 	_         struct{} `cbor:",toarray"`
 	Version   uint8
@@ -173,9 +174,12 @@ func (m *MetaMachine) Load(r io.Reader) error {
 func (m *MetaMachine) Close(context.Context) error { return nil }
 
 func (m *MetaMachine) applyOne(index raft.Index, data []byte) plugins.Result {
+	if isLater(data) {
+		return m.applyLater(index, data)
+	}
 	var c metaCommand
 	if err := batchDecoding.Unmarshal(data, &c); err != nil || c.Version != metaCommandVersion {
-		return plugins.Result{Status: metaMalformed, Data: []byte("not a meta command of this version")}
+		return notOfThisVersion()
 	}
 	switch {
 	case c.Bootstrap != nil:
@@ -211,7 +215,7 @@ func (m *MetaMachine) applyMembers(index raft.Index, c metaCommand) plugins.Resu
 	case c.Recover != nil:
 		return m.recover(index, *c.Recover)
 	}
-	return plugins.Result{Status: metaMalformed, Data: []byte("an empty meta command")}
+	return emptyMetaCommand()
 }
 
 func (m *MetaMachine) bootstrap(index raft.Index, c bootstrapCommand) plugins.Result {
