@@ -17,6 +17,8 @@ type GroupInfo struct {
 	Phase   DeployPhase
 	Cause   error  // why the machine does not run here
 	Rebuilt uint64 // how often its state was found wrong and made anew
+	// TermJumps counts how often a peer raised the term by more than raft.TermJumpMax at once.
+	TermJumps uint64
 }
 
 // Check is the verdict of one readiness check.
@@ -66,6 +68,7 @@ func (n *Node) Group(ctx context.Context, id raft.GroupID, machine string) (Grou
 	}
 	info.Status, info.Applied = status, raft.Index(g.applier.applied.Load())
 	info.Phase, info.Rebuilt = PhaseRunning, g.applier.rebuilt.Load()
+	info.TermJumps = g.termJumps.Load()
 	if id != MetaGroup {
 		info.Phase, info.Cause = n.phase(id)
 	}

@@ -67,6 +67,8 @@ type group struct {
 	status  atomic.Pointer[raft.Status] // as of the last change of role, term or leader
 	changed *broadcast                  // status changed
 
+	termJumps atomic.Uint64
+
 	ctx    context.Context // ends with the node, or when the machine is deleted
 	cancel context.CancelFunc
 	work   groupWork
@@ -326,6 +328,12 @@ func (n *Node) observe(e GroupEvent) {
 		n.log.Debug("log truncated", "group", e.Group, "index", ev.After)
 	case raft.DiskFailed:
 		n.log.Error("disk failed, this replica is out of service", "group", e.Group, "err", ev.Err)
+	case raft.TermJumped:
+		if g := n.group(e.Group); g != nil {
+			g.termJumps.Add(1)
+		}
+		n.log.Error("a peer raised the term far beyond the cluster's; look into that node and its disk",
+			"group", e.Group, "peer", uint64(ev.Peer), "term", uint64(ev.After), "before", uint64(ev.Before))
 	default:
 		n.observeHealth(e)
 	}

@@ -99,6 +99,9 @@ func (c *Core) mayCampaign() bool {
 	if c.installing.write != 0 || c.damaged() {
 		return false // its log is about to begin anew, or lacks something
 	}
+	if c.term >= termMax {
+		return false // nobody would take the next term
+	}
 	for i := len(c.configs) - 1; i >= 0; i-- {
 		if c.configs[i].Configuration.VotesAs(c.self()) {
 			return true

@@ -98,6 +98,12 @@ type Core struct {
 	dirty  bool // Drain has something to look at
 }
 
+// TermJumpMax is by how much a message may raise the term before that is told as
+// TermJumped. Why so much: a node that campaigns once in a second and that nobody
+// answers would take twelve days, and pre-votes keep its term where it is. The term
+// is taken over all the same, because a quorum may be in it.
+const TermJumpMax = Term(1) << 20
+
 const (
 	// termMax and indexMax bound what a message may claim: beyond them sums could
 	// overflow, and no log gets there.
@@ -184,7 +190,7 @@ func (c *Core) Receive(from NodeID, m Message) error {
 		c.onStale(from, m)
 		return nil
 	case term > c.term:
-		c.becomeFollower(term, 0, "higher term")
+		c.learnTerm(from, term)
 	}
 	c.dispatch(from, m)
 	return nil

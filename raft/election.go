@@ -38,7 +38,11 @@ func (c *Core) campaign(cause string) {
 // becomeCandidate campaigns in the next term. The own vote counts once it is
 // durable, and no request leaves before.
 func (c *Core) becomeCandidate(transfer bool, cause string) {
-	c.enter(Candidate, c.term+1, 0, cause)
+	next := c.term + 1
+	if mutant.On(mutant.TermLeaps) {
+		next += 2 * TermJumpMax
+	}
+	c.enter(Candidate, next, 0, cause)
 	c.setState(c.term, c.cfg.ID)
 	clear(c.votes)
 	c.retryElection()
@@ -129,7 +133,7 @@ func (c *Core) onVoteReply(from NodeID, m VoteReply) {
 func (c *Core) onPreVoteReply(from NodeID, m PreVoteReply) {
 	switch {
 	case !m.Granted && m.Term > c.term:
-		c.becomeFollower(m.Term, 0, "higher term")
+		c.learnTerm(from, m.Term)
 	case c.role != PreCandidate:
 	case !m.Granted:
 		c.tally(from, false)
@@ -144,6 +148,14 @@ func (c *Core) onTimeoutNow(from NodeID) {
 	if c.eligible() && from == c.termLeader {
 		c.becomeCandidate(true, "transfer")
 	}
+}
+
+// learnTerm takes over the higher term of a peer, whose leader is not known yet.
+func (c *Core) learnTerm(from NodeID, term Term) {
+	if term-c.term > TermJumpMax {
+		c.fx.Events = append(c.fx.Events, TermJumped{Peer: from, Before: c.term, After: term})
+	}
+	c.becomeFollower(term, 0, "higher term")
 }
 
 // becomeFollower follows leader, 0 when it is not known, in term.

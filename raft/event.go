@@ -34,6 +34,14 @@ type RoleChanged struct {
 	Cause  string // a constant phrase, e.g. "election timeout", "higher term"
 }
 
+// TermJumped: a message of a peer raised the term by more than TermJumpMax at once. No
+// cluster campaigns that often unheard, so somebody's numbers are wrong.
+type TermJumped struct {
+	Peer   NodeID
+	Before Term
+	After  Term
+}
+
 // VoteDecided: a vote or pre-vote request was answered.
 type VoteDecided struct {
 	Candidate NodeID
@@ -126,6 +134,7 @@ type SnapshotSent struct {
 }
 
 func (RoleChanged) event()       {}
+func (TermJumped) event()        {}
 func (VoteDecided) event()       {}
 func (LogTruncated) event()      {}
 func (DiskFailed) event()        {}

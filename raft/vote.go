@@ -35,7 +35,7 @@ func (c *Core) judgeVote(from NodeID, m Vote) RefusalReason {
 	case c.hearsLeader() && !m.Transfer && !c.agrees(hint{m.Gone, m.GoneBoot}):
 		return RefusedLeader
 	case m.Term > c.term:
-		c.becomeFollower(m.Term, 0, "higher term")
+		c.learnTerm(from, m.Term)
 	}
 	switch {
 	case c.vote != 0:

@@ -23,7 +23,7 @@ type collector struct {
 	store *storage.Store
 
 	role, term, commit, applied, lag       *prometheus.Desc
-	machineRunning, machineRebuilt         *prometheus.Desc
+	machineRunning, machineRebuilt, jumps  *prometheus.Desc
 	snapshotAt, purged                     *prometheus.Desc
 	syncs, batches, entries, bytes, syncS  *prometheus.Desc
 	snapTaken, snapFailed, snapInstalled   *prometheus.Desc
@@ -51,6 +51,7 @@ func newCollector(n *node.Node, s *storage.Store) *collector {
 		node: n, store: s,
 		role:           desc("raft_is_leader", "1 when this node leads the group.", group...),
 		term:           desc("raft_term", "The replica's term.", group...),
+		jumps:          desc("raft_term_jumps_total", "How often a peer raised the replica's term by more than 1,048,576 at once.", group...),
 		commit:         desc("raft_commit_index", "The replica's commit index.", group...),
 		snapshotAt:     desc("raft_snapshot_index", "The index of the replica's newest snapshot.", group...),
 		purged:         desc("raft_purged_index", "The replica's log begins behind this index.", group...),
@@ -140,6 +141,7 @@ func (c *collector) group(ctx context.Context, out chan<- prometheus.Metric, id 
 	gauge(c.applied, float64(g.Applied))
 	gauge(c.machineRunning, one(g.Phase == node.PhaseRunning))
 	out <- prometheus.MustNewConstMetric(c.machineRebuilt, prometheus.CounterValue, float64(g.Rebuilt), labels...)
+	out <- prometheus.MustNewConstMetric(c.jumps, prometheus.CounterValue, float64(g.TermJumps), labels...)
 	gauge(c.stalled, one(g.Status.DiskSlow))
 	for _, f := range g.Status.Followers {
 		peer := strconv.FormatUint(uint64(f.ID), 10)

@@ -11,6 +11,7 @@ const (
 	StepDownForgetsVote ID = "step-down-forgets-vote"
 	PreVoteRaisesTerm   ID = "pre-vote-raises-term"
 	TransferToLagging   ID = "transfer-to-lagging"
+	TermLeaps           ID = "term-leaps"
 
 	// Commit.
 	CommitAboveMatch     ID = "commit-above-match"
@@ -97,6 +98,7 @@ func All() []Mutant {
 		{PreVoteRaisesTerm, "a pre-vote that is granted raises the term"},
 		{ElectOneMajority, "in a joint configuration the new majority elects alone"},
 		{TransferToLagging, "leadership is handed to a node without the whole log"},
+		{TermLeaps, "a candidate leaps over a million terms"},
 		{OwnLogUnsynced, "a leader counts its own log before it is durable"},
 		{LateAckCounts, "an acknowledgement of an older term counts in this one"},
 		{VerifiedOutlivesTerm, "what an earlier leader verified counts as this leader's log"},

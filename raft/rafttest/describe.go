@@ -99,6 +99,8 @@ func DescribeEvent(e raft.Event) string {
 			s += fmt.Sprintf(" of %v", e.Leader)
 		}
 		return s + ": " + e.Cause
+	case raft.TermJumped:
+		return fmt.Sprintf("is pulled from t%d to t%d by %v", e.Before, e.After, e.Peer)
 	case raft.VoteDecided:
 		kind := "vote"
 		if e.Pre {

@@ -2,9 +2,11 @@ package sim
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/raft/rafttest"
 )
 
 // stallLook is how often a stalled disk looks whether it may go on.
@@ -118,12 +120,16 @@ func (n *node) whenDiskMoves(delay time.Duration, do func() error) {
 	})
 }
 
-// seeFlow counts what nodes notice of disks and progress.
-func (w *world) seeFlow(ev raft.Event) {
-	switch ev.(type) {
+// seeFlow counts what nodes notice of disks and progress. A jump of terms is no fault
+// of the network: nothing here campaigns that often.
+func (w *world) seeFlow(id raft.NodeID, ev raft.Event) error {
+	switch ev := ev.(type) {
 	case raft.DiskSlow:
 		w.fault("disk called stalled")
 	case raft.ProgressStalled:
 		w.fault("progress stalled")
+	case raft.TermJumped:
+		return fmt.Errorf("%v %s", id, rafttest.DescribeEvent(ev))
 	}
+	return nil
 }

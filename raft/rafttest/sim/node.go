@@ -112,7 +112,9 @@ func (n *node) settle() error {
 
 func (n *node) perform(fx *raft.Effects) error {
 	for _, ev := range fx.Events {
-		n.w.seeFlow(ev)
+		if err := n.w.seeFlow(n.ID, ev); err != nil {
+			return err
+		}
 		if n.w.o.Trace != nil {
 			n.w.tracef("%v %s", n.ID, rafttest.DescribeEvent(ev))
 		}
