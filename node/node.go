@@ -43,10 +43,11 @@ type Node struct {
 	space     DiskSpace     // nil: nobody looks after it
 	room      atomic.Pointer[storage.Room]
 	catalogue atomic.Pointer[Catalogue]
-	changed   *broadcast       // the catalogue, or a machine's phase, changed
-	life      raft.Incarnation // set before the first group is added
-	born      atomic.Uint32    // life, for any goroutine
-	recovered raft.Index       // see Life.Recovered
+	met       atomic.Pointer[[]NodeRecord] // see Meet
+	changed   *broadcast                   // the catalogue, or a machine's phase, changed
+	life      raft.Incarnation             // set before the first group is added
+	born      atomic.Uint32                // life, for any goroutine
+	recovered raft.Index                   // see Life.Recovered
 
 	// metaCommitted is how much of the catalogue was known to be committed at the start.
 	metaCommitted raft.Index
@@ -374,7 +375,7 @@ func (n *Node) peers() []transport.Peer {
 	if n.recovering() {
 		return nil
 	}
-	for _, r := range n.Nodes() {
+	for _, r := range n.acquaintances() {
 		if r.State != NodeRemoved {
 			address := r.PeerAddress
 			if via, ok := n.cfg.Via[r.ID]; ok {

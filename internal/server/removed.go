@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/wraft/wraft/client"
@@ -19,9 +20,10 @@ const (
 	lonelyTimeout = 5 * time.Second
 )
 
-// lonely asks the others whether this node is removed, while it hears of no leader. Why
-// over the API: nodes take no connections of one that is removed, so that it disturbs
-// nobody, and so it would never learn why.
+// lonely asks the others whether this node is removed, while it hears of no leader, and
+// otherwise who is in the cluster. Why over the API: nodes take no connections of one that
+// is removed, so that it disturbs nobody, and so it would never learn why; and a node
+// without a catalogue takes none of a leader that it does not know.
 type lonely struct {
 	node *node.Node
 	self client.NodeID
@@ -59,13 +61,16 @@ func (l *lonely) run(ctx context.Context) {
 		if !l.alone() {
 			continue
 		}
-		switch over, err := l.ask(ctx); {
-		case over:
+		info, err := l.ask(ctx)
+		switch {
+		case l.over(info):
 			l.log.Error("the cluster has removed this node, it ends", "node", uint64(l.self))
 			l.node.Removed()
 			return
 		case err != nil:
 			l.log.Debug("nobody says why this node hears of no leader", "err", err)
+		default:
+			l.node.Meet(recordsOf(info))
 		}
 	}
 }
@@ -83,8 +88,8 @@ func (l *lonely) alone() bool {
 	return true
 }
 
-// ask has any other node say whether this one's life is over.
-func (l *lonely) ask(ctx context.Context) (over bool, err error) {
+// ask has any other node say who is in the cluster.
+func (l *lonely) ask(ctx context.Context) (info client.ClusterInfo, err error) {
 	var addresses []string
 	for _, n := range l.node.Catalogue().Nodes {
 		if n.ID != raft.NodeID(l.self) && n.State != node.NodeRemoved && n.APIAddress != "" {
@@ -92,23 +97,30 @@ func (l *lonely) ask(ctx context.Context) (over bool, err error) {
 		}
 	}
 	if addresses = append(addresses, l.others...); len(addresses) == 0 {
-		return false, errors.New("server: there is no other node")
+		return info, errors.New("server: there is no other node")
 	}
 	ctx, cancel := context.WithTimeout(ctx, lonelyTimeout)
 	defer cancel()
 	cl, err := client.New(client.Config{Endpoints: addresses, TLS: l.tls(), Timeout: lonelyTimeout})
 	if err != nil {
-		return false, err
+		return info, err
 	}
 	defer cl.Close()
-	info, err := cl.Cluster(ctx)
-	if err != nil {
-		return false, err
-	}
+	return cl.Cluster(ctx)
+}
+
+// over reports whether this node's life is over, as another one says.
+func (l *lonely) over(info client.ClusterInfo) bool {
+	i := slices.IndexFunc(info.Nodes, func(n client.NodeInfo) bool { return n.ID == l.self })
+	return i >= 0 && info.Nodes[i].Over(uint32(l.node.Life()))
+}
+
+// recordsOf are the nodes of an answer that are in the cluster.
+func recordsOf(info client.ClusterInfo) (out []node.NodeRecord) {
 	for _, n := range info.Nodes {
-		if n.ID == l.self {
-			return n.Over(uint32(l.node.Life())), nil
+		if n.State != client.NodeRemoved {
+			out = append(out, node.NodeRecord{ID: raft.NodeID(n.ID), PeerAddress: n.Peer, APIAddress: n.API})
 		}
 	}
-	return false, nil
+	return out
 }

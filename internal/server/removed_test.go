@@ -50,12 +50,12 @@ func TestANodeThatIsAloneAsksInVain(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if over, err := l.ask(ctx); over || err == nil {
-		t.Errorf("nobody is there and says %v, %v", over, err)
+	if info, err := l.ask(ctx); err == nil {
+		t.Errorf("nobody is there and says %+v", info)
 	}
 	l.others = []string{s.APIAddr()} // as another node would answer
-	if over, err := l.ask(ctx); over || err != nil {
-		t.Errorf("its own record says %v, %v", over, err)
+	if info, err := l.ask(ctx); l.over(info) || err != nil || len(recordsOf(info)) != 1 {
+		t.Errorf("its own record says %+v, %v", info, err)
 	}
 	if err := s.node.Cause(); err != nil {
 		t.Errorf("the node ended: %v", err)

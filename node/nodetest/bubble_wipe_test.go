@@ -123,3 +123,33 @@ func TestAWipedNodeWaitsForAQuorum(t *testing.T) {
 		}
 	})
 }
+
+// TestAWipedNodeMeetsTheNewLeader: a node that joined later leads when one of the first
+// loses its disk, whose configuration does not name that leader. Until somebody tells it of
+// the leader the two cannot talk; then it comes back.
+func TestAWipedNodeMeetsTheNewLeader(t *testing.T) {
+	inBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
+		b.tune = joins
+		b.grow(ctx)
+		for g := raft.GroupID(1); g <= 2; g++ {
+			if _, err := b.nodes[4].node.TransferLeadership(ctx, g, 4); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.crash(2)
+		b.boot(2, vfs.NewCrashableMem())
+		n := b.nodes[2].node
+		b.eventually(ctx, "life of node 2", func() bool { return n.Life() == 2 })
+		time.Sleep(time.Minute) // virtual
+		synctest.Wait()
+		if c := n.Catalogue(); len(c.Nodes) > 0 || len(n.Links()) != 2 {
+			t.Fatalf("node 2 talks to %d others and has %d nodes in its catalogue", len(n.Links()), len(c.Nodes))
+		}
+		n.Meet(b.nodes[4].node.Nodes())
+		b.expectLife(ctx, 2, 2)
+		n.Meet([]node.NodeRecord{joiner(9)}) // it knows better
+		if _, known := n.Catalogue().Node(9); known || len(n.Links()) != 3 {
+			t.Errorf("with a catalogue node 2 has %d links", len(n.Links()))
+		}
+	})
+}
