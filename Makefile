@@ -36,7 +36,7 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance killstorm failover bigsnapshot wan wan-short wan-peers wan-virtual restart-bench cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
+.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance e2e killstorm failover bigsnapshot wan wan-short wan-peers wan-virtual restart-bench cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
@@ -108,6 +108,9 @@ lint: ## formatting, vet, the rules of the house
 
 conformance: ## the black-box suites, long: ROUNDS rounds of kill -9, NEMESIS of trouble
 	WRAFT_E2E_ROUNDS=$(ROUNDS) WRAFT_E2E_MEMBERS=1 WRAFT_E2E_STATE_MIB=100 WRAFT_NEMESIS=$(NEMESIS) go test -count=1 -timeout 20m ./conformance/...
+
+e2e: ## the operator's day with all it prints, and the README's first ten minutes
+	go test -count=1 -v -timeout 15m -run 'TestOperatorsDay|TestReadme' ./conformance/operator ./conformance/e2e
 
 STORM_SEED ?=
 killstorm: ## ROUNDS rounds of kill -9 of one process, two or all, under load; every answer is judged

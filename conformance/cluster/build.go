@@ -34,6 +34,19 @@ func Build(ctx context.Context, dir string) (string, error) {
 	return program, goBuild(ctx, root, "-o", program, "./cmd/wraftd")
 }
 
+// BuildVersion is Build of a program that calls itself by a version, wraftd-VERSION in dir.
+func BuildVersion(ctx context.Context, dir, version string) (string, error) {
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	program := filepath.Join(dir, "wraftd-"+version)
+	return program, goBuild(ctx, root, "-ldflags", "-X "+versionVariable+"="+version, "-o", program, "./cmd/wraftd")
+}
+
+// versionVariable is where the linker puts a released program's version.
+const versionVariable = "github.com/wraft/wraft/internal/server.version"
+
 // BuildModule compiles the guest in folder, relative to the repository's root,
 // with the Go toolchain into the file out.
 func BuildModule(ctx context.Context, folder, out string) error {

@@ -145,17 +145,19 @@ func (c *Cluster) Endpoints() []string {
 // WaitReady returns once every running node says at /readyz that it is ready.
 func (c *Cluster) WaitReady(ctx context.Context) error {
 	for _, n := range c.Nodes {
-		if err := c.waitNode(ctx, n); err != nil {
+		if err := n.WaitReady(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *Cluster) waitNode(ctx context.Context, n *Node) error {
+// WaitReady returns once the node says at /readyz that it is ready. A node that does not
+// run is an error.
+func (n *Node) WaitReady(ctx context.Context) error {
 	last := errors.New("not asked yet")
 	for n.Running() {
-		if last = c.ready(ctx, n); last == nil {
+		if last = n.cluster.ready(ctx, n); last == nil {
 			return nil
 		}
 		select {

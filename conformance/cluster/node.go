@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -23,9 +24,10 @@ type Node struct {
 
 	cluster *Cluster
 
-	// mu guards process, nil before the first start.
+	// mu guards process, nil before the first start, and program, empty for the cluster's.
 	mu      sync.Mutex
 	process *child.Process
+	program string
 }
 
 // URL is the base of the node's HTTPS paths.
@@ -33,6 +35,9 @@ func (n *Node) URL() string { return "https://" + n.API }
 
 // LogFile is where everything the node's processes print is appended.
 func (n *Node) LogFile() string { return filepath.Join(n.Dir, "wraftd.log") }
+
+// DataDir holds what the node must not lose.
+func (n *Node) DataDir() string { return filepath.Join(n.Dir, "data") }
 
 // ConfigFile is the node's configuration, written by wraftd init.
 func (n *Node) ConfigFile() string { return filepath.Join(n.Dir, "wraft.yaml") }
@@ -45,12 +50,19 @@ func (n *Node) Start() error {
 		return fmt.Errorf("cluster: node %d runs already", n.ID)
 	}
 	args := append([]string{"run", "--config", n.ConfigFile()}, n.cluster.flags...)
-	p, err := startProcess(n.LogFile(), n.cluster.wraftd, n.cluster.plainEnv(), args...)
+	p, err := startProcess(n.LogFile(), cmp.Or(n.program, n.cluster.wraftd), n.cluster.plainEnv(), args...)
 	if err != nil {
 		return err
 	}
 	n.process = p
 	return nil
+}
+
+// Use has the node's next start run another program, as when its release is changed.
+func (n *Node) Use(program string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.program = program
 }
 
 // Kill ends the process as kill -9 does and waits until it is gone. A node that
@@ -97,6 +109,18 @@ func (n *Node) Stop(ctx context.Context) (int, error) {
 		p.Wait()
 	}
 	return code, err
+}
+
+// LoseDisk deletes everything the node has stored, as a disk does that is lost for
+// ever. Its configuration and its certificate stay. No process of the node may run.
+func (n *Node) LoseDisk() error {
+	if n.Running() {
+		return fmt.Errorf("cluster: node %d runs, its disk stays", n.ID)
+	}
+	if err := os.RemoveAll(n.DataDir()); err != nil {
+		return fmt.Errorf("cluster: lose the disk of node %d: %w", n.ID, err)
+	}
+	return nil
 }
 
 // Running reports whether the node has a living process.
