@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/bootstrap"
 	"github.com/wraft/wraft/internal/nodeconfig"
 )
 
@@ -23,6 +24,9 @@ const (
 	keyDelimiter   = "."
 	variablePrefix = "WRAFT_"
 	nodesKey       = "nodes"
+
+	// configFileDefault is what commands read that are not told which file.
+	configFileDefault = bootstrap.ConfigFile
 )
 
 // setting is a key of the configuration that holds one value.
@@ -94,27 +98,54 @@ func settingFlags(f *pflag.FlagSet) {
 // loadConfig layers a node's configuration: defaults, then the YAML file, then
 // WRAFT_ variables, then flags. Every error is a CodeConfig problem.
 func loadConfig(path string, environ []string, flags *pflag.FlagSet) (nodeconfig.Config, error) {
+	l, err := loadLayers(path, environ, flags)
+	if err != nil {
+		return nodeconfig.Config{}, err
+	}
+	return l.config, l.check()
+}
+
+// layers is a node's configuration with where its values come from.
+type layers struct {
+	// config has its defaults and may be invalid.
+	config nodeconfig.Config
+	// from is where a key's value was given, in the words of a person: a file, a variable
+	// or a flag. Keys that only have their default are not in it.
+	from map[string]string
+}
+
+// check returns what is wrong with the values.
+func (l layers) check() error {
+	if err := l.config.Validate(); err != nil {
+		return configProblem("%v", err)
+	}
+	return nil
+}
+
+// loadLayers is loadConfig up to the values, which are not checked.
+func loadLayers(path string, environ []string, flags *pflag.FlagSet) (layers, error) {
+	l := layers{from: map[string]string{}}
 	k := koanf.New(keyDelimiter)
 	if err := loadFile(k, path); err != nil {
-		return nodeconfig.Config{}, err
+		return l, err
 	}
-	if err := loadVariables(k, environ); err != nil {
-		return nodeconfig.Config{}, err
+	for _, key := range k.Keys() {
+		l.from[key] = path
+	}
+	if err := loadVariables(k, environ, l.from); err != nil {
+		return l, err
 	}
 	if flags != nil {
-		if err := k.Load(posflag.ProviderWithFlag(flags, keyDelimiter, k, changedSetting), nil); err != nil {
-			return nodeconfig.Config{}, configProblem("flags: %v", err)
+		changed := func(f *pflag.Flag) (string, any) { return changedSetting(f, l.from) }
+		if err := k.Load(posflag.ProviderWithFlag(flags, keyDelimiter, k, changed), nil); err != nil {
+			return l, configProblem("flags: %v", err)
 		}
 	}
-	var cfg nodeconfig.Config
-	if err := k.Unmarshal("", &cfg); err != nil {
-		return cfg, configProblem("%v", err)
+	if err := k.Unmarshal("", &l.config); err != nil {
+		return l, configProblem("%v", err)
 	}
-	cfg = cfg.WithDefaults()
-	if err := cfg.Validate(); err != nil {
-		return cfg, configProblem("%v", err)
-	}
-	return cfg, nil
+	l.config = l.config.WithDefaults()
+	return l, nil
 }
 
 func configProblem(format string, args ...any) error {
@@ -173,8 +204,9 @@ func checkKeys(path string, k *koanf.Koanf) error {
 	return nil
 }
 
-// loadVariables reads WRAFT_ variables; those for client commands are left alone.
-func loadVariables(k *koanf.Koanf, environ []string) error {
+// loadVariables reads WRAFT_ variables and notes them in from; those for client commands
+// are left alone.
+func loadVariables(k *koanf.Koanf, environ []string, from map[string]string) error {
 	keyOf := make(map[string]string, len(settings))
 	var known []string
 	for _, s := range settings {
@@ -190,6 +222,9 @@ func loadVariables(k *koanf.Koanf, environ []string) error {
 			if !ok && !slices.Contains(clientVariables, name) {
 				unknown = append(unknown, fmt.Errorf("%s: unknown variable%s", name, didYouMean(name, known)))
 			}
+			if ok {
+				from[key] = name
+			}
 			return key, value
 		},
 	})
@@ -202,10 +237,12 @@ func loadVariables(k *koanf.Koanf, environ []string) error {
 	return nil
 }
 
-// changedSetting is the setting of a flag that was given, "" for all other flags.
-func changedSetting(f *pflag.Flag) (string, any) {
+// changedSetting is the setting of a flag that was given, noted in from, "" for all other
+// flags.
+func changedSetting(f *pflag.Flag, from map[string]string) (string, any) {
 	for _, s := range settings {
 		if f.Changed && f.Name == s.flag() {
+			from[s.key] = "--" + f.Name
 			return s.key, f.Value.String()
 		}
 	}

@@ -30,7 +30,7 @@ type directoryFlags struct{ dir, config *string }
 func addDirectoryFlags(cmd *cobra.Command) directoryFlags {
 	f := directoryFlags{
 		dir:    cmd.Flags().String("data-dir", "", "the node's data directory (default: that of --config)"),
-		config: cmd.Flags().String("config", "wraft.yaml", "the node's configuration file"),
+		config: cmd.Flags().String("config", configFileDefault, "the node's configuration file"),
 	}
 	_ = cmd.MarkFlagDirname("data-dir") // it fails for a flag that does not exist only
 	return f

@@ -23,7 +23,7 @@ func (p *Program) runCommand() *cobra.Command {
 		Example: "  wraftd run --config node-1/wraft.yaml\n  WRAFT_LOG_LEVEL=debug wraftd run --config node-1/wraft.yaml --listen-api :7443",
 		Args:    exactArgs(),
 	}
-	file := cmd.Flags().String("config", "wraft.yaml", "configuration file")
+	file := cmd.Flags().String("config", configFileDefault, "configuration file")
 	settingFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := loadConfig(*file, p.Environ, cmd.Flags())

@@ -139,3 +139,13 @@ func identityProblem(format string, args ...any) *client.Problem {
 	return client.NewProblem(client.CodeTLS, format, args...).
 		WithHint("issue a certificate for this node with `wraftd certs issue`, or correct the tls section of the configuration")
 }
+
+// CheckIdentity reads the files of a node's identity as a start does, and returns when its
+// certificate expires. The error is a CodeTLS problem that names what is wrong.
+func CheckIdentity(cfg Config) (expires time.Time, err error) {
+	id, err := loadIdentity(cfg)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return id.current.Load().leaf.NotAfter, nil
+}
