@@ -93,6 +93,8 @@ const (
 	CodeBackupDamaged      Code = "WRAFT-7017"
 	CodeBackupExists       Code = "WRAFT-7018"
 	CodeNodeRemoved        Code = "WRAFT-7019"
+	CodeUnknownContext     Code = "WRAFT-7020"
+	CodeContextExists      Code = "WRAFT-7021"
 
 	CodeInternal Code = "WRAFT-9001"
 )

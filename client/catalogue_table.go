@@ -245,6 +245,12 @@ var catalogue = []Kind{
 	{CodeNodeRemoved, "Node removed", 0, false, NotApplied, ExitConflict,
 		"Leave it stopped. To take the machine back, empty its data directory, add the node again with wraftd nodes add, and start it.",
 		"The cluster has removed this node, or begun another life of it; what is in its data directory counts for nothing any more."},
+	{CodeUnknownContext, "Unknown context", 0, false, NotApplied, ExitNotFound,
+		"See which there are with: wraftd context list",
+		"No context of this name is in your file of contexts."},
+	{CodeContextExists, "Context exists", 0, false, NotApplied, ExitConflict,
+		"Choose another name, or remove that one first: wraftd context remove NAME",
+		"A context of this name is in your file of contexts already."},
 
 	{CodeInternal, "Internal error", http.StatusInternalServerError, false, Unknown, ExitFailed,
 		"Look at the node's log, and report it.",

@@ -17,6 +17,7 @@ const serverDefault = "https://127.0.0.1:7443"
 
 // connection are the flags of commands that talk to a cluster.
 type connection struct {
+	context       string
 	servers       []string
 	ca, cert, key string
 	timeout       time.Duration
@@ -26,10 +27,11 @@ type connection struct {
 	extra time.Duration
 }
 
-// connectFlags adds the flags to cmd. Variables fill those that are not given.
+// connectFlags adds the flags to cmd. What is not given comes from a context or variables.
 func (p *Program) connectFlags(cmd *cobra.Command, timeout time.Duration) *connection {
 	c := new(connection)
 	f := cmd.Flags()
+	f.StringVar(&c.context, "context", "", "name of a context (WRAFT_CONTEXT; default: the one in use), see wraftd context")
 	f.StringSliceVar(&c.servers, "server", nil, "addresses of nodes, with commas or repeated (WRAFT_SERVER; default "+serverDefault+")")
 	f.StringVar(&c.ca, "ca", "", "file with the cluster's authority (WRAFT_CA)")
 	f.StringVar(&c.cert, "cert", "", "file with your certificate (WRAFT_CERT)")
@@ -38,23 +40,16 @@ func (p *Program) connectFlags(cmd *cobra.Command, timeout time.Duration) *conne
 	return c
 }
 
-// client makes the client the flags and variables describe. Close it.
+// client makes the client that flags, context and variables describe. Close it.
 func (p *Program) client(cmd *cobra.Command, c *connection) (*client.Client, error) {
-	given := func(flag, variable string, value *string) {
-		if !cmd.Flags().Changed(flag) {
-			*value = p.getenv(variable)
-		}
+	if err := p.resolve(cmd, c); err != nil {
+		return nil, err
 	}
-	given("ca", "WRAFT_CA", &c.ca)
-	given("cert", "WRAFT_CERT", &c.cert)
-	given("key", "WRAFT_KEY", &c.key)
-	servers := c.servers
-	if !cmd.Flags().Changed("server") {
-		servers = splitList(p.getenv("WRAFT_SERVER"))
-	}
-	if len(servers) == 0 {
-		servers = []string{serverDefault}
-	}
+	return c.open()
+}
+
+// open makes a client of what is said.
+func (c *connection) open() (*client.Client, error) {
 	if c.timeout <= 0 {
 		return nil, usage("--timeout %v: must be above 0", c.timeout)
 	}
@@ -62,11 +57,35 @@ func (p *Program) client(cmd *cobra.Command, c *connection) (*client.Client, err
 	if err != nil {
 		return nil, err
 	}
-	cl, err := client.New(client.Config{Endpoints: servers, TLS: conf, Timeout: c.timeout, Protocol: c.protocol})
+	cl, err := client.New(client.Config{Endpoints: c.servers, TLS: conf, Timeout: c.timeout, Protocol: c.protocol})
 	if err != nil {
 		return nil, usage("--server: %v", err)
 	}
 	return cl, nil
+}
+
+// resolve fills what flags do not say from the context that applies; without one, from
+// variables.
+func (p *Program) resolve(cmd *cobra.Command, c *connection) error {
+	base, err := p.contextFor(c)
+	if err != nil {
+		return err
+	}
+	given := func(flag string, value *string, usual string) {
+		if !cmd.Flags().Changed(flag) {
+			*value = usual
+		}
+	}
+	given("ca", &c.ca, base.CA)
+	given("cert", &c.cert, base.Cert)
+	given("key", &c.key, base.Key)
+	if !cmd.Flags().Changed("server") {
+		c.servers = base.Servers
+	}
+	if len(c.servers) == 0 {
+		c.servers = []string{serverDefault}
+	}
+	return nil
 }
 
 // withClient runs a command against the cluster the flags describe, for as long as

@@ -14,6 +14,7 @@ import (
 
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/internal/bootstrap"
+	"github.com/wraft/wraft/internal/contexts"
 	"github.com/wraft/wraft/internal/nodeconfig"
 	"github.com/wraft/wraft/internal/pki"
 	"github.com/wraft/wraft/internal/server"
@@ -36,6 +37,7 @@ type devOptions struct {
 	apiPort   int
 	readyFile string
 	logLevel  string
+	context   string
 }
 
 func (p *Program) devCommand() *cobra.Command {
@@ -45,7 +47,7 @@ func (p *Program) devCommand() *cobra.Command {
 		Long: "Runs a cluster of several nodes in this process on loopback, with certificates made for the\n" +
 			"occasion; clients need none. It prints how to reach the cluster and writes the same to DIR/env.\n" +
 			"SIGINT (Ctrl-C) or SIGTERM stops it and removes DIR with everything in it.",
-		Example: "  wraftd dev\n  wraftd dev --nodes 5 --dir dev & source dev/env",
+		Example: "  wraftd dev --context dev\n  wraftd dev --nodes 5 --dir dev & source dev/env",
 		Args:    exactArgs(),
 	}
 	var o devOptions
@@ -54,6 +56,7 @@ func (p *Program) devCommand() *cobra.Command {
 	f.StringVar(&o.dir, "dir", "", "folder for data and certificates; must be empty or missing (default: a temporary one)")
 	f.IntVar(&o.apiPort, "api-port", 7443, "API port of the first node, the others take the next; 0 for any free ones")
 	f.StringVar(&o.readyFile, "ready-file", "", "also write the endpoints to this file, once the cluster has a leader")
+	f.StringVar(&o.context, "context", "", "also add a context of this name and use it, until the cluster stops")
 	f.StringVar(&o.logLevel, "log-level", "warn", "debug, info, warn or error")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return p.dev(cmd.Context(), o) }
 	return cmd
@@ -90,7 +93,14 @@ func (p *Program) dev(ctx context.Context, o devOptions) (err error) {
 	if err := cluster.waitReady(ctx); err != nil {
 		return err
 	}
-	if err := cluster.announce(p, o.readyFile); err != nil {
+	if o.context != "" {
+		giveBack, err := p.lendContext(contexts.Context{Name: o.context, Servers: cluster.endpoints, CA: cluster.ca})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, giveBack()) }()
+	}
+	if err := cluster.announce(p, o); err != nil {
 		return err
 	}
 	return untilAnyEnds(ctx, nodes)
@@ -199,19 +209,23 @@ func (d *devReach) waitReady(ctx context.Context) error {
 
 // announce writes DIR/env and the ready file, and only then prints, so that who
 // reads the first line may use the files.
-func (d *devReach) announce(p *Program, readyFile string) error {
+func (d *devReach) announce(p *Program, o devOptions) error {
 	envFile := filepath.Join(d.dir, "env")
 	env := fmt.Sprintf("export WRAFT_SERVER=%s\nexport WRAFT_CA='%s'\nunset WRAFT_CERT WRAFT_KEY\n", strings.Join(d.endpoints, ","), d.ca)
 	if err := os.WriteFile(envFile, []byte(env), 0o644); err != nil {
 		return localFileError(err)
 	}
-	if readyFile != "" {
-		if err := writeWhole(readyFile, strings.Join(d.endpoints, "\n")+"\n"); err != nil {
+	if o.readyFile != "" {
+		if err := writeWhole(o.readyFile, strings.Join(d.endpoints, "\n")+"\n"); err != nil {
 			return localFileError(err)
 		}
 	}
 	fmt.Fprintf(p.Stdout, "%d nodes are up: %s\n\n%s", len(d.endpoints), strings.Join(d.endpoints, " "), env)
-	fmt.Fprintf(p.Stderr, "\nnext, in another terminal: source %s && wraftd deploy FILE\nCtrl-C stops the cluster and removes %s\n", envFile, d.dir)
+	next := "source " + envFile + " && "
+	if o.context != "" {
+		next = ""
+	}
+	fmt.Fprintf(p.Stderr, "\nnext, in another terminal: %swraftd deploy FILE\nCtrl-C stops the cluster and removes %s\n", next, d.dir)
 	return nil
 }
 

@@ -9,7 +9,9 @@ import (
 
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/internal/bootstrap"
+	"github.com/wraft/wraft/internal/contexts"
 	"github.com/wraft/wraft/internal/nodeconfig"
+	"github.com/wraft/wraft/internal/pki"
 )
 
 func (p *Program) initCommand() *cobra.Command {
@@ -32,6 +34,7 @@ func (p *Program) initCommand() *cobra.Command {
 	nodes := f.StringSlice("nodes", nil, "the nodes, or their number (required)")
 	host := f.String("host", "127.0.0.1", "host of all nodes, when --nodes is a number")
 	basePort := f.Int("base-port", 7443, "API port of the first node, when --nodes is a number; its peers use the next")
+	context := f.String("context", "", "also add a context of this name, with the certificate for you, and use it")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *dir == "" {
 			return usage("--dir is missing: name the folder to write to")
@@ -40,9 +43,18 @@ func (p *Program) initCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		added := plannedContext(*context, *dir, list)
+		if err := p.contextIsFree(added); err != nil {
+			return err
+		}
 		plan := bootstrap.Plan{Cluster: *name, Nodes: list}
 		if err := plan.Write(*dir, p.Now()); err != nil {
 			return err
+		}
+		if *context != "" {
+			if err := p.addContext(added, true); err != nil {
+				return err
+			}
 		}
 		return p.printPlan(cmd, *dir, plan)
 	}
@@ -70,6 +82,16 @@ func plannedNodes(given []string, host string, basePort int) ([]nodeconfig.Node,
 		list = append(list, n)
 	}
 	return list, nil
+}
+
+// plannedContext is how to reach the new cluster.
+func plannedContext(name, dir string, nodes []nodeconfig.Node) contexts.Context {
+	file := func(name string) string { return filepath.Join(dir, bootstrap.ClientDir, name) }
+	c := contexts.Context{Name: name, CA: file(pki.AuthorityCertFile), Cert: file(bootstrap.AdminName + ".crt"), Key: file(bootstrap.AdminName + ".key")}
+	for _, n := range nodes {
+		c.Servers = append(c.Servers, n.API)
+	}
+	return c
 }
 
 // planned is what init wrote, for -o json.

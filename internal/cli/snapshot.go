@@ -38,12 +38,7 @@ func (p *Program) snapshotInspectCommand() *cobra.Command {
 		Long: "Reads the snapshot whose digest begins with DIGEST, or all, in the data directory of a node that does\n" +
 			"not run, and checks every byte. When one is not as it was written the exit code is 9.",
 		Example: "  wraftd snapshot inspect --data-dir node-1/data\n  wraftd snapshot inspect 2e002d1e --config node-1/wraft.yaml",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return exactArgs("DIGEST")(cmd, args)
-			}
-			return nil
-		},
+		Args:    atMostOneArg("DIGEST"),
 	}
 	where := addDirectoryFlags(cmd)
 	only := cmd.Flags().Uint64("group", 0, "one group (default: all)")
