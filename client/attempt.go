@@ -54,6 +54,8 @@ type call struct {
 	repeatable bool
 	// patient calls go on through rounds in which no server was reached.
 	patient bool
+	// page calls take an answer of any status for one, if it is not a problem.
+	page bool
 	// whole calls get all the time there is for one attempt: uploads, deploys.
 	whole bool
 }
@@ -69,6 +71,8 @@ type answer struct {
 	body   []byte
 	// said is what the answer says about itself, from headers or a frame.
 	said wire.Answer
+	// time is the server's clock, of pages alone.
+	time time.Time
 }
 
 // attempt sends k once. On failure the problem's outcome is what this one attempt
@@ -131,6 +135,9 @@ func (c *Client) attemptHTTP(ctx context.Context, host string, k *call) (answer,
 	if offer := res.Header.Get("Alt-Svc"); offer != "" && c.config.Protocol == ProtocolAuto {
 		c.natives.offered(host, offer)
 	}
+	if k.page {
+		return readPage(res, host)
+	}
 	if res.StatusCode >= 200 && res.StatusCode < 300 {
 		if k.consume != nil {
 			return answer{status: res.StatusCode}, consumed(k.consume(res.Body), host)
@@ -139,7 +146,7 @@ func (c *Client) attemptHTTP(ctx context.Context, host string, k *call) (answer,
 		if err != nil {
 			return answer{}, transportProblem(err, host, true)
 		}
-		return answer{res.StatusCode, data, said(res.Header)}, nil
+		return answer{status: res.StatusCode, body: data, said: said(res.Header)}, nil
 	}
 	return answer{}, readProblem(res, host)
 }

@@ -96,6 +96,7 @@ const (
 	CodeNodeRemoved        Code = "WRAFT-7019"
 	CodeUnknownContext     Code = "WRAFT-7020"
 	CodeContextExists      Code = "WRAFT-7021"
+	CodeUnhealthy          Code = "WRAFT-7022"
 
 	CodeInternal Code = "WRAFT-9001"
 )

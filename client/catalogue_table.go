@@ -235,7 +235,7 @@ var catalogue = []Kind{
 		"A scenario file breaks the format."},
 	{CodeChecksFailed, "Checks failed", 0, false, NotApplied, ExitNegative,
 		"Each failed check says on standard output what it saw and what to do.",
-		"At least one check of the plugin was negative."},
+		"At least one check was negative."},
 	{CodeReleaseTooOld, "Release too old", 0, false, NotApplied, ExitConflict,
 		"Start the release that the other nodes run.",
 		"The cluster's feature level is beyond what this release serves: it would not understand the log."},
@@ -254,6 +254,9 @@ var catalogue = []Kind{
 	{CodeContextExists, "Context exists", 0, false, NotApplied, ExitConflict,
 		"Choose another name, or remove that one first: wraftd context remove NAME",
 		"A context of this name is in your file of contexts already."},
+	{CodeUnhealthy, "Not healthy", 0, false, NotApplied, ExitFailed,
+		"The detail says what the node, or the way to it, lacks; see also the node's log.",
+		"A health check of a container found its node not ready. Its exit code is 1 for all reasons, because container runtimes know no other."},
 
 	{CodeInternal, "Internal error", http.StatusInternalServerError, false, Unknown, ExitFailed,
 		"Look at the node's log, and report it.",

@@ -46,8 +46,8 @@ func (p *Program) rootCommand() *cobra.Command {
 		}
 	}
 	add(groupMachines, p.deployCommand(), p.callCommand(), p.queryCommand(), p.machinesCommand(), p.pluginCommand(), p.benchCommand())
-	add(groupCluster, p.devCommand(), p.initCommand(), p.runCommand(), p.statusCommand(), p.nodesCommand(), p.leaderCommand(), p.clusterCommand(), p.certsCommand(), p.configCommand(), p.contextCommand())
-	add(groupOther, p.logCommand(), p.snapshotCommand(), p.backupCommand(), p.recoverCommand(), p.debugCommand(), p.errorsCommand(), p.versionCommand(), p.compileWorkerCommand())
+	add(groupCluster, p.devCommand(), p.initCommand(), p.runCommand(), p.statusCommand(), p.doctorCommand(), p.waitCommand(), p.nodesCommand(), p.leaderCommand(), p.clusterCommand(), p.certsCommand(), p.configCommand(), p.contextCommand())
+	add(groupOther, p.logCommand(), p.snapshotCommand(), p.backupCommand(), p.recoverCommand(), p.debugCommand(), p.errorsCommand(), p.versionCommand(), p.healthcheckCommand(), p.compileWorkerCommand())
 	root.SetHelpCommandGroupID(groupOther)
 	root.SetCompletionCommandGroupID(groupOther)
 	wrap(root)

@@ -34,7 +34,7 @@ func TestScripts(t *testing.T) {
 			}
 			return false, errors.New("unknown condition " + cond)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "appears": appears, "mkmodule": makeModule},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "appears": appears, "mkmodule": makeModule, "fake": instructFake},
 	})
 }
 
@@ -55,6 +55,7 @@ func setupFake(t *testing.T, env *testscript.Env) error {
 	}
 	bare, _, _ := strings.Cut(env.Getenv("PATH"), string(os.PathListSeparator))
 	env.Setenv("BARE_PATH", bare) // has wraftd and no compiler
+	env.Values[fakeKey{}] = b
 	env.Setenv("FAKE_DIR", s.Dir)
 	env.Setenv("FAKE_SERVER", s.Address)
 	env.Setenv("WRAFT_SERVER", "https://"+s.Address)
@@ -62,6 +63,22 @@ func setupFake(t *testing.T, env *testscript.Env) error {
 	env.Setenv("WRAFT_CERT", s.File("admin.crt"))
 	env.Setenv("WRAFT_KEY", s.File("admin.key"))
 	return nil
+}
+
+// fakeKey finds a script's fake node.
+type fakeKey struct{}
+
+// instructFake changes the fake node: fake announce (the address it really has), fake unready
+func instructFake(ts *testscript.TestScript, neg bool, args []string) {
+	b := ts.Value(fakeKey{}).(*apitest.Backend)
+	switch {
+	case !neg && len(args) == 1 && args[0] == "announce":
+		b.SetAPI(ts.Getenv("FAKE_SERVER"))
+	case !neg && len(args) == 1 && args[0] == "unready":
+		b.SetChecks(client.Check{Name: "disk", Detail: "no room"})
+	default:
+		ts.Fatalf("usage: fake announce | unready")
+	}
 }
 
 // exits runs a program and wants its exit code: exits CODE PROGRAM ARGS...

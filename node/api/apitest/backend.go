@@ -110,6 +110,13 @@ func (b *Backend) SetChecks(checks ...client.Check) {
 	b.checks = checks
 }
 
+// SetAPI says where the node's own API is, as others are told.
+func (b *Backend) SetAPI(address string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.nodes[0].API = address
+}
+
 // Seen is how often an operation reached the backend.
 func (b *Backend) Seen(operation string) int {
 	b.mu.Lock()
