@@ -63,7 +63,7 @@ func TestBadLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	was := links.Counters()
+	was := links.Total()
 	t.Logf("acknowledged=%d replayed=%d datagrams: %+v", report.Acknowledged, report.Replayed, was)
 	if was.Lost == 0 || was.Cut == 0 || was.Corrupted == 0 || was.Duplicated == 0 || was.Reordered == 0 {
 		t.Error("a fault did not strike")
@@ -94,12 +94,12 @@ func TestNodesKeepToTheirRelays(t *testing.T) {
 	pairs := [][2]client.NodeID{{1, 2}, {2, 1}, {1, 3}, {3, 1}, {2, 3}, {3, 2}}
 	before := map[[2]client.NodeID]uint64{}
 	for _, p := range pairs {
-		before[p] = links.Delivered(p[0], p[1])
+		before[p] = links.Counters(p[0], p[1]).Delivered
 	}
 	startAll(t, ctx, c)
 	allConnected(t, ctx, c)
 	for _, p := range pairs {
-		if links.Delivered(p[0], p[1]) == before[p] {
+		if links.Counters(p[0], p[1]).Delivered == before[p] {
 			t.Errorf("node %d reaches node %d past the relay", p[0], p[1])
 		}
 	}

@@ -85,7 +85,7 @@ func settle(t *testing.T, ctx context.Context, n *nemesis, load *counter.Load) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	was := n.links.Counters()
+	was := n.links.Total()
 	snapshots, err := n.c.Snapshots()
 	t.Logf("acknowledged=%d replayed=%d troubles=%v snapshots: %+v datagrams: %+v", report.Acknowledged, report.Replayed, n.struck, snapshots, was)
 	if err != nil || report.Acknowledged > snapshotCommands && snapshots.Taken == 0 {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/wraft/wraft/client"
@@ -38,7 +37,7 @@ func (p Path) conditions(rtt time.Duration) relay.Conditions {
 // String names the loss as the last line does: 2%, 2%x4 in bursts of 4 packets,
 // 2%x30ms in bursts of that time.
 func (p Path) String() string {
-	text := strconv.FormatFloat(100*p.Loss, 'g', 4, 64) + "%"
+	text := relay.FormatShare(p.Loss)
 	switch {
 	case p.BurstTime > 0:
 		text += "x" + p.BurstTime.String()
@@ -46,19 +45,6 @@ func (p Path) String() string {
 		text += "x" + strconv.FormatFloat(p.BurstPackets, 'g', 4, 64)
 	}
 	return text
-}
-
-// ParseShare reads a share of packets such as "2%" or "0.02".
-func ParseShare(text string) (float64, error) {
-	number, percent := strings.CutSuffix(text, "%")
-	v, err := strconv.ParseFloat(number, 64)
-	if percent {
-		v /= 100
-	}
-	if err != nil || !(v >= 0 && v <= 1) {
-		return 0, fmt.Errorf("wan: %.20q is no share from 0%% to 100%%", text)
-	}
-	return v, nil
 }
 
 // ParseBurst reads the mean length of a burst, in packets or as a time, into p.

@@ -15,6 +15,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/relay"
 )
 
 func TestLastLine(t *testing.T) {
@@ -42,7 +43,7 @@ func TestPathsHaveNames(t *testing.T) {
 	} {
 		var p Path
 		var err error
-		if p.Loss, err = ParseShare(row.loss); err != nil {
+		if p.Loss, err = relay.ParseShare(row.loss); err != nil {
 			t.Fatal(err)
 		}
 		if err := p.ParseBurst(row.burst); err != nil {
@@ -54,11 +55,6 @@ func TestPathsHaveNames(t *testing.T) {
 		c := p.conditions(70 * time.Millisecond)
 		if c.Loss != p.Loss || c.LossBurst != p.BurstPackets || c.LossBurstTime != p.BurstTime || c.Delay != 35*time.Millisecond {
 			t.Errorf("%v: %+v", p, c)
-		}
-	}
-	for _, text := range []string{"", "x", "-1%", "101%", "2", "NaN"} {
-		if _, err := ParseShare(text); err == nil {
-			t.Errorf("%q is a share", text)
 		}
 	}
 	for _, text := range []string{"", "0", "-3", "-3ms", "x"} {

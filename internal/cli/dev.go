@@ -14,6 +14,7 @@ import (
 
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/internal/bootstrap"
+	"github.com/wraft/wraft/internal/chaos"
 	"github.com/wraft/wraft/internal/contexts"
 	"github.com/wraft/wraft/internal/nodeconfig"
 	"github.com/wraft/wraft/internal/pki"
@@ -38,6 +39,7 @@ type devOptions struct {
 	readyFile string
 	logLevel  string
 	context   string
+	chaos     bool
 }
 
 func (p *Program) devCommand() *cobra.Command {
@@ -58,7 +60,9 @@ func (p *Program) devCommand() *cobra.Command {
 	f.StringVar(&o.readyFile, "ready-file", "", "also write the endpoints to this file, once the cluster has a leader")
 	f.StringVar(&o.context, "context", "", "also add a context of this name and use it, until the cluster stops")
 	f.StringVar(&o.logLevel, "log-level", "warn", "debug, info, warn or error")
+	f.BoolVar(&o.chaos, "chaos", false, "put relays between the nodes, so that wraftd dev chaos can make links bad")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return p.dev(cmd.Context(), o) }
+	cmd.AddCommand(p.devChaosCommand())
 	return cmd
 }
 
@@ -81,7 +85,12 @@ func (p *Program) dev(ctx context.Context, o devOptions) (err error) {
 	if err := plan.Write(dir, p.Now()); err != nil {
 		return err
 	}
-	nodes, err := p.startDevNodes(ctx, dir, sockets, o.logLevel)
+	links, stopLinks, err := devLinks(ctx, dir, plan.Nodes, o.chaos)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopLinks()) }()
+	nodes, err := p.startDevNodes(ctx, dir, sockets, links, o.logLevel)
 	defer func() { err = errors.Join(err, closeAll(ctx, nodes)) }()
 	if err != nil {
 		return err
@@ -136,12 +145,17 @@ func localFileError(err error) error {
 }
 
 // startDevNodes starts all nodes; those that run are returned also with an error.
-func (p *Program) startDevNodes(ctx context.Context, dir string, s *sockets, logLevel string) ([]Node, error) {
+func (p *Program) startDevNodes(ctx context.Context, dir string, s *sockets, links *chaos.Network, logLevel string) ([]Node, error) {
 	var nodes []Node
 	for i, n := range s.nodes() {
 		cfg, err := loadConfig(filepath.Join(dir, bootstrap.NodeDir(n.ID), bootstrap.ConfigFile), nil, nil)
 		if err != nil {
 			return nodes, err
+		}
+		for j := range cfg.Nodes {
+			if to := &cfg.Nodes[j]; links != nil && to.ID != n.ID {
+				to.Via = links.Via(n.ID, to.ID)
+			}
 		}
 		cfg.TLS.ClientAuth = nodeconfig.ClientAuthNone
 		cfg.APIListener, cfg.APIConn, cfg.PeerConn = s.api[i], s.native[i], s.peer[i]
@@ -159,6 +173,30 @@ func (p *Program) startDevNodes(ctx context.Context, dir string, s *sockets, log
 		nodes = append(nodes, node)
 	}
 	return nodes, nil
+}
+
+// devLinks puts relays between the nodes, where they are wanted; stop ends them.
+func devLinks(ctx context.Context, dir string, nodes []nodeconfig.Node, wanted bool) (links *chaos.Network, stop func() error, err error) {
+	if !wanted {
+		return nil, func() error { return nil }, nil
+	}
+	addresses := map[client.NodeID]string{}
+	for _, n := range nodes {
+		addresses[n.ID] = n.Peer
+	}
+	links, err = chaos.NewNetwork(addresses, 1)
+	if err != nil {
+		return nil, nil, err
+	}
+	control, err := chaos.Serve(links, filepath.Join(dir, chaosFile))
+	if err != nil {
+		return nil, nil, errors.Join(err, links.Close())
+	}
+	return links, func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		return errors.Join(control.Close(ctx), links.Close())
+	}, nil
 }
 
 // devReach is how to reach the nodes.
@@ -211,7 +249,7 @@ func (d *devReach) waitReady(ctx context.Context) error {
 // reads the first line may use the files.
 func (d *devReach) announce(p *Program, o devOptions) error {
 	envFile := filepath.Join(d.dir, "env")
-	env := fmt.Sprintf("export WRAFT_SERVER=%s\nexport WRAFT_CA='%s'\nunset WRAFT_CERT WRAFT_KEY\n", strings.Join(d.endpoints, ","), d.ca)
+	env := fmt.Sprintf("export WRAFT_SERVER=%s\nexport WRAFT_CA='%s'\nexport %s='%s'\nunset WRAFT_CERT WRAFT_KEY\n", strings.Join(d.endpoints, ","), d.ca, devVariable, d.dir)
 	if err := os.WriteFile(envFile, []byte(env), 0o644); err != nil {
 		return localFileError(err)
 	}

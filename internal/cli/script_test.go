@@ -34,7 +34,7 @@ func TestScripts(t *testing.T) {
 			}
 			return false, errors.New("unknown condition " + cond)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "appears": appears, "mkmodule": makeModule, "fake": instructFake},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "appears": appears, "until": until, "mkmodule": makeModule, "fake": instructFake},
 	})
 }
 
@@ -111,7 +111,7 @@ func makeModule(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o644))
 }
 
-// appearsDeadline is how long a file may take to appear.
+// appearsDeadline is how long what a script waits for may take.
 const appearsDeadline = time.Minute
 
 // appears waits until a file exists: appears FILE
@@ -128,6 +128,21 @@ func appears(ts *testscript.TestScript, neg bool, args []string) {
 		case <-deadline:
 			ts.Fatalf("%s does not appear", args[0])
 		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// until runs a program again and again until it succeeds: until PROGRAM ARGS...
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: until PROGRAM ARGS...")
+	}
+	deadline := time.After(appearsDeadline)
+	for ts.Exec(args[0], args[1:]...) != nil {
+		select {
+		case <-deadline:
+			ts.Fatalf("%v never succeeds: %s", args, ts.ReadFile("stderr"))
+		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }

@@ -104,16 +104,21 @@ func (p *peer) whyDown(ctx context.Context) (down transport.DownReason, address 
 	if err != nil {
 		return transport.DownAddress, address
 	}
-	for _, try := range []struct {
-		bytes int
-		means transport.DownReason
-	}{{packetBytesMin, transport.DownBusy}, {wonderSmall, transport.DownNarrow}} {
-		switch heard, err := p.call(ctx, at, try.bytes); {
-		case refused(err):
-			return transport.DownAbsent, address
-		case heard:
-			return try.means, address
-		}
+	small := false
+	large, err := p.call(ctx, at, packetBytesMin)
+	if !large && !refused(err) {
+		small, err = p.call(ctx, at, wonderSmall)
+	}
+	if small { // Why again: the path may have healed in between
+		large, err = p.call(ctx, at, packetBytesMin)
+	}
+	switch {
+	case refused(err):
+		return transport.DownAbsent, address
+	case large:
+		return transport.DownBusy, address
+	case small:
+		return transport.DownNarrow, address
 	}
 	return transport.DownSilent, address
 }

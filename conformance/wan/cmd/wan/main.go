@@ -20,6 +20,7 @@ import (
 
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/conformance/wan"
+	"github.com/wraft/wraft/internal/relay"
 )
 
 func main() {
@@ -46,12 +47,12 @@ func main() {
 func parse(args []string) (cfg wan.Config, calm bool, err error) {
 	f := flag.NewFlagSet("wan", flag.ContinueOnError)
 	f.Func("loss", "share of packets that each link loses, each way (0%)", func(text string) (err error) {
-		cfg.Path.Loss, err = wan.ParseShare(text)
+		cfg.Path.Loss, err = relay.ParseShare(text)
 		return err
 	})
 	f.Func("burst", "lose them in bursts of so many packets (4) or such a time (30ms)", func(text string) error { return cfg.Path.ParseBurst(text) })
 	f.Func("reorder", "share of packets that others overtake (0%)", func(text string) (err error) {
-		cfg.Path.Reorder, err = wan.ParseShare(text)
+		cfg.Path.Reorder, err = relay.ParseShare(text)
 		return err
 	})
 	f.DurationVar(&cfg.Path.Jitter, "jitter", 0, "what may come on top of a packet's time")
