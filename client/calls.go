@@ -93,6 +93,14 @@ func (c *Client) Cluster(ctx context.Context) (ClusterInfo, error) {
 	return info, err
 }
 
+// ClusterViews tells what every node knows of the cluster; the node that answers has
+// asked the others.
+func (c *Client) ClusterViews(ctx context.Context) (ClusterViews, error) {
+	var views ClusterViews
+	err := c.get(ctx, &call{path: "/v1/cluster/views"}, &views)
+	return views, err
+}
+
 // get reads JSON.
 func (c *Client) get(ctx context.Context, k *call, into any) error {
 	ctx, cancel := c.bound(ctx, c.config.Timeout)

@@ -198,6 +198,22 @@ type ClusterInfo struct {
 	Groups       []GroupInfo `json:"groups"`
 }
 
+// ClusterViews is what the nodes know of their cluster, each for itself. Views are sorted by
+// node; a node that was removed has none.
+type ClusterViews struct {
+	// ServedBy is the node that asked the others.
+	ServedBy NodeID     `json:"served_by"`
+	Views    []NodeView `json:"views"`
+}
+
+// NodeView is what one node knows of its cluster.
+type NodeView struct {
+	Node NodeID `json:"node"`
+	// Cluster is nil when the node did not answer, and Problem says why in words.
+	Cluster *ClusterInfo `json:"cluster,omitempty"`
+	Problem string       `json:"problem,omitempty"`
+}
+
 // Check is the verdict of one readiness check of a node.
 type Check struct {
 	// Name is a short path segment such as "meta-leader" or "disk".

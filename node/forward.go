@@ -13,15 +13,16 @@ import (
 
 // Operations of transport.Forward.
 const (
-	forwardCommand  uint8 = 1 // body: forwardedCommand
-	forwardPull     uint8 = 2 // body: forwardedPull; the receiver fetches the module from the sender
-	forwardState    uint8 = 3 // body: forwardedState; not answered
-	forwardProgress uint8 = 5 // body: forwardedProgress; not answered
-	forwardBirth    uint8 = 6 // body: forwardedBirth
-	forwardClaim    uint8 = 7 // body: forwardedClaim
-	forwardReady    uint8 = 4 // body: forwardedReady; answered when the receiver leads and runs the machine
-	forwardGone     uint8 = 8 // body: forwardedReady; answered when the receiver has no replica of the deleted machine
-	forwardTransfer uint8 = 9 // body: forwardedTransfer; answered when the receiver has begun to hand over
+	forwardCommand  uint8 = 1  // body: forwardedCommand
+	forwardPull     uint8 = 2  // body: forwardedPull; the receiver fetches the module from the sender
+	forwardState    uint8 = 3  // body: forwardedState; not answered
+	forwardProgress uint8 = 5  // body: forwardedProgress; not answered
+	forwardBirth    uint8 = 6  // body: forwardedBirth
+	forwardClaim    uint8 = 7  // body: forwardedClaim
+	forwardReady    uint8 = 4  // body: forwardedReady; answered when the receiver leads and runs the machine
+	forwardGone     uint8 = 8  // body: forwardedReady; answered when the receiver has no replica of the deleted machine
+	forwardTransfer uint8 = 9  // body: forwardedTransfer; answered when the receiver has begun to hand over
+	forwardView     uint8 = 16 // body: forwardedView; answered with what Node.ServeView was given
 )
 
 // forwardedCommand is a command passed on to the leader.
@@ -243,6 +244,8 @@ func (n *Node) serveForward(from raft.NodeID, g raft.GroupID, f transport.Forwar
 			return
 		}
 		n.transferHere(n.group(g), t.To, w)
+	case forwardView:
+		n.answerView(w)
 	default:
 		w.resolve(reply{err: fmt.Errorf("node: unknown forwarded operation %d", f.Op)})
 	}

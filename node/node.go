@@ -40,6 +40,8 @@ type Node struct {
 	scrub     *scrub
 	shelf     *shelf
 	backups   chan struct{} // a token per backup that is being taken
+	view      atomic.Pointer[View]
+	views     chan struct{} // a token per peer that is told how this node sees the cluster
 	space     DiskSpace     // nil: nobody looks after it
 	room      atomic.Pointer[storage.Room]
 	catalogue atomic.Pointer[Catalogue]
@@ -99,6 +101,7 @@ func Start(cfg Config, parts Parts) (*Node, error) {
 	n.scrub = &scrub{node: n}
 	n.shelf = newShelf(n)
 	n.backups = make(chan struct{}, backupsMax)
+	n.views = make(chan struct{}, viewsMax)
 	for range cfg.Shards {
 		n.shards = append(n.shards, newShardLoop(n))
 	}
@@ -288,7 +291,6 @@ func (n *Node) coreConfig(id raft.GroupID) raft.Config {
 		HeartbeatInterval:  n.cfg.Heartbeat,
 		ElectionTimeoutMin: n.cfg.ElectionTimeout, ElectionTimeoutMax: 2 * n.cfg.ElectionTimeout,
 		DiskStallTimeout: n.cfg.DiskStallTimeout,
-		LeaseReads:       n.cfg.LeaseReads && id != MetaGroup, // Why not there: a promise holds up elections, and nobody reads it by lease
 		RetainedBytesMax: n.cfg.LogTailBytes, RetainedEntriesMax: n.cfg.LogTailEntries, PinnedBytesMax: n.cfg.LogPinnedBytes,
 		EntryBytesMax: max(n.cfg.CommandBytesMax, BatchBytesMax) + entrySlackBytes,
 	}

@@ -104,9 +104,10 @@ var rooms = []Room{
 	{Path: "client/wire", Modules: []string{modCBOR}, Why: "frames of the native protocol; both sides read them, and neither leaks in"},
 	{Path: "client", Imports: []string{"client/wire", "internal/problem"}, Modules: []string{modCBOR, modQUIC},
 		TestImports: []string{"node/api", "node/api/apitest", "internal/pki"}, Why: "programs import it: nothing of the node may leak in"},
-	{Path: "node/api", Imports: with(leaves, "client", "internal/pki", "internal/problem"), Modules: []string{modQUIC, modPrometheus, modSync},
+	{Path: "node/api", Imports: with(leaves, "client", "internal/pki", "internal/problem", "node/api/ui"), Modules: []string{modQUIC, modPrometheus, modSync},
 		TestImports: []string{"node/api/apitest", "internal/pki"}, Why: "declares what it needs of a node, so that it can be tested without one"},
 
+	{Path: "node/api/ui", Why: "files and nothing else"},
 	{Path: "node/api/native", Imports: []string{"client", "client/wire", "internal/pki", "node/api"}, Modules: []string{modQUIC, modPrometheus, modSync},
 		Why: "a second door to the API's backend: it takes the API's checks and problems"},
 	{Path: "node/api/apitest", Imports: []string{"client", "client/wire", "node/api", "node/api/native", "internal/pki"}, Modules: []string{modPrometheus, modCBOR},

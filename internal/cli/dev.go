@@ -263,7 +263,9 @@ func (d *devReach) announce(p *Program, o devOptions) error {
 	if o.context != "" {
 		next = ""
 	}
-	fmt.Fprintf(p.Stderr, "\nnext, in another terminal: %swraftd deploy FILE\nCtrl-C stops the cluster and removes %s\n", next, d.dir)
+	fmt.Fprintf(p.Stderr, "\nnext, in another terminal: %swraftd deploy FILE\n"+
+		"to watch it, in a browser: %s/ui (it warns, because it does not know the certificates, which were made for the occasion)\n"+
+		"Ctrl-C stops the cluster and removes %s\n", next, d.endpoints[0], d.dir)
 	return nil
 }
 

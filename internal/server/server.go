@@ -276,6 +276,7 @@ func (s *Server) openAPI(ctx context.Context, cfg Config, id *identity) error {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(s.node, s.store), newIdentityCollector(s.network, s.renewal))
 	b := backend{node: s.node, cluster: cfg.Cluster, version: Version()}
+	s.node.ServeView(b.view)
 	listener, conn, err := s.listenClients(ctx, cfg)
 	if err != nil {
 		return err
@@ -316,7 +317,7 @@ func (s *Server) unwind() error {
 func nodeConfig(cfg Config, seed uint64) node.Config {
 	c := node.Config{
 		Cluster: cfg.Cluster, Self: raft.NodeID(cfg.Node), Seed: seed, Via: map[raft.NodeID]string{},
-		Heartbeat: cfg.Raft.Heartbeat, ElectionTimeout: cfg.Raft.ElectionTimeout, LeaseReads: cfg.Reads.Lease == nodeconfig.LeaseOn,
+		Heartbeat: cfg.Raft.Heartbeat, ElectionTimeout: cfg.Raft.ElectionTimeout,
 		CommandBytesMax: uint64(cfg.Limits.CommandBytes), ModuleBytesMax: uint64(cfg.Limits.ModuleBytes),
 		DiskStallTimeout: cfg.Disk.StallTimeout, ModuleGrace: cfg.Disk.KeepModules, ScrubInterval: cfg.Disk.ScrubInterval, ScrubBytesPerSecond: uint64(cfg.Disk.ScrubRate),
 		MachineMemoryMax: uint64(cfg.Limits.MachineMemory), MemoryBudget: uint64(cfg.Limits.NodeMemory),

@@ -38,6 +38,9 @@ PATCH /v1/cluster/members/4                oa
 DELETE /v1/cluster/members/4               oa
 POST /v1/cluster/leader/transfer           oa
 GET /v1/cluster                         rwdoa
+GET /v1/cluster/views                   rwdoa
+GET /ui                                 rwdoa
+GET /ui/app.js                          rwdoa
 GET /metrics                            rwdoa
 GET /livez                              rwdoa
 GET /readyz                             rwdoa
@@ -73,7 +76,7 @@ func TestAccess(t *testing.T) {
 		}
 	}
 	for _, m := range api.Methods(s.API) {
-		path := strings.NewReplacer("{machine}", "kv", "{digest}", "HASH", "{node}", "4", "{check}", "disk").Replace(m)
+		path := strings.NewReplacer("{machine}", "kv", "{digest}", "HASH", "{node}", "4", "{check}", "disk", "{file}", "app.js").Replace(m)
 		if !seen[path] {
 			t.Errorf("the table lacks %s", path)
 		}

@@ -24,7 +24,7 @@ type Commands interface {
 
 // Queries reads machines.
 type Queries interface {
-	// Query answers by the consistency q asks for.
+	// Query answers by the consistency q asks for; Lease never arrives here.
 	Query(ctx context.Context, machine string, q client.Query) (client.QueryResult, error)
 }
 
@@ -105,6 +105,9 @@ type Members interface {
 type Cluster interface {
 	// ClusterInfo is what this node knows; it asks nobody.
 	ClusterInfo(ctx context.Context) (client.ClusterInfo, error)
+	// ClusterViews is what every node knows, each asked for its own; one that does not
+	// answer in time is no error.
+	ClusterViews(ctx context.Context) (client.ClusterViews, error)
 	// RaiseFeatureLevel raises the cluster's feature level, for good; to one that it
 	// has reached is no error.
 	RaiseFeatureLevel(ctx context.Context, level uint32) error

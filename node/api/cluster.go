@@ -24,6 +24,21 @@ func (s *Server) getCluster(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// getViews tells what every node knows: GET /v1/cluster/views.
+func (s *Server) getViews(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel, err := plainRequest(r, CommandTimeoutDefault)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	views, err := s.backend.ClusterViews(ctx)
+	if err != nil {
+		return ReadProblem(r.Context(), err)
+	}
+	writeJSON(w, http.StatusOK, views)
+	return nil
+}
+
 // featureLevel is the body of PUT /v1/cluster/feature-level, and its answer.
 type featureLevel struct {
 	Level uint32 `json:"level"`

@@ -53,10 +53,13 @@ func (s *Server) routes() []route {
 		{pattern: "/v1/cluster/members", methods: map[string]method{"POST": {operate, s.postMember}}},
 		{pattern: "/v1/cluster/members/{node}", methods: map[string]method{"PATCH": {operate, s.patchMember}, "DELETE": {operate, s.deleteMember}}},
 		{pattern: "/v1/cluster/leader/transfer", methods: map[string]method{"POST": {operate, s.postTransfer}}},
+		{pattern: "/v1/cluster/views", methods: map[string]method{"GET": {read, s.getViews}}},
 		{pattern: "/v1/cluster", methods: map[string]method{"GET": {read, s.getCluster}}},
 		{pattern: "/livez", open: true, methods: map[string]method{"GET": {read, s.getLive}}},
 		{pattern: "/readyz", open: true, methods: map[string]method{"GET": {read, s.getReady}}},
 		{pattern: "/readyz/{check}", open: true, methods: map[string]method{"GET": {read, s.getReady}}},
+		{pattern: pagePath, open: true, methods: map[string]method{"GET": {read, s.getPage}}},
+		{pattern: pagePath + "/{file}", open: true, methods: map[string]method{"GET": {read, s.getPage}}},
 		{pattern: "/metrics", methods: map[string]method{"GET": {read, s.getMetrics}}},
 	}
 }
@@ -74,6 +77,10 @@ func (s *Server) handler() http.Handler {
 		w.Header().Set(client.HeaderServedBy, servedBy)
 		if s.config.AltSvc != "" {
 			w.Header().Set("Alt-Svc", s.config.AltSvc)
+		}
+		if r.URL.Path == pagePath+"/" { // Why: people type addresses, and nothing is lost by reading
+			http.Redirect(w, r, pagePath, http.StatusPermanentRedirect)
+			return
 		}
 		// Why not leave it to the mux: it would answer with a redirect, and a
 		// redirected POST is a lost or doubled one.
