@@ -36,7 +36,7 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance e2e ui-screenshots killstorm failover bigsnapshot wan wan-short wan-peers wan-virtual restart-bench cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
+.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance e2e ui-screenshots helm killstorm failover bigsnapshot wan wan-short wan-peers wan-virtual restart-bench cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
@@ -155,6 +155,9 @@ wan-peers: ## wraft beside etcd over an emulated network in namespaces: needs ro
 	conformance/wan/peers.sh $(BUILD)/wan-peers.jsonl
 	[[ ! -s $(BUILD)/wan-peers.jsonl ]] || go run ./conformance/wan/cmd/wantable -svg $(WAN_SVG) $(BUILD)/wan-peers.jsonl
 
+helm: ## renders the chart in deploy/helm with Helm's engine and compares with what is kept; a module of its own
+	cd deploy/helmcheck && go vet . && go run .
+
 STATE_MIB ?= 32
 ENTRIES ?= 20000
 restart-bench: ## the start of a node on STATE_MIB of snapshot and ENTRIES of log, beside a plain read; GUEST: the kv of a language
@@ -188,7 +191,7 @@ ci: SEEDS = 500
 ci: NODE_SEEDS = 200
 ci: BUDGET = 5m
 ci: DERIVE = $(shell git rev-parse HEAD 2>/dev/null)
-ci: race sim crashpoints bitrot badmodules mutants fuzz spec determinism abi conformance killstorm bigsnapshot wan-short demo ## the long suites; .ci/run calls test first
+ci: race sim crashpoints bitrot badmodules mutants fuzz spec determinism abi helm conformance killstorm bigsnapshot wan-short demo ## the long suites; .ci/run calls test first
 
 clean: ## what the other targets wrote
 	rm -rf $(BIN) $(BUILD)

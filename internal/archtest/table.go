@@ -27,6 +27,7 @@ const (
 	modCompress   = "github.com/klauspost/compress"
 	modDatadriven = "github.com/cockroachdb/datadriven"
 	modEtcdRaft   = "go.etcd.io/raft/v3"
+	modHelm       = "helm.sh/helm/v3"
 	modHistogram  = "github.com/HdrHistogram/hdrhistogram-go"
 	modKoanf      = "github.com/knadh/koanf"
 	modPebble     = "github.com/cockroachdb/pebble/v2"
@@ -158,6 +159,7 @@ var rooms = []Room{
 		TestImports: []string{"internal/wasmtest"}, Why: "runs one module as a host does; of a cluster it knows nothing"},
 	{Path: "conformance/badmodules/...", Imports: []string{"internal/wasmtest", "plugins", "plugins/abi"},
 		Why: "judges the runtime and not a cluster, so that a case takes milliseconds"},
+	{Path: "deploy/helmcheck", Modules: []string{modHelm}, Why: "a module of its own: Helm's engine stays out of the project"},
 	{Path: "sdk", Why: "the guest libraries as files; it knows nothing of their meaning"},
 	{Path: "sdk/go/...", Why: "a guest library without dependencies"},
 	{Path: "examples/...", Imports: []string{"sdk/go"}, Modules: []string{modCBOR}, Why: "guests know the SDK and nothing of the host"},
