@@ -107,7 +107,7 @@ lint: ## formatting, vet, the rules of the house
 	.ci/lint
 
 conformance: ## the black-box suites, long: ROUNDS rounds of kill -9, NEMESIS of trouble
-	WRAFT_E2E_ROUNDS=$(ROUNDS) WRAFT_E2E_MEMBERS=1 WRAFT_E2E_STATE_MIB=100 WRAFT_NEMESIS=$(NEMESIS) go test -count=1 -timeout 20m ./conformance/...
+	WRAFT_E2E_ROUNDS=$(ROUNDS) WRAFT_E2E_MEMBERS=1 WRAFT_ROLLING=1 WRAFT_E2E_STATE_MIB=100 WRAFT_NEMESIS=$(NEMESIS) go test -count=1 -timeout 20m ./conformance/...
 
 e2e: ## the operator's day with all it prints, the README's first ten minutes, the web page in a browser
 	go test -count=1 -v -timeout 15m -run 'TestOperatorsDay|TestReadme|TestPage' ./conformance/operator ./conformance/e2e ./conformance/ui

@@ -42,6 +42,7 @@ const (
 	CodeLastVoter         Code = "WRAFT-3012"
 	CodeQuorumLoss        Code = "WRAFT-3013"
 	CodeCannotLead        Code = "WRAFT-3014"
+	CodeTooStale          Code = "WRAFT-3015"
 
 	CodeModuleRefused   Code = "WRAFT-4001"
 	CodeMachineRejected Code = "WRAFT-4002"

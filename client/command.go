@@ -42,10 +42,11 @@ const (
 	// the default.
 	Linearizable Consistency = "linearizable"
 	// Stale is answered from the node's own replica without asking anybody; it
-	// may lack recent commands. See Query.MinIndex.
+	// may lack recent commands. See Query.MinIndex and Query.MaxStaleness.
 	Stale Consistency = "stale"
-	// Lease is linearizable while clocks keep their promise. Clusters refuse it
-	// with CodeLeaseNotAllowed unless they were told to allow it.
+	// Lease is linearizable while clocks keep their promise, and saves the leader a
+	// round through its followers. Nodes refuse it with CodeLeaseNotAllowed unless
+	// their configuration allows it.
 	Lease Consistency = "lease"
 )
 
@@ -55,10 +56,15 @@ type Query struct {
 	Data []byte
 	// Consistency is Linearizable when empty.
 	Consistency Consistency
+	// MaxStaleness bounds how old the answer to a Stale query may be: it covers every
+	// command acknowledged longer before. A replica that does not know enough asks its
+	// leader, and says CodeTooStale when it cannot learn it. 0 asks for nothing.
+	MaxStaleness time.Duration
 	// MinIndex is the applied index the answering replica must have reached,
 	// for reading one's own writes. 0 asks for nothing.
 	MinIndex uint64
-	// Wait bounds how long a replica may take to reach MinIndex; 0 does not wait.
+	// Wait bounds how long a replica may take to reach MinIndex, or to learn enough for
+	// MaxStaleness if that is to be longer than usual; 0 does not wait.
 	Wait time.Duration
 	// Forward lets a node that does not lead ask the leader. Without it, such a
 	// node answers a linearizable query with CodeNotLeader.

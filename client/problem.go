@@ -76,6 +76,9 @@ type Problem struct {
 	// Index is where the log may hold the command when the outcome is unknown;
 	// 0 when nothing was appended or the place is not known.
 	Index uint64 `json:"index,omitempty"`
+	// StalenessMillis is how old, at most, the state is that CodeTooStale is about; -1 when
+	// the replica cannot tell.
+	StalenessMillis int64 `json:"staleness_ms,omitempty"`
 	// RetryAfter is how long to wait at least; it travels as a header.
 	RetryAfter time.Duration `json:"-"`
 	// Cause is the local error behind a problem that this program made itself.

@@ -43,12 +43,21 @@ var consistencies = map[Consistency]wire.Consistency{
 func queryRequest(machine string, q Query) *wire.Request {
 	r := &wire.Request{
 		Kind: wire.KindQuery, Machine: machine, Data: q.Data, MinIndex: q.MinIndex, WaitMillis: uint64((q.Wait + time.Millisecond - 1) / time.Millisecond),
+		MaxStalenessMillis: staleMillis(q.MaxStaleness),
 	}
 	var known bool
 	if r.Consistency, known = consistencies[q.Consistency]; !known {
 		r.Consistency = noConsistency
 	}
 	return r
+}
+
+// staleMillis rounds down, so that nothing older is let through, but not to "no bound".
+func staleMillis(d time.Duration) uint64 {
+	if d == 0 {
+		return 0
+	}
+	return uint64(max(d/time.Millisecond, 1))
 }
 
 // overHTTP puts a request of the native protocol into the words of HTTP, once.
@@ -81,15 +90,18 @@ func (k *call) overHTTP() {
 
 // queryParams are the parameters of a query over HTTP.
 func queryParams(q Query) string {
-	if q.Consistency == "" && q.MinIndex == 0 && q.Wait == 0 {
+	if q.Consistency == "" && q.MinIndex == 0 && q.Wait == 0 && q.MaxStaleness == 0 {
 		return ""
 	}
-	v := make(url.Values, 3)
+	v := make(url.Values, 4)
 	if q.Consistency != "" {
 		v.Set("consistency", string(q.Consistency))
 	}
 	if q.MinIndex != 0 {
 		v.Set("min-index", strconv.FormatUint(q.MinIndex, 10))
+	}
+	if q.MaxStaleness != 0 {
+		v.Set("max-staleness", q.MaxStaleness.String())
 	}
 	if q.Wait != 0 {
 		v.Set("wait", q.Wait.String())

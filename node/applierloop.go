@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -93,6 +94,13 @@ func (l *applierLoop) query(q *queryCall, index raft.Index) {
 	if !l.in.put(func(l *applierLoop) { l.ask(indexedQuery{call: q, index: index}) }) {
 		q.resolve(reply{err: ErrBusy})
 	}
+}
+
+// forget drops a read that nobody waits for any more.
+func (l *applierLoop) forget(q *queryCall) {
+	l.in.force(func(l *applierLoop) {
+		l.queries = slices.DeleteFunc(l.queries, func(i indexedQuery) bool { return i.call == q })
+	})
 }
 
 // digest asks for the digest of the exported state.
@@ -278,9 +286,14 @@ func (l *applierLoop) serve(q *queryCall) {
 		q.resolve(reply{err: ErrRestoring})
 		return
 	}
+	age := q.age(l.node.clock.Now())
+	if q.mode == raft.ReadBounded && age > q.maxAge {
+		q.resolve(reply{err: &TooStaleError{Age: age, Max: q.maxAge}}) // Why: applying took longer than that
+		return
+	}
 	result, done, err := l.applier.Quick(l.node.ctx, q.data)
 	if err != nil || done {
-		q.resolve(queryReply(result, applied, err))
+		q.answerWith(result, applied, age, err)
 		return
 	}
 	l.send(&errand{
@@ -288,7 +301,7 @@ func (l *applierLoop) serve(q *queryCall) {
 			result, err = f.Query(q.data)
 			return err
 		},
-		answer: func(applied raft.Index, err error) { q.resolve(queryReply(result, applied, err)) },
+		answer: func(applied raft.Index, err error) { q.answerWith(result, applied, age, err) },
 	})
 }
 

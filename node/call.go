@@ -2,6 +2,7 @@ package node
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/raft"
@@ -17,7 +18,8 @@ type waiter interface {
 type reply struct {
 	answer   Answer
 	replayed bool
-	applied  raft.Index // of the replica that answered a query
+	applied  raft.Index    // of the replica that answered a query
+	age      time.Duration // of what a query was answered from, see AskResult
 	err      error
 }
 
@@ -43,13 +45,39 @@ func (c *call) accept(index raft.Index, term raft.Term) {
 	c.index.Store(uint64(index))
 }
 
-// queryCall is a linearizable read on its way: first its index, then its answer.
+// queryCall is a read on its way: first its index, then its answer.
 type queryCall struct {
 	call
-	data []byte
-	only bool // no query: the caller only waits until the index is applied
+	data   []byte
+	only   bool // no query: the caller only waits until the index is applied
+	mode   raft.ReadMode
+	maxAge time.Duration // of ReadBounded
+	// coveredAt is when, on this node's clock, everything acknowledged was covered by the
+	// index that the read waits for; of ReadBounded.
+	coveredAt time.Duration
 }
 
-func queryReply(r plugins.Result, applied raft.Index, err error) reply {
-	return reply{answer: Answer{Status: r.Status, Data: r.Data}, applied: applied, err: err}
+func newQueryCall(a Ask) *queryCall {
+	return &queryCall{call: call{done: make(chan reply, 1)}, data: a.Data, mode: a.Mode, maxAge: a.MaxStaleness}
+}
+
+// again is the same read for another attempt.
+func (q *queryCall) again() *queryCall {
+	return &queryCall{call: call{done: make(chan reply, 1)}, data: q.data, only: q.only, mode: q.mode, maxAge: q.maxAge}
+}
+
+// age is how old the answer is that a replica gives at a time which has reached the index.
+func (q *queryCall) age(now time.Duration) time.Duration {
+	switch q.mode {
+	case raft.ReadLocal:
+		return unknownAge
+	case raft.ReadBounded:
+		return now - q.coveredAt
+	}
+	return 0
+}
+
+// answerWith resolves the read with what the replica said at applied.
+func (q *queryCall) answerWith(r plugins.Result, applied raft.Index, age time.Duration, err error) {
+	q.resolve(reply{answer: Answer{Status: r.Status, Data: r.Data}, applied: applied, age: age, err: err})
 }

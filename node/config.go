@@ -32,6 +32,10 @@ type Config struct {
 	// over and does not campaign; default 5 s.
 	DiskStallTimeout time.Duration
 
+	// LeaseReads allows reads by lease of machines, see raft.Config.LeaseReads. They are
+	// as good as the clocks, and as ElectionTimeout being alike on all nodes.
+	LeaseReads bool
+
 	RequestTimeout time.Duration // longest a request waits when its context has no end; default 30 s
 	LeaderWait     time.Duration // longest a request waits for a leader to appear; default 3 s
 

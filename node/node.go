@@ -291,6 +291,7 @@ func (n *Node) coreConfig(id raft.GroupID) raft.Config {
 		HeartbeatInterval:  n.cfg.Heartbeat,
 		ElectionTimeoutMin: n.cfg.ElectionTimeout, ElectionTimeoutMax: 2 * n.cfg.ElectionTimeout,
 		DiskStallTimeout: n.cfg.DiskStallTimeout,
+		LeaseReads:       n.cfg.LeaseReads && id != MetaGroup, // Why not there: a promise holds up elections, and nobody reads it by lease
 		RetainedBytesMax: n.cfg.LogTailBytes, RetainedEntriesMax: n.cfg.LogTailEntries, PinnedBytesMax: n.cfg.LogPinnedBytes,
 		EntryBytesMax: max(n.cfg.CommandBytesMax, BatchBytesMax) + entrySlackBytes,
 	}

@@ -156,7 +156,7 @@ func (r *replica) translateAnswers(e *raft.Effects, out *ShardEffects) {
 			continue // cancelled
 		}
 		delete(r.reads, rd.ID)
-		out.Reads = append(out.Reads, ReadAnswer{Group: r.group, Ticket: t, Index: rd.Index, Err: rd.Err})
+		out.Reads = append(out.Reads, ReadAnswer{Group: r.group, Ticket: t, Index: rd.Index, Age: rd.Age, Err: rd.Err})
 	}
 }
 

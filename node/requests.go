@@ -27,22 +27,6 @@ type CallResult struct {
 	Replayed bool
 }
 
-// Ask is one query of a client.
-type Ask struct {
-	Data         []byte
-	Linearizable bool
-	MinIndex     raft.Index
-	Wait         time.Duration // how long MinIndex may take when not linearizable
-	Forward      bool          // without it only the leader answers linearizable queries
-}
-
-// AskResult is the answer to a query.
-type AskResult struct {
-	Status  int32
-	Data    []byte
-	Applied raft.Index // of the replica that answered
-}
-
 // retryPause is how long a request waits before it tries again without news.
 const retryPause = 50 * time.Millisecond
 
@@ -80,101 +64,6 @@ func (n *Node) OpenSession(ctx context.Context, machine string) (SessionID, erro
 		return 0, fmt.Errorf("node: open session: answer has %d bytes", len(r.answer.Data))
 	}
 	return SessionID(binary.BigEndian.Uint64(r.answer.Data)), nil
-}
-
-// Ask answers a query from this node's replica. Errors as of Call, and
-// ErrIndexNotReached, *MachineHaltedError.
-func (n *Node) Ask(ctx context.Context, machine string, a Ask) (AskResult, error) {
-	record, err := n.findMachine(ctx, machine)
-	if err != nil {
-		return AskResult{}, err
-	}
-	g := n.group(record.Group)
-	if g == nil {
-		return AskResult{}, n.deleted(record.Group, ErrMachineNotRunning)
-	}
-	q := &queryCall{call: call{done: make(chan reply, 1)}, data: a.Data}
-	var r reply
-	if a.Linearizable {
-		r, err = n.read(ctx, g, q, a.Forward)
-	} else {
-		r, err = n.readLocal(ctx, g, q, a)
-	}
-	if err != nil {
-		return AskResult{}, n.deletedOr(record.Group, err)
-	}
-	if r.applied < a.MinIndex {
-		return AskResult{}, fmt.Errorf("%w: applied is %d, %d was asked for", ErrIndexNotReached, r.applied, a.MinIndex)
-	}
-	return AskResult{Status: r.answer.Status, Data: r.answer.Data, Applied: r.applied}, nil
-}
-
-// readLocal answers from whatever is applied here, once MinIndex is.
-func (n *Node) readLocal(ctx context.Context, g *group, q *queryCall, a Ask) (reply, error) {
-	if a.MinIndex > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, max(a.Wait, time.Millisecond))
-		defer cancel()
-	}
-	g.applier.query(q, a.MinIndex)
-	r, err := n.await(ctx, &q.call)
-	if errors.Is(err, context.DeadlineExceeded) && a.MinIndex > 0 {
-		return reply{}, fmt.Errorf("%w: applied is %d, %d was asked for", ErrIndexNotReached, g.applier.applied.Load(), a.MinIndex)
-	}
-	return r, timeoutError(err)
-}
-
-// read asks for a read index until a leader confirms one, then for the answer. It
-// may try as often as it likes: reads change nothing.
-func (n *Node) read(ctx context.Context, g *group, q *queryCall, forward bool) (reply, error) {
-	ctx, cancel := n.bound(ctx)
-	defer cancel()
-	var last error = ErrNoLeader
-	patience := n.clock.NewTimer(n.cfg.LeaderWait)
-	defer patience.Stop()
-	for {
-		if s := g.status.Load(); !forward && s.Role != raft.Leader {
-			return reply{}, &raft.NotLeaderError{Leader: s.Leader}
-		}
-		changed := g.changed.next()
-		attempt := &queryCall{call: call{done: make(chan reply, 1)}, data: q.data, only: q.only}
-		r, err := n.readOnce(ctx, g, attempt)
-		if err == nil || !retryableRead(err) || g.ctx.Err() != nil {
-			return r, timeoutError(err)
-		}
-		last = err
-		if g.status.Load().Isolated {
-			return reply{}, fmt.Errorf("%w: %w", ErrNoLeader, err)
-		}
-		select {
-		case <-changed:
-		case <-n.clock.NewTimer(retryPause).C():
-		case <-patience.C():
-			return reply{}, fmt.Errorf("%w: %w", ErrNoLeader, last)
-		case <-ctx.Done():
-			return reply{}, fmt.Errorf("%w: %w", ErrNoLeader, last)
-		}
-	}
-}
-
-func (n *Node) readOnce(ctx context.Context, g *group, q *queryCall) (reply, error) {
-	ok := g.shard.in.put(func(s *Shard) {
-		if !s.Read(g.id, q) {
-			q.resolve(reply{err: ErrMachineNotRunning})
-		}
-	})
-	if !ok {
-		return reply{}, ErrBusy
-	}
-	r, err := n.await(ctx, &q.call)
-	if ctx.Err() != nil {
-		g.shard.in.force(func(s *Shard) { s.CancelRead(g.id, q) })
-	}
-	return r, err
-}
-
-func retryableRead(err error) bool {
-	return errors.Is(err, raft.ErrNotLeader) || errors.Is(err, raft.ErrLeadershipLost) || errors.Is(err, ErrMachineNotRunning)
 }
 
 // replicate puts a command into a group's log, here or at the leader, and waits

@@ -64,6 +64,7 @@ type ReadAnswer struct {
 	Group  raft.GroupID
 	Ticket Ticket
 	Index  raft.Index
+	Age    time.Duration // see raft.ReadReady
 	Err    error
 }
 
@@ -154,7 +155,10 @@ func (s *Shard) Propose(g raft.GroupID, t Ticket, c Command) bool {
 }
 
 // Read asks for an index from which a linearizable read may be answered.
-func (s *Shard) Read(g raft.GroupID, t Ticket) bool {
+func (s *Shard) Read(g raft.GroupID, t Ticket) bool { return s.ReadAs(g, t, raft.ReadRequest{}) }
+
+// ReadAs is Read in another mode; the request's ID is the shard's to choose.
+func (s *Shard) ReadAs(g raft.GroupID, t Ticket, how raft.ReadRequest) bool {
 	r := s.replicas[g]
 	if r == nil {
 		return false
@@ -162,7 +166,8 @@ func (s *Shard) Read(g raft.GroupID, t Ticket) bool {
 	s.settle(r)
 	r.lastRead++
 	r.reads[r.lastRead] = t
-	r.core.Read(raft.ReadRequest{ID: r.lastRead})
+	how.ID = r.lastRead
+	r.core.Read(how)
 	s.touch(r)
 	return true
 }

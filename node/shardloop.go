@@ -119,6 +119,7 @@ func (l *shardLoop) answer() {
 			q.resolve(reply{err: cmp.Or(r.Err, ErrDeleted)})
 			continue
 		}
+		q.coveredAt = l.node.clock.Now() - r.Age
 		g.applier.query(q, r.Index)
 	}
 }

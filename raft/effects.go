@@ -1,5 +1,7 @@
 package raft
 
+import "time"
+
 // Write is one step of a replica's durable state. Writes are made durable in
 // the order of their IDs: first the reset or the truncation, then the snapshot,
 // entries and hard state, then the compaction, all or nothing.
@@ -64,6 +66,9 @@ type Fetch struct {
 type ReadReady struct {
 	ID    ReadID
 	Index Index
+	// Age is how long ago, at most, Index covered everything that was acknowledged: 0
+	// unless the mode is ReadBounded, and of no meaning unless the read is ready.
+	Age time.Duration
 	// Err is nil when ready, else ErrNotLeader, ErrLeadershipLost, ErrTooManyReads,
 	// ErrTooStale, ErrBadRead or ErrDiskFailed.
 	Err error

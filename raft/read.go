@@ -96,7 +96,7 @@ func (c *Core) Read(r ReadRequest) {
 	case r.Mode == ReadLease && c.now < c.leaseUntil():
 		c.finishRead(r.ID, c.commit, nil)
 	case r.Mode == ReadBounded && c.recent(r.MaxStaleness):
-		c.finishRead(r.ID, c.reads.known.index, nil)
+		c.finishBounded(r.ID)
 	case c.leader == 0 && r.Mode == ReadBounded:
 		c.finishRead(r.ID, 0, ErrTooStale)
 	case c.leader == 0:
@@ -193,13 +193,20 @@ func (c *Core) answerLocal(rd read, index Index, err error) {
 		return
 	}
 	delete(c.reads.local, rd.id)
-	if err == nil && rd.maxAge > 0 {
-		index = c.reads.known.index
-		if !c.recent(rd.maxAge) {
-			index, err = 0, ErrTooStale // the answer took longer than that
-		}
+	switch {
+	case err != nil || rd.maxAge == 0:
+		c.finishRead(rd.id, index, err)
+	case c.recent(rd.maxAge):
+		c.finishBounded(rd.id)
+	default:
+		c.finishRead(rd.id, 0, ErrTooStale) // the answer took longer than that
 	}
-	c.finishRead(rd.id, index, err)
+}
+
+// finishBounded answers a bounded read from what is known.
+func (c *Core) finishBounded(id ReadID) {
+	k := &c.reads.known
+	c.fx.Reads = append(c.fx.Reads, ReadReady{ID: id, Index: k.index, Age: c.now - k.at})
 }
 
 // abandon refuses everything a leader that steps down can no longer answer.

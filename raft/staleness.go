@@ -49,3 +49,11 @@ func (c *Core) recent(maxAge time.Duration) bool {
 	}
 	return true
 }
+
+// knownAge is the age of what is known for certain; -1: nothing is.
+func (c *Core) knownAge() time.Duration {
+	if !c.reads.known.ok {
+		return -1
+	}
+	return c.now - c.reads.known.at
+}

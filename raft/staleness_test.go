@@ -27,7 +27,7 @@ func TestAFollowerMeasuresAgeFromItsQuestion(t *testing.T) {
 	}
 	l.pass(300 * time.Millisecond)
 	l.receive(2, raft.ReadIndexReply{Term: 1, ID: ask[0].ID, Index: 3})
-	if got := l.reads(); len(got) != 1 || got[0] != (raft.ReadReady{ID: 1, Index: 3}) {
+	if got := l.reads(); len(got) != 1 || got[0] != (raft.ReadReady{ID: 1, Index: 3, Age: 300 * time.Millisecond}) {
 		t.Fatalf("%+v", got)
 	}
 	l.pass(700 * time.Millisecond)
@@ -98,7 +98,7 @@ func TestALeaderMeasuresAgeFromItsRounds(t *testing.T) {
 	}
 	l.pass(60 * time.Millisecond)
 	l.receive(3, raft.HeartbeatReply{Term: 1, Round: 1})
-	if got := l.reads(); len(got) != 1 || got[0] != (raft.ReadReady{ID: 1, Index: 1}) {
+	if got := l.reads(); len(got) != 1 || got[0] != (raft.ReadReady{ID: 1, Index: 1, Age: 60 * time.Millisecond}) {
 		t.Fatalf("%+v", got)
 	}
 	if got := l.bounded(2, 60*time.Millisecond); len(got) != 1 || got[0].Index != 1 {

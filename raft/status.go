@@ -29,6 +29,9 @@ type Status struct {
 	// LeaseUntil is when the leader's lease ends unless it is renewed, on the
 	// driver's clock; 0 when there is none.
 	LeaseUntil time.Duration
+	// KnownAge is how old, at most, everything acknowledged is that this node knows of for
+	// certain: the least MaxStaleness at which a read needs no question now; -1: nothing is known.
+	KnownAge time.Duration
 
 	PendingProposals int
 	PendingReads     int
@@ -79,6 +82,7 @@ func (c *Core) Status() Status {
 		PendingProposals: c.proposals.len(), PendingReads: c.reads.count,
 		UncommittedBytes: c.uncommitted, CacheBytes: c.log.bytes,
 		Isolated: c.isolation.on, DiskFailed: c.failed != nil, DiskSlow: c.disk.slow, DiskFull: c.room.none, Damaged: c.damage.on, QuorumRTT: c.electionRTT, LeaseUntil: c.leaseUntil(),
+		KnownAge: c.knownAge(),
 	}
 	for _, p := range c.followers {
 		appends, bytes := p.Inflight()

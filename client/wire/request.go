@@ -98,6 +98,8 @@ type Request struct {
 	Direct bool `cbor:"12,keyasint,omitempty"`
 	// Export adds the digest of the machine's exported state to KindMachine.
 	Export bool `cbor:"13,keyasint,omitempty"`
+	// MaxStalenessMillis bounds how old the answer to a stale query may be; 0 does not.
+	MaxStalenessMillis uint64 `cbor:"14,keyasint,omitempty"`
 }
 
 // ErrMalformed is what all bytes that are no frame of this protocol fail with. Close

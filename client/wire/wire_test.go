@@ -19,7 +19,7 @@ import (
 func request() *Request {
 	return &Request{
 		ID: 7, Kind: KindQuery, Machine: "kv", Data: []byte("data"), TimeoutMillis: 9500, Session: math.MaxUint64, Sequence: 2, AcknowledgedBelow: 1,
-		Consistency: Stale, MinIndex: 12, WaitMillis: 50, Direct: true, Export: true,
+		Consistency: Stale, MinIndex: 12, WaitMillis: 50, Direct: true, Export: true, MaxStalenessMillis: 70,
 	}
 }
 
@@ -82,7 +82,7 @@ func TestBytesOfFrames(t *testing.T) {
 func TestMalformedFramesAreRefused(t *testing.T) {
 	for name, text := range map[string]string{
 		"empty": "", "no map": "01", "no ID": "a10201", "ID 0": "a201000201", "no kind": "a10101", "another kind": "a201010206",
-		"unknown field": "a3010102010e01", "twice the ID": "a3010101020201", "indefinite length": "bf01010201ff", "a tag": "a20101c20201",
+		"unknown field": "a301010201181f01", "twice the ID": "a3010101020201", "indefinite length": "bf01010201ff", "a tag": "a20101c20201",
 		"more behind it": "a20101020100", "not UTF-8": "a30101020103" + "61ff", "deep": "a3010102010481818181818101",
 	} {
 		body, err := hex.DecodeString(text)

@@ -27,6 +27,10 @@ func (c *Cluster) Env() []string {
 		"WRAFT_KEY="+filepath.Join(dir, "admin.key"))
 }
 
+// Use has client commands, and nodes without a program of their own, run another one from
+// now on; see Node.Use.
+func (c *Cluster) Use(program string) { c.wraftd = program }
+
 // Wraftd runs a client command against the cluster.
 func (c *Cluster) Wraftd(ctx context.Context, args ...string) Result {
 	return c.run(ctx, c.Env(), args...)

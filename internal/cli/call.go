@@ -56,14 +56,16 @@ func (p *Program) queryCommand() *cobra.Command {
 		Short: "Read from a machine",
 		Long: "Asks a machine and prints its answer as it is. QUERY is the text itself, @FILE for a file's\n" +
 			"content, or - for standard input. A linearizable read sees every command acknowledged before\n" +
-			"it; a stale one is answered by the node asked, from what it has.",
+			"it, and so does one by lease while clocks go alike, if the nodes allow it. A stale one is answered\n" +
+			"by the node asked, from what it has, which --max-staleness bounds and --min-index too.",
 		Example: "  wraftd query counter get\n  wraftd query counter get --consistency stale --server https://10.0.0.2:7443",
 		Args:    exactArgs("MACHINE", "QUERY"),
 	}
 	conn := p.connectFlags(cmd, callTimeout)
-	consistency := cmd.Flags().String("consistency", string(client.Linearizable), "linearizable or stale")
+	consistency := cmd.Flags().String("consistency", string(client.Linearizable), "linearizable, lease or stale")
+	staleness := cmd.Flags().Duration("max-staleness", 0, "how old the answer to a stale read may be (0: as old as it is)")
 	minIndex := cmd.Flags().Uint64("min-index", 0, "the log index the answering node must have applied")
-	wait := cmd.Flags().Duration("wait", 0, "how long the node may take to reach --min-index")
+	wait := cmd.Flags().Duration("wait", 0, "how long the node may take to reach --min-index or --max-staleness")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		data, err := p.argument(args[1])
 		if err != nil {
@@ -72,7 +74,7 @@ func (p *Program) queryCommand() *cobra.Command {
 		conn.extra = *wait
 		return p.withClient(cmd, conn, func(ctx context.Context, cl *client.Client) error {
 			result, err := cl.Query(ctx, args[0], client.Query{
-				Data: data, Consistency: client.Consistency(*consistency), MinIndex: *minIndex, Wait: *wait,
+				Data: data, Consistency: client.Consistency(*consistency), MaxStaleness: *staleness, MinIndex: *minIndex, Wait: *wait,
 			})
 			if err != nil {
 				return err

@@ -53,6 +53,7 @@ var settings = []setting{
 	{key: "tls.client-auth", help: "whether clients must show a certificate: require or none (default require)"},
 	{key: "raft.heartbeat", help: "interval of a leader's heartbeats (default 100ms)"},
 	{key: "raft.election-timeout", help: "silence after which a follower stands for election (default 1s)"},
+	{key: "reads.lease", help: "reads that rest on clocks: on or off, alike on all nodes (default off)"},
 	{key: "limits.command-bytes", help: "longest command or query (default 1MiB)"},
 	{key: "limits.module-bytes", help: "largest module (default 64MiB)"},
 	{key: "limits.machine-memory", help: "most memory of one machine (default 256MiB)"},

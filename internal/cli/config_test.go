@@ -73,7 +73,7 @@ func TestLayersOfTheConfiguration(t *testing.T) {
 // that none of them is a name without an effect.
 func TestEverySettingReachesTheConfig(t *testing.T) {
 	values := map[string]string{
-		"cluster": "other", "node": "1", "data-dir": "/d", "listen-api": "h:1", "listen-peer": "h:2", "native": "off", "fec": "on", "tls.ca": "/ca", "tls.cert": "/cert",
+		"cluster": "other", "node": "1", "data-dir": "/d", "listen-api": "h:1", "listen-peer": "h:2", "native": "off", "fec": "on", "reads.lease": "on", "tls.ca": "/ca", "tls.cert": "/cert",
 		"tls.key": "/key", "tls.revoked": "/crl", "tls.client-auth": "none", "join": "true", "raft.heartbeat": "20ms", "raft.election-timeout": "3s", "limits.command-bytes": "2KiB",
 		"limits.module-bytes": "3MiB", "limits.machine-memory": "4MiB", "limits.node-memory": "5MiB",
 		"limits.compile-memory": "300MiB", "limits.compile-time": "15s",

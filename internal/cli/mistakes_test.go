@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/node/api/apitest"
@@ -49,6 +50,9 @@ func mistakesOf(bigFile, bigModule string) []mistake {
 		{"command too large", "POST", "/v1/machines/counter/commands", big, command("counter", big), []string{"call", "counter", "@" + bigFile}, client.CodeCommandTooLarge},
 		{"lease read", "POST", "/v1/machines/counter/queries?consistency=lease", "get", query(client.Query{Consistency: client.Lease}),
 			[]string{"query", "counter", "get", "--consistency", "lease"}, client.CodeLeaseNotAllowed},
+		{"too stale", "POST", "/v1/machines/counter/queries?consistency=stale&max-staleness=1s", "get",
+			query(client.Query{Data: []byte("get"), Consistency: client.Stale, MaxStaleness: time.Second}),
+			[]string{"query", "counter", "get", "--consistency", "stale", "--max-staleness", "1s"}, client.CodeTooStale},
 		{"index not reached", "POST", "/v1/machines/counter/queries?min-index=99", "get", query(client.Query{Data: []byte("get"), MinIndex: 99}),
 			[]string{"query", "counter", "get", "--min-index", "99"}, client.CodeMinIndex},
 		{"wait without index", "POST", "/v1/machines/counter/queries?wait=1s", "get", query(client.Query{Wait: 1e9}),

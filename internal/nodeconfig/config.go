@@ -35,6 +35,7 @@ type Config struct {
 	FEC       string       `koanf:"fec"`
 	TLS       TLSFiles     `koanf:"tls"`
 	Raft      RaftTiming   `koanf:"raft"`
+	Reads     Reads        `koanf:"reads"`
 	Limits    Limits       `koanf:"limits"`
 	Snapshots Snapshots    `koanf:"snapshots"`
 	Disk      Disk         `koanf:"disk"`
@@ -98,6 +99,12 @@ const (
 	NativeOff = "off"
 )
 
+// The values of Reads.Lease.
+const (
+	LeaseOn  = "on"
+	LeaseOff = "off"
+)
+
 // The values of Config.FEC.
 const (
 	FECAuto = "auto"
@@ -112,6 +119,14 @@ type RaftTiming struct {
 	// ElectionTimeout is how long a follower hears nothing before it stands for
 	// election, plus a random part up to as much again; default 1s.
 	ElectionTimeout time.Duration `koanf:"election-timeout"`
+}
+
+// Reads say how machines may be read.
+type Reads struct {
+	// Lease says whether reads by lease are answered, which rest on the clocks of the
+	// nodes: LeaseOn or LeaseOff (default). Alike on all nodes, and raft.election-timeout
+	// too where it is on.
+	Lease string `koanf:"lease"`
 }
 
 // Limits bound what clients and modules may use. Alike on all nodes.
@@ -177,6 +192,7 @@ func (c Config) WithDefaults() Config {
 	setDefault(&c.TLS.ClientAuth, ClientAuthRequire)
 	setDefault(&c.Native, NativeOn)
 	setDefault(&c.FEC, FECAuto)
+	setDefault(&c.Reads.Lease, LeaseOff)
 	setDefault(&c.Raft.Heartbeat, heartbeatDefault)
 	setDefault(&c.Raft.ElectionTimeout, electionTimeoutDefault)
 	setDefault(&c.Limits.CommandBytes, commandBytesDefault)

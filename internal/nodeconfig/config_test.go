@@ -51,6 +51,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"tls.cert: missing":              func(c *Config) { c.TLS.Cert = "" },
 		"tls.key: missing":               func(c *Config) { c.TLS.Key = "" },
 		"tls.client-auth:":               func(c *Config) { c.TLS.ClientAuth = "maybe" },
+		"reads.lease:":                   func(c *Config) { c.Reads.Lease = "maybe" },
 		"fec:":                           func(c *Config) { c.FEC = "maybe" },
 		"native:":                        func(c *Config) { c.Native = "maybe" },
 		"listen-peer: 127.0.0.1:7453 is": func(c *Config) { c.ListenPeer = c.ListenAPI },

@@ -24,6 +24,7 @@ func (c Config) Validate() error {
 	problems = append(problems, c.Disk.validate()...)
 	problems = append(problems,
 		oneOf("native", c.Native, NativeOn, NativeOff),
+		oneOf("reads.lease", c.Reads.Lease, LeaseOn, LeaseOff),
 		oneOf("fec", c.FEC, FECAuto, FECOff, FECOn),
 		oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error"),
 		oneOf("log.format", c.Log.Format, "auto", "text", "json"))

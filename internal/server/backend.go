@@ -44,21 +44,30 @@ func (b backend) OpenSession(ctx context.Context, machine string) (client.Sessio
 
 // Query implements api.Queries.
 func (b backend) Query(ctx context.Context, machine string, q client.Query) (client.QueryResult, error) {
-	linearizable := q.Consistency != client.Stale
 	r, err := b.node.Ask(ctx, machine, node.Ask{
-		Data: q.Data, Linearizable: linearizable, MinIndex: raft.Index(q.MinIndex), Wait: q.Wait, Forward: q.Forward,
+		Data: q.Data, Mode: readMode(q), MaxStaleness: q.MaxStaleness, MinIndex: raft.Index(q.MinIndex), Wait: q.Wait, Forward: q.Forward,
 	})
 	if err != nil {
 		return client.QueryResult{}, b.problem(err)
 	}
-	result := client.QueryResult{Data: r.Data, AppliedIndex: uint64(r.Applied), Leader: b.leaderAPI(machine)}
-	if !linearizable {
-		result.Staleness = -1
-	}
+	result := client.QueryResult{Data: r.Data, AppliedIndex: uint64(r.Applied), Leader: b.leaderAPI(machine), Staleness: r.Age}
 	if p := statusProblem(r.Status, r.Data, machine); p != nil {
 		return result, p.WithOutcome(client.NotApplied)
 	}
 	return result, nil
+}
+
+// readMode is a consistency in the node's words.
+func readMode(q client.Query) raft.ReadMode {
+	switch {
+	case q.Consistency == client.Lease:
+		return raft.ReadLease
+	case q.Consistency == client.Stale && q.MaxStaleness > 0:
+		return raft.ReadBounded
+	case q.Consistency == client.Stale:
+		return raft.ReadLocal
+	}
+	return raft.ReadLinearizable
 }
 
 // Machines implements api.Catalogue.

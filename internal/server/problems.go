@@ -28,6 +28,7 @@ func (b backend) problem(err error) error {
 		halted    *node.MachineHaltedError
 		refused   *plugins.RefusedError
 		limit     *node.LimitError
+		stale     *node.TooStaleError
 	)
 	switch {
 	case upgradeProblem(err) != nil: // Why first: its cause may be one of the others
@@ -46,6 +47,8 @@ func (b backend) problem(err error) error {
 		p := client.NewProblem(client.CodeLimitRange, "%v", limit).WithCause(err)
 		p.Limit = limit.Limit
 		return p
+	case errors.As(err, &stale):
+		return staleProblem(stale)
 	case errors.Is(err, node.ErrNoLeader):
 		return client.NewProblem(client.CodeNoLeader, "%v", err).WithCause(err)
 	case errors.Is(err, node.ErrTimeout):
@@ -55,6 +58,16 @@ func (b backend) problem(err error) error {
 		return client.NewProblem(client.CodeNotLeader, "%v", err).WithLeader(leader).WithCause(err)
 	}
 	return plainProblem(err)
+}
+
+// staleProblem says how old what a replica has may be, never less than it is.
+func staleProblem(e *node.TooStaleError) *client.Problem {
+	p := client.NewProblem(client.CodeTooStale, "%v", e).WithCause(e)
+	p.StalenessMillis = -1
+	if e.Age >= 0 {
+		p.StalenessMillis = int64((e.Age + time.Millisecond - 1) / time.Millisecond)
+	}
+	return p
 }
 
 // plainProblem maps the errors that carry no data.
@@ -71,6 +84,7 @@ func plainProblem(err error) error {
 		{node.ErrTooLarge, client.CodeCommandTooLarge},
 		{raft.ErrProposalTooLarge, client.CodeCommandTooLarge},
 		{node.ErrIndexNotReached, client.CodeMinIndex},
+		{node.ErrLeaseNotAllowed, client.CodeLeaseNotAllowed},
 		{node.ErrNoQuorum, client.CodeNoLeader},
 		{node.ErrMachineNotRunning, client.CodeMachineStarting},
 		{node.ErrStopping, client.CodeShuttingDown},

@@ -317,7 +317,7 @@ func (s *Server) unwind() error {
 func nodeConfig(cfg Config, seed uint64) node.Config {
 	c := node.Config{
 		Cluster: cfg.Cluster, Self: raft.NodeID(cfg.Node), Seed: seed, Via: map[raft.NodeID]string{},
-		Heartbeat: cfg.Raft.Heartbeat, ElectionTimeout: cfg.Raft.ElectionTimeout,
+		Heartbeat: cfg.Raft.Heartbeat, ElectionTimeout: cfg.Raft.ElectionTimeout, LeaseReads: cfg.Reads.Lease == nodeconfig.LeaseOn,
 		CommandBytesMax: uint64(cfg.Limits.CommandBytes), ModuleBytesMax: uint64(cfg.Limits.ModuleBytes),
 		DiskStallTimeout: cfg.Disk.StallTimeout, ModuleGrace: cfg.Disk.KeepModules, ScrubInterval: cfg.Disk.ScrubInterval, ScrubBytesPerSecond: uint64(cfg.Disk.ScrubRate),
 		MachineMemoryMax: uint64(cfg.Limits.MachineMemory), MemoryBudget: uint64(cfg.Limits.NodeMemory),

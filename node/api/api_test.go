@@ -116,6 +116,16 @@ func TestCommandInSessionIsReplayed(t *testing.T) {
 	}
 }
 
+func TestReadsThatANodeCannotGive(t *testing.T) {
+	_, c, _ := setup(t, apitest.Options{})
+	checkProblem(t, c.do(t, "POST", queries+"?consistency=lease", nil), 409, client.CodeLeaseNotAllowed, "not allowed")
+	r := c.do(t, "POST", queries+"?consistency=stale&max-staleness=1s", nil)
+	checkProblem(t, r, 412, client.CodeTooStale, "may be 7s old")
+	if r.header.Get(client.HeaderStaleness) != "7000" || !strings.Contains(r.body, `"staleness_ms":7000`) {
+		t.Errorf("got %+v", r)
+	}
+}
+
 func TestQuery(t *testing.T) {
 	_, c, _ := setup(t, apitest.Options{})
 	for _, query := range []string{"", "?consistency=linearizable", "?consistency=stale&min-index=1&wait=1s&forward=false"} {

@@ -24,7 +24,7 @@ type Commands interface {
 
 // Queries reads machines.
 type Queries interface {
-	// Query answers by the consistency q asks for; Lease never arrives here.
+	// Query answers by the consistency q asks for.
 	Query(ctx context.Context, machine string, q client.Query) (client.QueryResult, error)
 }
 

@@ -31,6 +31,9 @@ func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, err error)
 	if p.Index != 0 {
 		h.Set(client.HeaderIndex, strconv.FormatUint(p.Index, 10))
 	}
+	if p.StalenessMillis > 0 {
+		h.Set(client.HeaderStaleness, strconv.FormatInt(p.StalenessMillis, 10))
+	}
 	if wait := RetryAfter(p); wait > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}

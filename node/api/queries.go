@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -44,7 +45,7 @@ func (s *Server) postQuery(w http.ResponseWriter, r *http.Request) error {
 
 // readQuery reads the parameters of a query, and how long it may wait.
 func readQuery(r *http.Request) (q client.Query, wait time.Duration, err error) {
-	p, err := readParams(r, "consistency", "min-index", "wait", "forward")
+	p, err := readParams(r, "consistency", "max-staleness", "min-index", "wait", "forward")
 	if err != nil {
 		return q, 0, err
 	}
@@ -54,6 +55,12 @@ func readQuery(r *http.Request) (q client.Query, wait time.Duration, err error) 
 	}
 	if q.Wait, err = p.duration("wait"); err != nil {
 		return q, 0, err
+	}
+	if q.MaxStaleness, err = p.duration("max-staleness"); err != nil {
+		return q, 0, err
+	}
+	if p.has("max-staleness") && q.MaxStaleness == 0 {
+		return q, 0, client.NewProblem(client.CodeBadRequest, "max-staleness is 0: use consistency=linearizable for an answer of no age")
 	}
 	if q.Forward, err = p.flag("forward", true); err != nil {
 		return q, 0, err
@@ -71,14 +78,16 @@ func consistency(p params) client.Consistency {
 // CheckQuery refuses a query that asks for what no node gives, or contradicts itself.
 func CheckQuery(q client.Query) error {
 	switch {
-	case q.Consistency == client.Lease:
-		return client.NewProblem(client.CodeLeaseNotAllowed, "this cluster does not allow reads that rely on clocks")
-	case q.Consistency != client.Linearizable && q.Consistency != client.Stale:
-		return client.NewProblem(client.CodeBadRequest, "consistency=%.40q: use linearizable or stale", q.Consistency)
+	case !slices.Contains([]client.Consistency{client.Linearizable, client.Lease, client.Stale}, q.Consistency):
+		return client.NewProblem(client.CodeBadRequest, "consistency=%.40q: use linearizable, lease or stale", q.Consistency)
+	case q.MaxStaleness != 0 && q.Consistency != client.Stale:
+		return client.NewProblem(client.CodeBadRequest, "max-staleness= is of consistency=stale: every other answer is of no age")
+	case q.MaxStaleness < 0 || q.MaxStaleness > timeoutMax:
+		return client.NewProblem(client.CodeBadRequest, "max-staleness=%.40q: use a duration up to %v, such as 2s", q.MaxStaleness.String(), timeoutMax)
 	case q.Wait < 0 || q.Wait > timeoutMax:
 		return client.NewProblem(client.CodeBadRequest, "wait=%.40q: use a duration from 0 to %v, such as 500ms", q.Wait.String(), timeoutMax)
-	case q.Wait > 0 && q.MinIndex == 0:
-		return client.NewProblem(client.CodeBadRequest, "wait= says how long to wait for min-index=, which is missing")
+	case q.Wait > 0 && q.MinIndex == 0 && q.MaxStaleness == 0:
+		return client.NewProblem(client.CodeBadRequest, "wait= says how long to wait for min-index= or max-staleness=, which are missing")
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func (b *bubble) backedUp(ctx context.Context, via raft.NodeID, machine string, 
 
 // sumOf asks one node for a machine's sum.
 func (b *bubble) sumOf(ctx context.Context, at raft.NodeID, machine string) (uint64, error) {
-	r, err := b.nodes[at].node.Ask(ctx, machine, node.Ask{Linearizable: true, Forward: true})
+	r, err := b.nodes[at].node.Ask(ctx, machine, node.Ask{Forward: true})
 	if err != nil {
 		return 0, err
 	}

@@ -370,7 +370,7 @@ func (b *bubble) judgeLeft(ctx context.Context) (fault string, err error) {
 func (b *bubble) ask(ctx context.Context, id raft.NodeID, deployed bool) (uint64, error) {
 	n := b.nodes[id].node
 	for {
-		r, err := n.Ask(ctx, "adder", node.Ask{Linearizable: true, Forward: true})
+		r, err := n.Ask(ctx, "adder", node.Ask{Forward: true})
 		switch {
 		case err == nil:
 			return binary.BigEndian.Uint64(r.Data), nil

@@ -155,7 +155,7 @@ func (b *bubble) expectDeleted(ctx context.Context, dead node.Tombstone) {
 	b.t.Helper()
 	for id, n := range b.nodes {
 		_, call := n.node.Call(ctx, dead.Name, node.Call{Data: []byte{1}, Forward: true})
-		_, ask := n.node.Ask(ctx, dead.Name, node.Ask{})
+		_, ask := n.node.Ask(ctx, dead.Name, node.Ask{Mode: raft.ReadLocal})
 		_, session := n.node.OpenSession(ctx, dead.Name)
 		_, _, _, upgrade := n.node.Upgrade(ctx, node.UpgradeRequest{Machine: dead.Name, Rollback: true})
 		for what, err := range map[string]error{"call": call, "ask": ask, "session": session, "upgrade": upgrade} {
@@ -283,7 +283,7 @@ func (b *bubble) judgeDeletion(acknowledged bool) (end string, err error) {
 	ctx, cancel := context.WithTimeout(b.t.Context(), 2*time.Minute)
 	defer cancel()
 	for end == "" {
-		r, err := b.nodes[1].node.Ask(ctx, "adder", node.Ask{Linearizable: true, Forward: true})
+		r, err := b.nodes[1].node.Ask(ctx, "adder", node.Ask{Forward: true})
 		switch {
 		case err == nil && binary.BigEndian.Uint64(r.Data) != 30:
 			return "", fmt.Errorf("it lives, and its sum is %d", binary.BigEndian.Uint64(r.Data))

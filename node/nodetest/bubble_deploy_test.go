@@ -134,7 +134,7 @@ func TestADeployGoesOnWithoutTheLeader(t *testing.T) {
 				b.t.Errorf("a command through %v after the deploy: %v", at, err)
 			}
 		}
-		_, err := b.nodes[led].node.Ask(ctx, "adder", node.Ask{MinIndex: 1, Wait: time.Minute})
+		_, err := b.nodes[led].node.Ask(ctx, "adder", node.Ask{Mode: raft.ReadLocal, MinIndex: 1, Wait: time.Minute})
 		var halted *node.MachineHaltedError
 		if !errors.As(err, &halted) || !strings.Contains(err.Error(), "no room for it") {
 			b.t.Errorf("a query of the replica that is not there: %v", err)

@@ -71,7 +71,7 @@ func TestWhoIsCutOffSaysSoSoon(t *testing.T) {
 			_, errCall := n.Call(ctx, "adder", node.Call{Data: []byte{1}, Forward: true})
 			called := time.Since(began)
 			_, errAgain := n.Call(ctx, "adder", node.Call{Data: []byte{1}, Forward: true})
-			_, errAsk := n.Ask(ctx, "adder", node.Ask{Linearizable: true, Forward: true})
+			_, errAsk := n.Ask(ctx, "adder", node.Ask{Forward: true})
 			took := time.Since(began)
 			t.Logf("%v: %v after %v, then %v and %v after %v", id, errCall, called, errAgain, errAsk, took)
 			if errCall == nil || !errors.Is(errAgain, node.ErrNoLeader) || !errors.Is(errAsk, node.ErrNoLeader) {

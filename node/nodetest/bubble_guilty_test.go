@@ -132,7 +132,7 @@ func onThreeNodes(t *testing.T, engine *plugins.Engine, binary []byte, c culprit
 		honest = b.commit(ctx, c, crime, 4, honest)
 	}
 	for id, n := range b.nodes {
-		r, err := n.node.Ask(ctx, "culprit", node.Ask{Data: []byte(c.query), Linearizable: true, Forward: true})
+		r, err := n.node.Ask(ctx, "culprit", node.Ask{Data: []byte(c.query), Forward: true})
 		if err != nil || string(r.Data) != strconv.Itoa(honest) {
 			t.Errorf("node %v answers %q, %v; want %d", id, r.Data, err, honest)
 		}

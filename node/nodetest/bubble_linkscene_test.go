@@ -169,7 +169,7 @@ func (s *linkScene) answered(r node.CallResult, want uint64) {
 func (b *bubble) expectAtLeast(ctx context.Context, at raft.NodeID, least, more uint64) {
 	b.t.Helper()
 	for {
-		r, err := b.nodes[at].node.Ask(ctx, "adder", node.Ask{Linearizable: true, Forward: true})
+		r, err := b.nodes[at].node.Ask(ctx, "adder", node.Ask{Forward: true})
 		if err == nil {
 			if got := binary.BigEndian.Uint64(r.Data); got < least || got > least+more {
 				b.t.Errorf("node %v answers %d, want %d, or %d more", at, got, least, more)

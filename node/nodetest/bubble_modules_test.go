@@ -158,7 +158,7 @@ func withoutACompiler(t *testing.T, engines [2]*plugins.Engine, compiler *compil
 	b.expectRunning(ctx, lame, u.To.Module, u.Index)
 	for _, machine := range []string{"adder", "other"} {
 		for {
-			r, err := b.nodes[lame].node.Ask(ctx, machine, node.Ask{Linearizable: true, Forward: true})
+			r, err := b.nodes[lame].node.Ask(ctx, machine, node.Ask{Forward: true})
 			if err == nil && r.Status == 0 {
 				break
 			}

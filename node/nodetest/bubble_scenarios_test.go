@@ -48,13 +48,13 @@ func TestMajorityLost(t *testing.T) {
 		if _, err := n.Call(ctx, "adder", node.Call{Data: []byte{1}, Forward: true}); !errors.Is(err, node.ErrNoLeader) {
 			t.Errorf("a write without a majority ended with %v, want ErrNoLeader", err)
 		}
-		if _, err := n.Ask(ctx, "adder", node.Ask{Linearizable: true, Forward: true}); !errors.Is(err, node.ErrNoLeader) {
+		if _, err := n.Ask(ctx, "adder", node.Ask{Forward: true}); !errors.Is(err, node.ErrNoLeader) {
 			t.Errorf("a read without a majority ended with %v, want ErrNoLeader", err)
 		}
 		if took := time.Since(began); took > 10*time.Second {
 			t.Errorf("refusing took %v of virtual time", took)
 		}
-		if r, err := n.Ask(ctx, "adder", node.Ask{}); err != nil || r.Data[7] != 10 {
+		if r, err := n.Ask(ctx, "adder", node.Ask{Mode: raft.ReadLocal}); err != nil || r.Data[7] != 10 {
 			t.Errorf("a stale read without a majority: %v, %v; want 10", r.Data, err)
 		}
 		for _, back := range disks {
@@ -77,10 +77,10 @@ func TestRequestsAtAFollower(t *testing.T) {
 		if _, err := follower.Call(ctx, "adder", node.Call{Data: []byte{1}}); !errors.As(err, &notLeader) || notLeader.Leader != leader {
 			t.Errorf("without forwarding: %v, want a NotLeaderError that names %v", err, leader)
 		}
-		if _, err := follower.Ask(ctx, "adder", node.Ask{Linearizable: true}); !errors.As(err, &notLeader) || notLeader.Leader != leader {
+		if _, err := follower.Ask(ctx, "adder", node.Ask{}); !errors.As(err, &notLeader) || notLeader.Leader != leader {
 			t.Errorf("a read without forwarding: %v, want a NotLeaderError that names %v", err, leader)
 		}
-		if r, err := follower.Ask(ctx, "adder", node.Ask{Linearizable: true, Forward: true}); err != nil || r.Data[7] != 1 {
+		if r, err := follower.Ask(ctx, "adder", node.Ask{Forward: true}); err != nil || r.Data[7] != 1 {
 			t.Errorf("a follower's linearizable read: %v, %v; want 1", r.Data, err)
 		}
 	})
@@ -99,7 +99,7 @@ func TestBadRequests(t *testing.T) {
 		_, _, errMissing := n.Deploy(ctx, node.DeployRequest{Machine: "x", Module: node.Digest{9}})
 		_, _, errLimits := n.Deploy(ctx, node.DeployRequest{Machine: "x", Module: node.DigestOf([]byte("any bytes")), Limits: node.MachineLimits{MemoryBytes: 1 << 40}})
 		_, _, errOther := n.Deploy(ctx, node.DeployRequest{Machine: "adder", Module: node.DigestOf([]byte("any bytes")), Limits: node.MachineLimits{MemoryBytes: 1 << 20}})
-		_, errIndex := n.Ask(ctx, "adder", node.Ask{MinIndex: 1 << 40, Wait: time.Second})
+		_, errIndex := n.Ask(ctx, "adder", node.Ask{Mode: raft.ReadLocal, MinIndex: 1 << 40, Wait: time.Second})
 		var conflict *node.ConflictError
 		var limit *node.LimitError
 		if !errors.As(errLimits, &limit) || limit.Limit != "memory_bytes" {
@@ -194,7 +194,7 @@ func TestBubbleWASM(t *testing.T) {
 func (b *bubble) expectCounter(ctx context.Context, at raft.NodeID, want string) {
 	b.t.Helper()
 	for {
-		r, err := b.nodes[at].node.Ask(ctx, "counter", node.Ask{Data: []byte("get"), Linearizable: true, Forward: true})
+		r, err := b.nodes[at].node.Ask(ctx, "counter", node.Ask{Data: []byte("get"), Forward: true})
 		if err == nil {
 			if string(r.Data) != want {
 				b.t.Errorf("node %v answers %s, want %s", at, r.Data, want)

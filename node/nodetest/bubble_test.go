@@ -333,7 +333,7 @@ func TestBubble(t *testing.T) {
 func (b *bubble) expectSum(ctx context.Context, at raft.NodeID, want uint64) {
 	b.t.Helper()
 	for {
-		r, err := b.nodes[at].node.Ask(ctx, "adder", node.Ask{Linearizable: true, Forward: true})
+		r, err := b.nodes[at].node.Ask(ctx, "adder", node.Ask{Forward: true})
 		if err == nil {
 			if got := binary.BigEndian.Uint64(r.Data); got != want {
 				b.t.Errorf("node %v answers %d, want %d", at, got, want)

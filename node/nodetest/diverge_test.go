@@ -176,7 +176,7 @@ func (b *bubble) sums(ctx context.Context) map[raft.NodeID]uint64 {
 	out := map[raft.NodeID]uint64{}
 	for id, n := range b.nodes {
 		for {
-			r, err := n.node.Ask(ctx, "adder", node.Ask{Linearizable: true, Forward: true})
+			r, err := n.node.Ask(ctx, "adder", node.Ask{Forward: true})
 			if err == nil {
 				out[id] = binary.BigEndian.Uint64(r.Data)
 				break

@@ -33,6 +33,7 @@ type Config struct {
 	ModuleGrace                  time.Duration  // for which a module stays that nothing names; 0: for ever
 	Forget                       []node.NamedBy // a planted bug: such names do not count
 	Deletes                      int            // of a second machine, which is deployed anew each time
+	LeaseReads                   bool           // leaders may hold leases, and half of the reads are by lease
 
 	SnapshotBytes uint64 // of the log between two snapshots; 0: none are taken
 	TailEntries   int    // of the log kept behind a snapshot; default the cores' own
@@ -47,7 +48,7 @@ type Config struct {
 type Result struct {
 	Violations   []string
 	Acknowledged int // commands with an answer
-	Reads        int // linearizable reads with an answer
+	Reads        int // reads with an answer, of all modes
 	Virtual      time.Duration
 	Terms        raft.Term // the highest of any group
 	Upgrades     int       // that took place

@@ -188,9 +188,24 @@ func (c *simClient) read() {
 	if n == nil {
 		return
 	}
-	if n.shard.Read(c.sim.group, &readOperation{client: c, at: at, began: c.sim.now()}) {
+	how := c.sim.readRequest(c)
+	// Why a bounded read began that much earlier: what was acknowledged since then is not
+	// promised.
+	if n.shard.ReadAs(c.sim.group, &readOperation{client: c, at: at, began: c.sim.now() - how.MaxStaleness}, how) {
 		n.pump()
 	}
+}
+
+// readRequest is how a client's next read is to be answered.
+func (s *Sim) readRequest(c *simClient) raft.ReadRequest {
+	r := s.chance.at("read mode", uint64(c.id), c.next)
+	switch {
+	case s.cfg.LeaseReads && r.IntN(2) == 0:
+		return raft.ReadRequest{Mode: raft.ReadLease}
+	case r.IntN(4) == 0:
+		return raft.ReadRequest{Mode: raft.ReadBounded, MaxStaleness: between(r, time.Millisecond, 3*time.Second)}
+	}
+	return raft.ReadRequest{}
 }
 
 func (o *readOperation) failed() {}

@@ -134,7 +134,7 @@ func (n *simNode) addGroup(g raft.GroupID) error {
 		ID: n.id, Incarnation: n.born, Group: g, Seed: n.sim.chance.at("core", uint64(n.id), n.life, uint64(g)).Uint64(),
 		HeartbeatInterval: n.sim.cfg.Heartbeat, ElectionTimeoutMin: n.sim.cfg.ElectionTimeout, ElectionTimeoutMax: 2 * n.sim.cfg.ElectionTimeout,
 		CacheBytesMax: n.sim.cfg.CacheBytesMax, ApplyBytesMax: n.sim.cfg.ApplyBytesMax,
-		RetainedEntriesMax: n.sim.cfg.TailEntries, PinnedBytesMax: n.sim.cfg.PinnedBytes,
+		LeaseReads: n.sim.cfg.LeaseReads && g != node.MetaGroup, RetainedEntriesMax: n.sim.cfg.TailEntries, PinnedBytesMax: n.sim.cfg.PinnedBytes,
 	}, restored, n.sim.now())
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/node/api"
@@ -218,6 +219,22 @@ func (b *Backend) OpenSession(_ context.Context, name string) (client.SessionID,
 	return id, nil
 }
 
+// staleness is how old this backend's state pretends to be.
+const staleness = 7 * time.Second
+
+// freshness refuses what this backend cannot give: leases, and less than staleness.
+func freshness(q client.Query) error {
+	switch {
+	case q.Consistency == client.Lease:
+		return client.NewProblem(client.CodeLeaseNotAllowed, "reads by lease are not allowed here")
+	case q.Consistency == client.Stale && q.MaxStaleness > 0 && q.MaxStaleness < staleness:
+		p := client.NewProblem(client.CodeTooStale, "the state of this replica may be %v old, %v is allowed", staleness, q.MaxStaleness)
+		p.StalenessMillis = staleness.Milliseconds()
+		return p
+	}
+	return nil
+}
+
 // Query applies "get" or whatever else is asked to a copy of the state.
 func (b *Backend) Query(_ context.Context, name string, q client.Query) (client.QueryResult, error) {
 	b.mu.Lock()
@@ -228,6 +245,9 @@ func (b *Backend) Query(_ context.Context, name string, q client.Query) (client.
 	}
 	if q.MinIndex > b.index {
 		return client.QueryResult{}, client.NewProblem(client.CodeMinIndex, "applied is %d, asked for was %d", b.index, q.MinIndex)
+	}
+	if err := freshness(q); err != nil {
+		return client.QueryResult{}, err
 	}
 	state := m.state
 	data, err := b.apply(&state, q.Data)

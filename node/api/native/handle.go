@@ -97,6 +97,7 @@ var consistencies = map[wire.Consistency]client.Consistency{
 func (s *Server) query(ctx context.Context, r *wire.Request) (*wire.Answer, error) {
 	q := client.Query{
 		Data: r.Data, Consistency: consistencies[r.Consistency], MinIndex: r.MinIndex, Wait: millis(r.WaitMillis), Forward: !r.Direct,
+		MaxStaleness: millis(r.MaxStalenessMillis),
 	}
 	if err := errors.Join(api.CheckQuery(q), api.CheckSize("query", int64(len(r.Data)), s.config.CommandBytesMax)); err != nil {
 		return nil, err
