@@ -127,6 +127,9 @@ func (c *Client) attemptHTTP(ctx context.Context, host string, k *call) (answer,
 	if p != nil {
 		return answer{}, p
 	}
+	if c.config.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.config.Token)
+	}
 	res, err := c.transport.RoundTrip(req)
 	if err != nil {
 		return answer{}, transportProblem(err, host, sent.Load())

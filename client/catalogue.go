@@ -20,6 +20,7 @@ const (
 	CodeNoCertificate    Code = "WRAFT-1009"
 	CodeLimitRange       Code = "WRAFT-1010"
 	CodeNotAllowed       Code = "WRAFT-1011"
+	CodeBadToken         Code = "WRAFT-1012"
 
 	CodeUnknownMachine Code = "WRAFT-2001"
 	CodeUnknownPath    Code = "WRAFT-2002"
@@ -27,6 +28,7 @@ const (
 	CodeUnknownCheck   Code = "WRAFT-2004"
 	CodeMachineDeleted Code = "WRAFT-2005"
 	CodeUnknownNode    Code = "WRAFT-2006"
+	CodeUnknownToken   Code = "WRAFT-2007"
 
 	CodeMachineExists     Code = "WRAFT-3001"
 	CodeSessionExpired    Code = "WRAFT-3002"
@@ -43,6 +45,7 @@ const (
 	CodeQuorumLoss        Code = "WRAFT-3013"
 	CodeCannotLead        Code = "WRAFT-3014"
 	CodeTooStale          Code = "WRAFT-3015"
+	CodeTokenExists       Code = "WRAFT-3016"
 
 	CodeModuleRefused   Code = "WRAFT-4001"
 	CodeMachineRejected Code = "WRAFT-4002"

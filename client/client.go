@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -24,6 +25,10 @@ type Config struct {
 	// TLS holds the cluster's authority and, where the cluster asks for one, the
 	// client's certificate. nil trusts the system's authorities and shows nothing.
 	TLS *tls.Config
+	// Token is what the client shows in the place of a certificate, or of what its
+	// certificate allows; "" is nothing. It is sent over HTTP alone: with one, ProtocolAuto is
+	// ProtocolHTTP.
+	Token string
 	// Protocol is how nodes are spoken to; default ProtocolAuto.
 	Protocol Protocol
 	// Timeout bounds a call whose context has no deadline; default 10s.
@@ -71,6 +76,9 @@ func (c Config) withDefaults() Config {
 	if c.Protocol == "" {
 		c.Protocol = ProtocolAuto
 	}
+	if c.Token != "" {
+		c.Protocol = ProtocolHTTP
+	}
 	if c.Jitter == nil {
 		c.Jitter = rand.Float64
 	}
@@ -90,6 +98,12 @@ func (c Config) Validate() error {
 	}
 	if c.Timeout < 0 || c.AttemptTimeout < 0 || c.BackoffMin < 0 || c.BackoffMax < 0 || c.AttemptsMax < 0 {
 		problems = append(problems, errors.New("times and counts must not be negative"))
+	}
+	if c.Token != "" && c.Protocol == ProtocolNative {
+		problems = append(problems, errors.New("the native protocol carries no token: use a certificate, or HTTP"))
+	}
+	if strings.ContainsFunc(c.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		problems = append(problems, errors.New("the token has a character that no token has"))
 	}
 	if !c.Protocol.Valid() {
 		problems = append(problems, fmt.Errorf("protocol %.40q: use %s, %s or %s", c.Protocol, ProtocolAuto, ProtocolHTTP, ProtocolNative))

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/pki"
 	"github.com/wraft/wraft/node/api/apitest"
 )
 
@@ -423,4 +424,31 @@ func BenchmarkCommand(b *testing.B) {
 			}
 		}
 	})
+}
+
+// TestTokensAreShown over HTTP, in the place of a certificate.
+func TestTokensAreShown(t *testing.T) {
+	b := apitest.New(nil)
+	b.AddMachine("counter")
+	s := apitest.Start(t, b, apitest.Options{Native: true})
+	token := b.AddToken(pki.RoleWriter, time.Time{})
+	c, err := client.New(client.Config{Endpoints: []string{s.Address}, TLS: s.AnonymousTLS(), Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for range 3 {
+		if _, err := c.Command(t.Context(), "counter", []byte("incr")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var p *client.Problem
+	if _, err := c.CreateToken(t.Context(), client.TokenSpec{Role: pki.RoleReader}); !errors.As(err, &p) || p.Code != client.CodeNotAllowed {
+		t.Errorf("a writer makes a token: %v", err)
+	}
+	for token, protocol := range map[string]client.Protocol{token: client.ProtocolNative, "a\nb": client.ProtocolHTTP} {
+		if _, err := client.New(client.Config{Endpoints: []string{s.Address}, Token: token, Protocol: protocol}); err == nil {
+			t.Errorf("%q over %s is taken", token, protocol)
+		}
+	}
 }

@@ -99,7 +99,7 @@ func (n *Node) RaiseLevel(ctx context.Context, level FeatureLevel) error {
 	if err != nil {
 		return err
 	}
-	r, err := n.replicateIdempotent(ctx, MetaGroup, Command{Kind: CommandCall, Data: data})
+	r, err := n.replicateMeta(ctx, data)
 	switch {
 	case err != nil:
 		return err

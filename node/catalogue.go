@@ -111,6 +111,10 @@ type Catalogue struct {
 	Tombstones []Tombstone
 	// Recoveries are those after the loss of a quorum, oldest first, at most RecoveriesMax.
 	Recoveries []Recovery
+	// Tokens are of clients without a certificate, ascending by hash, at most TokensMax.
+	Tokens []TokenRecord `cbor:",omitempty"`
+	// Audit says who did what, oldest first, at most AuditMax.
+	Audit []AuditRecord `cbor:",omitempty"`
 }
 
 // Machine finds a machine by name.

@@ -47,7 +47,7 @@ func (n *Node) Delete(ctx context.Context, r DeleteRequest) (t Tombstone, change
 	if err != nil {
 		return Tombstone{}, false, err
 	}
-	reply, err := n.replicateIdempotent(ctx, MetaGroup, Command{Kind: CommandCall, Data: data})
+	reply, err := n.replicateMeta(ctx, data)
 	switch {
 	case err != nil:
 		return Tombstone{}, false, err

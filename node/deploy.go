@@ -45,7 +45,7 @@ func (n *Node) Deploy(ctx context.Context, r DeployRequest) (m MachineRecord, cr
 		return MachineRecord{}, false, err
 	}
 	// Creating the same machine twice is answered as such.
-	reply, err := n.replicateIdempotent(ctx, MetaGroup, Command{Kind: CommandCall, Data: data})
+	reply, err := n.replicateMeta(ctx, data)
 	if err != nil {
 		return MachineRecord{}, false, err
 	}

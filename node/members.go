@@ -35,7 +35,7 @@ func (n *Node) MoveNode(ctx context.Context, id raft.NodeID, to NodeState) error
 func (n *Node) changeNodes(ctx context.Context, what string, data []byte) error {
 	ctx, cancel := n.bound(ctx)
 	defer cancel()
-	r, err := n.replicateIdempotent(ctx, MetaGroup, Command{Kind: CommandCall, Data: data})
+	r, err := n.replicateMeta(ctx, data)
 	if err != nil {
 		return err
 	}

@@ -181,6 +181,11 @@ func (m *MetaMachine) applyOne(index raft.Index, data []byte) plugins.Result {
 	if err := batchDecoding.Unmarshal(data, &c); err != nil || c.Version != metaCommandVersion {
 		return notOfThisVersion()
 	}
+	return m.runFirst(index, c)
+}
+
+// runFirst runs a command of the first release.
+func (m *MetaMachine) runFirst(index raft.Index, c metaCommand) plugins.Result {
 	switch {
 	case c.Bootstrap != nil:
 		return m.bootstrap(index, *c.Bootstrap)

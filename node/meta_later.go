@@ -8,10 +8,20 @@ import (
 )
 
 // laterCommand is a command of the meta group from Level2 on: exactly one field besides
-// the version is set. Why a map: a field that is not set leaves no trace in the bytes,
+// Version, By and At is set. Why a map: a field that is not set leaves no trace in the bytes,
 // so that a release which adds one goes on writing the others as it did.
 type laterCommand struct {
 	Version uint8 `cbor:"0,keyasint"`
+	// By is who asks, "" when nobody knows, and At when, in Unix ns by the clock of the node that
+	// was asked.
+	By string `cbor:"1,keyasint,omitempty"`
+	At int64  `cbor:"3,keyasint,omitempty"`
+	// First is a command of the first release, for which By asks.
+	First *metaCommand `cbor:"2,keyasint,omitempty"`
+
+	AddToken    *addTokenCommand    `cbor:"10,keyasint,omitempty"`
+	RevokeToken *revokeTokenCommand `cbor:"11,keyasint,omitempty"`
+	Transferred *transferredCommand `cbor:"12,keyasint,omitempty"`
 }
 
 const laterCommandVersion = 2
@@ -31,7 +41,7 @@ func isLater(data []byte) bool { return len(data) > 0 && data[0]>>5 == 5 }
 
 // applyLater runs a laterCommand. Below Level2 it says what a release that knows none
 // says, byte for byte: all replicas must agree, and some may run it.
-func (m *MetaMachine) applyLater(_ raft.Index, data []byte) plugins.Result {
+func (m *MetaMachine) applyLater(index raft.Index, data []byte) plugins.Result {
 	var c laterCommand
 	if m.catalogue.Level < Level2 {
 		return notOfThisVersion()
@@ -39,8 +49,29 @@ func (m *MetaMachine) applyLater(_ raft.Index, data []byte) plugins.Result {
 	if err := batchDecoding.Unmarshal(data, &c); err != nil || c.Version != laterCommandVersion {
 		return notOfThisVersion()
 	}
+	result := m.runLater(index, c)
+	if changes(result) {
+		m.note(index, c)
+	}
+	return result
+}
+
+func (m *MetaMachine) runLater(index raft.Index, c laterCommand) plugins.Result {
+	switch {
+	case c.First != nil && c.First.Version == metaCommandVersion:
+		return m.runFirst(index, *c.First)
+	case c.AddToken != nil:
+		return m.addToken(index, c)
+	case c.RevokeToken != nil:
+		return m.revokeToken(index, *c.RevokeToken)
+	case c.Transferred != nil:
+		return plugins.Result{}
+	}
 	return emptyMetaCommand()
 }
+
+// changes reports whether an answer says that the command changed something.
+func changes(r plugins.Result) bool { return r.Status == metaOK || r.Status == metaMode }
 
 func notOfThisVersion() plugins.Result {
 	return plugins.Result{Status: metaMalformed, Data: []byte("not a meta command of this version")}

@@ -50,6 +50,7 @@ type Node struct {
 	life      raft.Incarnation             // set before the first group is added
 	born      atomic.Uint32                // life, for any goroutine
 	recovered raft.Index                   // see Life.Recovered
+	current   atomic.Bool                  // the catalogue is no older than this start
 
 	// metaCommitted is how much of the catalogue was known to be committed at the start.
 	metaCommitted raft.Index
@@ -251,6 +252,10 @@ func (n *Node) Close() error {
 
 // Life is the life that this node takes part in; 0 before it does.
 func (n *Node) Life() raft.Incarnation { return raft.Incarnation(n.born.Load()) }
+
+// Current reports whether the catalogue is no older than this start: before, what is missing
+// in it may be there.
+func (n *Node) Current() bool { return n.current.Load() }
 
 // Self is this node's ID.
 func (n *Node) Self() raft.NodeID { return n.cfg.Self }

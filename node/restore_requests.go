@@ -116,7 +116,7 @@ func (n *Node) createForRestore(ctx context.Context, r RestoreRequest) (MachineR
 	if err != nil {
 		return MachineRecord{}, err
 	}
-	reply, err := n.replicateIdempotent(ctx, MetaGroup, Command{Kind: CommandCall, Data: data})
+	reply, err := n.replicateMeta(ctx, data)
 	if err != nil {
 		return MachineRecord{}, err
 	}

@@ -93,7 +93,7 @@ func (n *Node) beginUpgrade(ctx context.Context, r UpgradeRequest, to MachineRun
 	if err != nil {
 		return 0, false, err
 	}
-	reply, err := n.replicateIdempotent(ctx, MetaGroup, Command{Kind: CommandCall, Data: data})
+	reply, err := n.replicateMeta(ctx, data)
 	if err != nil {
 		return 0, false, err
 	}

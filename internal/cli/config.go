@@ -79,7 +79,7 @@ var settings = []setting{
 var nodeKeys = []string{"id", "peer", "api", "via", "region"}
 
 // clientVariables begin like variables of a node but are for client commands.
-var clientVariables = []string{"WRAFT_CONTEXT", "WRAFT_SERVER", "WRAFT_CA", "WRAFT_CERT", "WRAFT_KEY"}
+var clientVariables = []string{"WRAFT_CONTEXT", "WRAFT_SERVER", "WRAFT_CA", "WRAFT_CERT", "WRAFT_KEY", "WRAFT_TOKEN", "WRAFT_TOKEN_FILE"}
 
 // flag is the name of the setting's flag.
 func (s setting) flag() string { return strings.ReplaceAll(s.key, keyDelimiter, "-") }

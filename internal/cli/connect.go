@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"crypto/tls"
+	"os"
 	"strings"
 	"time"
 
@@ -20,7 +21,9 @@ type connection struct {
 	context       string
 	servers       []string
 	ca, cert, key string
-	timeout       time.Duration
+	// token is what is shown beside the certificate, or in its place; tokenFile holds it.
+	token, tokenFile string
+	timeout          time.Duration
 	// protocol is client.Config's.
 	protocol client.Protocol
 	// extra is what the command may take on top, because it was told to wait.
@@ -36,6 +39,8 @@ func (p *Program) connectFlags(cmd *cobra.Command, timeout time.Duration) *conne
 	f.StringVar(&c.ca, "ca", "", "file with the cluster's authority (WRAFT_CA)")
 	f.StringVar(&c.cert, "cert", "", "file with your certificate (WRAFT_CERT)")
 	f.StringVar(&c.key, "key", "", "file with your key (WRAFT_KEY)")
+	f.StringVar(&c.token, "token", "", "token to show in the place of a certificate; others on this machine may see it, better use --token-file (WRAFT_TOKEN)")
+	f.StringVar(&c.tokenFile, "token-file", "", "file with such a token (WRAFT_TOKEN_FILE)")
 	f.DurationVar(&c.timeout, "timeout", timeout, "how long to try")
 	return c
 }
@@ -57,9 +62,13 @@ func (c *connection) open() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	cl, err := client.New(client.Config{Endpoints: c.servers, TLS: conf, Timeout: c.timeout, Protocol: c.protocol})
+	token, err := c.shownToken()
 	if err != nil {
-		return nil, usage("--server: %v", err)
+		return nil, err
+	}
+	cl, err := client.New(client.Config{Endpoints: c.servers, TLS: conf, Token: token, Timeout: c.timeout, Protocol: c.protocol})
+	if err != nil {
+		return nil, usage("--server, --token: %v", err)
 	}
 	return cl, nil
 }
@@ -79,6 +88,9 @@ func (p *Program) resolve(cmd *cobra.Command, c *connection) error {
 	given("ca", &c.ca, base.CA)
 	given("cert", &c.cert, base.Cert)
 	given("key", &c.key, base.Key)
+	if !cmd.Flags().Changed("token") && !cmd.Flags().Changed("token-file") {
+		c.token, c.tokenFile = base.Token, base.TokenFile
+	}
 	if !cmd.Flags().Changed("server") {
 		c.servers = base.Servers
 	}
@@ -86,6 +98,25 @@ func (p *Program) resolve(cmd *cobra.Command, c *connection) error {
 		c.servers = []string{serverDefault}
 	}
 	return nil
+}
+
+// shownToken is the token to show, "" for none.
+func (c *connection) shownToken() (string, error) {
+	token := c.token
+	if token == "" && c.tokenFile != "" {
+		data, err := os.ReadFile(c.tokenFile)
+		if err != nil {
+			return "", client.NewProblem(client.CodeLocalFile, "--token-file: %v", err).WithCause(err)
+		}
+		token = strings.TrimSpace(string(data))
+	}
+	if token == "" {
+		return "", nil
+	}
+	if _, err := pki.HashToken(token); err != nil {
+		return "", usage("--token, --token-file: %v", err)
+	}
+	return token, nil
 }
 
 // withClient runs a command against the cluster the flags describe, for as long as

@@ -26,9 +26,10 @@ func (p *Program) contextFor(c *connection) (contexts.Context, error) {
 	}
 	said := contexts.Context{
 		Servers: splitList(p.getenv("WRAFT_SERVER")), CA: p.getenv("WRAFT_CA"), Cert: p.getenv("WRAFT_CERT"), Key: p.getenv("WRAFT_KEY"),
+		Token: p.getenv("WRAFT_TOKEN"), TokenFile: p.getenv("WRAFT_TOKEN_FILE"),
 	}
 	// Why all of them or none: the authority of one cluster says nothing of another one's servers.
-	if name == "" && (len(said.Servers) > 0 || said.CA != "" || said.Cert != "" || said.Key != "") {
+	if name == "" && (len(said.Servers) > 0 || said.CA+said.Cert+said.Key+said.Token+said.TokenFile != "") {
 		return said, nil
 	}
 	f, err := contexts.Load(contexts.Path(p.getenv))
@@ -86,11 +87,11 @@ func (p *Program) contextListCommand() *cobra.Command {
 			if f.Contexts == nil {
 				f.Contexts = []contexts.Context{}
 			}
-			v := view{value: f, header: []string{"context", "in use", "servers"}, wide: []string{"ca", "cert", "key"}}
+			v := view{value: f, header: []string{"context", "in use", "servers"}, wide: []string{"ca", "cert", "key", "token file"}}
 			for _, c := range f.Contexts {
 				v.names = append(v.names, c.Name)
 				v.rows = append(v.rows, []any{c.Name, yesNo(c.Name == f.Current), strings.Join(c.Servers, ",")})
-				v.wideRows = append(v.wideRows, []any{dash(c.CA), dash(c.Cert), dash(c.Key)})
+				v.wideRows = append(v.wideRows, []any{dash(c.CA), dash(c.Cert), dash(c.Key), dash(c.TokenFile)})
 			}
 			return p.print(cmd, v)
 		},
@@ -101,7 +102,7 @@ func (p *Program) contextShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "show [NAME]", Short: "Show a context, or what applies here and now",
 		Long: "Shows the context of a name. Without one, shows what commands use that are given no flags: the context\n" +
-			"that WRAFT_CONTEXT names, else WRAFT_SERVER, WRAFT_CA, WRAFT_CERT and WRAFT_KEY, else the context in use.",
+			"that WRAFT_CONTEXT names, else WRAFT_SERVER and its sisters for certificates and tokens, else the context in use.",
 		Args: atMostOneArg("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.contextFor(&connection{context: strings.Join(args, "")})
@@ -113,6 +114,7 @@ func (p *Program) contextShowCommand() *cobra.Command {
 			}
 			return p.print(cmd, view{value: c, names: []string{c.Name}, rows: [][]any{
 				{"context", dash(c.Name)}, {"servers", strings.Join(c.Servers, ",")}, {"ca", dash(c.CA)}, {"cert", dash(c.Cert)}, {"key", dash(c.Key)},
+				{"token file", dash(c.TokenFile)},
 			}})
 		},
 	}
@@ -148,9 +150,10 @@ func (p *Program) contextAddCommand() *cobra.Command {
 	ca := f.String("ca", "", "file with the cluster's authority")
 	cert := f.String("cert", "", "file with your certificate")
 	key := f.String("key", "", "file with your key")
+	tokenFile := f.String("token-file", "", "file with a token, in the place of a certificate")
 	use := f.Bool("use", false, "also have commands use it")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c := contexts.Context{Name: args[0], Servers: *servers, CA: *ca, Cert: *cert, Key: *key}
+		c := contexts.Context{Name: args[0], Servers: *servers, CA: *ca, Cert: *cert, Key: *key, TokenFile: *tokenFile}
 		return p.addContext(c, *use)
 	}
 	return cmd
@@ -161,7 +164,7 @@ func (p *Program) addContext(c contexts.Context, use bool) error {
 	if err := c.Check(); err != nil {
 		return usage("%v", err)
 	}
-	for _, file := range []*string{&c.CA, &c.Cert, &c.Key} {
+	for _, file := range []*string{&c.CA, &c.Cert, &c.Key, &c.TokenFile} {
 		if *file == "" {
 			continue
 		}
@@ -171,7 +174,7 @@ func (p *Program) addContext(c contexts.Context, use bool) error {
 		}
 		*file = path
 	}
-	conn := connection{servers: c.Servers, ca: c.CA, cert: c.Cert, key: c.Key, timeout: callTimeout}
+	conn := connection{servers: c.Servers, ca: c.CA, cert: c.Cert, key: c.Key, tokenFile: c.TokenFile, timeout: callTimeout}
 	cl, err := conn.open()
 	if err != nil {
 		return err

@@ -38,6 +38,9 @@ type Context struct {
 	CA   string `json:"ca,omitempty"`
 	Cert string `json:"cert,omitempty"`
 	Key  string `json:"key,omitempty"`
+	// TokenFile is a file with a token. Token is one itself, which no file of contexts holds.
+	TokenFile string `json:"token_file,omitempty"`
+	Token     string `json:"-"`
 	// Temporary contexts belong to a cluster that removes its context when it ends.
 	Temporary bool `json:"temporary,omitempty"`
 }

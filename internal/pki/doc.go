@@ -11,7 +11,8 @@
 // Mental model: an Authority signs Pairs; a Pair is a certificate and its key in
 // PEM, as it lies on disk; NodeIdentity and ClientIdentity read back what a
 // verified certificate says. Trust is whose certificates count: authorities, and the
-// lists of what they revoked.
+// lists of what they revoked. Beside certificates there are tokens, for clients that
+// have none: random texts, of which a cluster keeps the hash alone.
 //
 // Nothing here is shared or started: all functions may be called concurrently,
 // methods of an Authority included. Time always comes from the caller.

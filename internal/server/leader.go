@@ -24,5 +24,10 @@ func (b backend) TransferLeader(ctx context.Context, t client.Transfer) (client.
 		return client.Transferred{}, b.problem(err)
 	}
 	done.Leader = client.NodeID(leader)
+	if done.Leader != done.Before {
+		if err := b.node.NoteTransfer(ctx, t.Machine, leader); err != nil {
+			return client.Transferred{}, b.problem(err)
+		}
+	}
 	return done, nil
 }

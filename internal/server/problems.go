@@ -93,6 +93,8 @@ func plainProblem(err error) error {
 		{node.ErrUnknownNode, client.CodeUnknownNode},
 		{node.ErrNodeConflict, client.CodeNodeConflict},
 		{node.ErrLastVoter, client.CodeLastVoter},
+		{node.ErrUnknownToken, client.CodeUnknownToken},
+		{node.ErrTokenConflict, client.CodeTokenExists},
 		{raft.ErrBadTransfer, client.CodeCannotLead},
 		{raft.ErrDiskFailed, client.CodeShuttingDown},
 		{node.ErrRestoring, client.CodeRestoring},

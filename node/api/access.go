@@ -14,7 +14,7 @@ import (
 type right int
 
 const (
-	administer right = iota // what cannot be undone: delete, raise the feature level
+	administer right = iota // what cannot be undone: delete, raise the feature level; who may do what: tokens
 	operate                 // nodes, snapshots, restores
 	deploy                  // versions of a machine; a deployer those of its own
 	write                   // commands
@@ -40,7 +40,7 @@ var roleRights = map[string][]right{
 // roleNode is what a node may do at another one's API.
 const roleNode = "node"
 
-// holder is who a certificate says its holder is. The zero value has no rights.
+// holder is who a certificate or a token says its holder is. The zero value has no rights.
 type holder struct {
 	name    string
 	role    string
@@ -86,9 +86,17 @@ func (s *Server) allow(r *http.Request, need right) error {
 	if !s.config.ClientAuth {
 		return nil
 	}
-	h, err := holderAt(r, s.config.Trust(), s.config.Cluster)
+	h, err := s.holder(r)
 	if err != nil {
 		return err
 	}
 	return h.may(need, r.PathValue("machine"))
+}
+
+// holder is who calls: who shows a token is its holder, whatever certificate is shown too.
+func (s *Server) holder(r *http.Request) (holder, error) {
+	if values, shown := r.Header["Authorization"]; shown {
+		return s.tokenHolder(values)
+	}
+	return holderAt(r, s.config.Trust(), s.config.Cluster)
 }

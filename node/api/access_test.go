@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/internal/pki"
@@ -37,6 +38,10 @@ POST /v1/cluster/members                   oa
 PATCH /v1/cluster/members/4                oa
 DELETE /v1/cluster/members/4               oa
 POST /v1/cluster/leader/transfer           oa
+GET /v1/tokens                              a
+POST /v1/tokens                             a
+DELETE /v1/tokens/ci                        a
+GET /v1/audit                              oa
 GET /v1/cluster                         rwdoa
 GET /v1/cluster/views                   rwdoa
 GET /ui                                 rwdoa
@@ -49,15 +54,24 @@ GET /v1/nothing                         rwdoa
 POST /v1/machines                       rwdoa
 `
 
-// TestAccess has every role call every method. What is allowed may fail in any other way.
+// TestAccess has every role call every method, with a certificate and with a token. What is
+// allowed may fail in any other way.
 func TestAccess(t *testing.T) {
-	_, _, s := setup(t, apitest.Options{})
-	callers := map[byte]*caller{}
+	b, _, s := setup(t, apitest.Options{})
+	byCertificate, byToken := map[byte]*caller{}, map[byte]*caller{}
 	for letter, role := range map[byte]string{
 		'r': pki.RoleReader, 'w': pki.RoleWriter, 'd': pki.Deployer("kv"), 'e': pki.Deployer("other"), 'o': pki.RoleOperator, 'a': pki.RoleAdmin,
 	} {
-		callers[letter] = newCaller(t, s, s.RoleTLS(t, role))
+		byCertificate[letter] = newCaller(t, s, s.RoleTLS(t, role))
+		byToken[letter] = newCaller(t, s, s.AnonymousTLS())
+		byToken[letter].token = b.AddToken(role, time.Time{})
 	}
+	checkAccess(t, s, byCertificate)
+	checkAccess(t, s, byToken)
+}
+
+func checkAccess(t *testing.T, s *apitest.Server, callers map[byte]*caller) {
+	t.Helper()
 	seen := map[string]bool{}
 	for line := range strings.Lines(strings.TrimSpace(access)) {
 		fields := strings.Fields(line)
@@ -76,7 +90,7 @@ func TestAccess(t *testing.T) {
 		}
 	}
 	for _, m := range api.Methods(s.API) {
-		path := strings.NewReplacer("{machine}", "kv", "{digest}", "HASH", "{node}", "4", "{check}", "disk", "{file}", "app.js").Replace(m)
+		path := strings.NewReplacer("{machine}", "kv", "{digest}", "HASH", "{node}", "4", "{check}", "disk", "{file}", "app.js", "{token}", "ci").Replace(m)
 		if !seen[path] {
 			t.Errorf("the table lacks %s", path)
 		}

@@ -23,8 +23,9 @@ type reply struct {
 
 // caller speaks plain HTTP to a server, as curl does.
 type caller struct {
-	http *http.Client
-	base string
+	http  *http.Client
+	base  string
+	token string // shown where it is not ""
 }
 
 func newCaller(t *testing.T, s *apitest.Server, conf *tls.Config) *caller {
@@ -32,7 +33,7 @@ func newCaller(t *testing.T, s *apitest.Server, conf *tls.Config) *caller {
 	tr := &http.Transport{TLSClientConfig: conf, ForceAttemptHTTP2: true}
 	t.Cleanup(tr.CloseIdleConnections)
 	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &caller{&http.Client{Transport: tr, CheckRedirect: noRedirect}, "https://" + s.Address}
+	return &caller{http: &http.Client{Transport: tr, CheckRedirect: noRedirect}, base: "https://" + s.Address}
 }
 
 // do sends a request; headers are "Name: value".
@@ -41,6 +42,9 @@ func (c *caller) do(t *testing.T, method, path string, body io.Reader, headers .
 	req, err := http.NewRequestWithContext(t.Context(), method, c.base+path, body)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/pki"
 )
 
 // Commands replicates commands. Byte slices passed in belong to the callee,
@@ -99,6 +100,26 @@ type Members interface {
 	ChangeNode(ctx context.Context, id client.NodeID, change client.NodeChange) (client.NodeChanged, error)
 	// TransferLeader has another node lead a group and returns once it does.
 	TransferLeader(ctx context.Context, t client.Transfer) (client.Transferred, error)
+}
+
+// Tokens are what clients show that have no certificate.
+type Tokens interface {
+	// FindToken finds a token by its hash, also one that has expired; it asks nobody and
+	// is called for every request that shows one. CodeBadToken: there is none; CodeNotReady:
+	// this node cannot tell yet.
+	FindToken(hash pki.TokenHash) (client.TokenInfo, error)
+	// CreateToken makes a token of a spec whose role and name were checked.
+	CreateToken(ctx context.Context, hash pki.TokenHash, spec client.TokenSpec) (client.TokenInfo, error)
+	// ListTokens lists all by name.
+	ListTokens(ctx context.Context) ([]client.TokenInfo, error)
+	// RevokeToken ends the token of an ID or a name.
+	RevokeToken(ctx context.Context, idOrName string) (client.TokenInfo, error)
+}
+
+// Audit tells who did what.
+type Audit interface {
+	// AuditRecords lists what was done, the newest first, as far back as it is kept.
+	AuditRecords(ctx context.Context) ([]client.AuditRecord, error)
 }
 
 // Cluster tells how the cluster and this node are, and what all nodes must understand.

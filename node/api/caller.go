@@ -54,9 +54,17 @@ func holderAt(r *http.Request, trust *pki.Trust, cluster string) (holder, error)
 	return c.check(shown, trust, cluster)
 }
 
-// callerName is the name in the certificate of the connection's other end, "" when
-// it showed none: that of its wraft URI (internal/pki), or else its subject's.
-func callerName(r *http.Request) string {
+// callerName is what histories and the audit call the connection's other end: "token:" and the
+// name of its token; the name in its certificate's wraft URI (internal/pki), or else the
+// subject's; "" when it showed neither.
+func (s *Server) callerName(r *http.Request) string {
+	if values, shown := r.Header["Authorization"]; shown {
+		h, err := s.tokenHolder(values)
+		if err != nil { // Why no certificate instead: only where everybody may do everything
+			return ""
+		}
+		return h.name
+	}
 	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
 		return ""
 	}
@@ -65,6 +73,15 @@ func callerName(r *http.Request) string {
 		return name
 	}
 	return leaf.Subject.CommonName
+}
+
+// named gives a request that needs more than to read and to write the name of who asks. Why
+// not all of them: commands are many, and nobody notes who sent them.
+func (s *Server) named(r *http.Request, need right) *http.Request {
+	if need == read || need == write || s.config.Asked == nil {
+		return r
+	}
+	return r.WithContext(s.config.Asked(r.Context(), s.callerName(r)))
 }
 
 func verifyCaller(shown []*x509.Certificate, trust *pki.Trust, cluster string) (holder, error) {

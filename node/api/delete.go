@@ -30,7 +30,7 @@ func (s *Server) deleteMachine(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer cancel()
-	gone, err := s.backend.Delete(ctx, machine, client.GroupID(group), callerName(r))
+	gone, err := s.backend.Delete(ctx, machine, client.GroupID(group), s.callerName(r))
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func (s *Server) putMachine(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer cancel()
-	spec, err := readDeploySpec(w, r)
+	spec, err := s.readDeploySpec(w, r)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (s *Server) putMachine(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func readDeploySpec(w http.ResponseWriter, r *http.Request) (client.DeploySpec, error) {
+func (s *Server) readDeploySpec(w http.ResponseWriter, r *http.Request) (client.DeploySpec, error) {
 	var spec client.DeploySpec
 	err := readJSON(w, r, "a deploy", &spec, `{"module":"sha256:...","limits":{"memory_bytes":N,"fuel_command":N},"upgrade":false}; all but module may be left out.`)
 	if err != nil {
@@ -105,7 +105,7 @@ func readDeploySpec(w http.ResponseWriter, r *http.Request) (client.DeploySpec, 
 	if !spec.Snapshot.Valid() {
 		return spec, client.NewProblem(client.CodeBadRequest, "snapshot: %.40q is neither image nor export", spec.Snapshot)
 	}
-	spec.By = callerName(r)
+	spec.By = s.callerName(r)
 	return spec, nil
 }
 

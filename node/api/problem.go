@@ -37,6 +37,9 @@ func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, err error)
 	if wait := RetryAfter(p); wait > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
+	if p.Code == client.CodeBadToken {
+		h.Set("WWW-Authenticate", "Bearer") // RFC 9110 §11.6.1
+	}
 	h.Set("Content-Type", client.ProblemMediaType)
 	h.Set("Cache-Control", "no-store")
 	if p.Status == 0 {

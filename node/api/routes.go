@@ -54,6 +54,9 @@ func (s *Server) routes() []route {
 		{pattern: "/v1/cluster/members/{node}", methods: map[string]method{"PATCH": {operate, s.patchMember}, "DELETE": {operate, s.deleteMember}}},
 		{pattern: "/v1/cluster/leader/transfer", methods: map[string]method{"POST": {operate, s.postTransfer}}},
 		{pattern: "/v1/cluster/views", methods: map[string]method{"GET": {read, s.getViews}}},
+		{pattern: "/v1/tokens", methods: map[string]method{"GET": {administer, s.getTokens}, "POST": {administer, s.postToken}}},
+		{pattern: "/v1/tokens/{token}", methods: map[string]method{"DELETE": {administer, s.deleteToken}}},
+		{pattern: "/v1/audit", methods: map[string]method{"GET": {operate, s.getAudit}}},
 		{pattern: "/v1/cluster", methods: map[string]method{"GET": {read, s.getCluster}}},
 		{pattern: "/livez", open: true, methods: map[string]method{"GET": {read, s.getLive}}},
 		{pattern: "/readyz", open: true, methods: map[string]method{"GET": {read, s.getReady}}},
@@ -106,7 +109,7 @@ func (s *Server) serve(rt route) http.Handler {
 		err := s.admit(rt, r, m.need, ok)
 		switch {
 		case err == nil && ok:
-			err = m.do(rec, r)
+			err = m.do(rec, s.named(r, m.need))
 		case err == nil:
 			rec.Header().Set("Allow", allow)
 			err = rt.methodProblem(r.Method, allow)

@@ -27,9 +27,12 @@ type Config struct {
 	TLS *tls.Config
 	// Trust returns whose client certificates count now. Required with ClientAuth.
 	Trust func() *pki.Trust
-	// ClientAuth refuses requests of clients without a certificate that is trusted and has a
-	// role that may do it, except to the probes. Without, everybody may do everything.
+	// ClientAuth refuses requests of clients without a certificate that is trusted, or a token,
+	// with a role that may do it, except to the probes. Without, everybody may do everything.
 	ClientAuth bool
+	// Asked returns a context that names who asks, for the audit; requests that need more than
+	// to read and to write get one. nil leaves it out.
+	Asked func(ctx context.Context, name string) context.Context
 	// CommandBytesMax is the longest command or query; default 1 MiB.
 	CommandBytesMax int64
 	// ModuleBytesMax is the largest module; default 64 MiB.
@@ -114,6 +117,8 @@ type Backend struct {
 	Backups
 	Deletions
 	Members
+	Tokens
+	Audit
 	Cluster
 }
 

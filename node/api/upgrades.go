@@ -20,7 +20,7 @@ func (s *Server) postActivate(w http.ResponseWriter, r *http.Request) error {
 	if _, err := client.ParseDigest(string(spec.Module)); err != nil {
 		return client.NewProblem(client.CodeBadRequest, "module: %v", err)
 	}
-	spec.By = callerName(r)
+	spec.By = s.callerName(r)
 	info, changed, err := s.backend.Activate(ctx, machine, spec)
 	if err != nil {
 		return err
@@ -44,7 +44,7 @@ func (s *Server) postRollback(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	info, err := s.backend.Rollback(ctx, machine, callerName(r))
+	info, err := s.backend.Rollback(ctx, machine, s.callerName(r))
 	if err != nil {
 		return err
 	}

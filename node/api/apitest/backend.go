@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/pki"
 	"github.com/wraft/wraft/node/api"
 )
 
@@ -51,6 +52,8 @@ type Backend struct {
 	machines map[string]*machine
 	deleted  []client.DeletedMachine // the newest first
 	nodes    []client.NodeInfo
+	tokens   map[pki.TokenHash]client.TokenInfo
+	audit    []client.AuditRecord // the newest first
 	checks   []client.Check
 	fail     func(operation string) error
 	seen     map[string]int
@@ -78,14 +81,14 @@ func New(apply Apply) *Backend {
 			FeatureLevel: featureLevel, MemoryBudget: 3 << 30, MemoryUsed: 1536 << 20,
 			State: client.NodeVoter, Incarnation: 1, Votes: []client.GroupID{1}, Holds: []client.GroupID{1},
 		}},
-		modules: make(map[client.Digest]int64), machines: make(map[string]*machine), seen: make(map[string]int),
+		tokens: make(map[pki.TokenHash]client.TokenInfo), modules: make(map[client.Digest]int64), machines: make(map[string]*machine), seen: make(map[string]int),
 		checks: []client.Check{{Name: "meta-leader", OK: true, Detail: "node 1 leads"}, {Name: "disk", OK: true, Detail: "writable"}},
 	}
 }
 
 // API is the backend in the form the server takes.
 func (b *Backend) API() api.Backend {
-	return api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Backups: b, Deletions: b, Members: b, Cluster: b}
+	return api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Backups: b, Deletions: b, Members: b, Tokens: b, Audit: b, Cluster: b}
 }
 
 // AddMachine deploys a machine without an upload.

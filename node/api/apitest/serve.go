@@ -84,7 +84,7 @@ func Start(tb testing.TB, b *Backend, o Options) *Server {
 		}, b)
 	}
 	s.API = must(api.New(api.Config{
-		Node: b.node, Cluster: clusterName, TLS: conf, Trust: s.trust.Load, ClientAuth: !o.NoClientAuth, CommandBytesMax: o.CommandBytesMax, ModuleBytesMax: o.ModuleBytesMax,
+		Node: b.node, Cluster: clusterName, TLS: conf, Trust: s.trust.Load, ClientAuth: !o.NoClientAuth, Asked: withAskedBy, CommandBytesMax: o.CommandBytesMax, ModuleBytesMax: o.ModuleBytesMax,
 		AltSvc: altSvc, Metrics: s.Metrics, Log: slog.New(slog.DiscardHandler),
 	}, b.API()))(tb)
 	served := make(chan error, 1)

@@ -1,0 +1,115 @@
+package apitest
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/pki"
+)
+
+// askedByKey finds the name of who asks in a context.
+type askedByKey struct{}
+
+func withAskedBy(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, askedByKey{}, name)
+}
+
+func askedBy(ctx context.Context) string {
+	name, _ := ctx.Value(askedByKey{}).(string)
+	return name
+}
+
+// AddToken makes a token with a role.
+func (b *Backend) AddToken(role string, expires time.Time) string {
+	token, hash := pki.NewToken()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.addToken(hash, client.TokenSpec{Role: role, Expires: expires}, "")
+	return token
+}
+
+// FindToken finds a token.
+func (b *Backend) FindToken(hash pki.TokenHash) (client.TokenInfo, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t, ok := b.tokens[hash]
+	if !ok {
+		return t, client.NewProblem(client.CodeBadToken, "no such token; it may have been revoked")
+	}
+	return t, nil
+}
+
+// CreateToken makes a token at once.
+func (b *Backend) CreateToken(ctx context.Context, hash pki.TokenHash, spec client.TokenSpec) (client.TokenInfo, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, err := b.enter("CreateToken", ""); err != nil {
+		return client.TokenInfo{}, err
+	}
+	for _, t := range b.tokens {
+		if t.Name == spec.Name {
+			return client.TokenInfo{}, client.NewProblem(client.CodeTokenExists, "%q is token %s", t.Name, t.ID)
+		}
+	}
+	t := b.addToken(hash, spec, askedBy(ctx))
+	b.noteAudit(client.AuditRecord{By: t.By, Action: "create-token", Subject: t.Name, Detail: t.Role})
+	return t, nil
+}
+
+func (b *Backend) addToken(hash pki.TokenHash, spec client.TokenSpec, by string) client.TokenInfo {
+	t := client.TokenInfo{
+		ID: hash.ID(), Name: cmp.Or(spec.Name, hash.ID()), Role: spec.Role, Created: time.Unix(1_800_000_000, 0).UTC(), By: by, Expires: spec.Expires,
+	}
+	b.tokens[hash] = t
+	return t
+}
+
+// ListTokens lists by name.
+func (b *Backend) ListTokens(context.Context) ([]client.TokenInfo, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, err := b.enter("ListTokens", ""); err != nil {
+		return nil, err
+	}
+	var out []client.TokenInfo
+	for _, t := range b.tokens {
+		out = append(out, t)
+	}
+	slices.SortFunc(out, func(a, b client.TokenInfo) int { return cmp.Compare(a.Name, b.Name) })
+	return out, nil
+}
+
+// RevokeToken ends a token at once.
+func (b *Backend) RevokeToken(ctx context.Context, idOrName string) (client.TokenInfo, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, err := b.enter("RevokeToken", ""); err != nil {
+		return client.TokenInfo{}, err
+	}
+	for hash, t := range b.tokens {
+		if t.ID == idOrName || t.Name == idOrName {
+			delete(b.tokens, hash)
+			b.noteAudit(client.AuditRecord{By: askedBy(ctx), Action: "revoke-token", Subject: t.Name})
+			return t, nil
+		}
+	}
+	return client.TokenInfo{}, client.NewProblem(client.CodeUnknownToken, "%.80q", idOrName)
+}
+
+// noteAudit notes what was done; mu is held.
+func (b *Backend) noteAudit(r client.AuditRecord) {
+	b.index++
+	r.Index, r.At = b.index, time.Unix(1_800_000_000, 0).UTC()
+	b.audit = slices.Insert(b.audit, 0, r)
+}
+
+// AuditRecords lists what was noted: tokens that were made and revoked.
+func (b *Backend) AuditRecords(context.Context) ([]client.AuditRecord, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, err := b.enter("AuditRecords", "")
+	return slices.Clone(b.audit), err
+}

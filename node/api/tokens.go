@@ -1,0 +1,148 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/pki"
+)
+
+// tokenScheme is how requests show a token (RFC 6750 §2.1).
+const tokenScheme = "bearer"
+
+// tokenHolder is whose token the values of the header Authorization show; CodeBadToken when
+// that is none of the cluster's. It says alike of all that were never made, and its work
+// does not depend on how many there are but for the steps of a search.
+func (s *Server) tokenHolder(values []string) (holder, error) {
+	refuse := func(why string) (holder, error) {
+		return holder{}, client.NewProblem(client.CodeBadToken, "%s", why)
+	}
+	if len(values) != 1 {
+		return refuse("there is more than one header Authorization")
+	}
+	scheme, text, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, tokenScheme) {
+		return refuse("the header Authorization has to be: Bearer TOKEN")
+	}
+	hash, err := pki.HashToken(strings.TrimLeft(text, " "))
+	if err != nil {
+		return refuse(err.Error())
+	}
+	info, err := s.backend.FindToken(hash)
+	if err != nil {
+		return holder{}, err
+	}
+	if info.Expired(time.Now()) {
+		return refuse("the token expired at " + info.Expires.UTC().Format(time.RFC3339))
+	}
+	h := holder{name: tokenPrefix + info.Name}
+	if h.role, h.machine, err = pki.ParseRole(info.Role); err != nil {
+		return refuse(err.Error())
+	}
+	return h, nil
+}
+
+// tokenPrefix tells tokens from certificates in the names of callers. No name in a
+// certificate has a colon.
+const tokenPrefix = "token:"
+
+// tokenList is the body of GET /v1/tokens.
+type tokenList struct {
+	Tokens []client.TokenInfo `json:"tokens"`
+}
+
+// getTokens lists tokens: GET /v1/tokens.
+func (s *Server) getTokens(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel, err := plainRequest(r, CommandTimeoutDefault)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	tokens, err := s.backend.ListTokens(ctx)
+	if err != nil {
+		return ReadProblem(r.Context(), err)
+	}
+	if tokens == nil {
+		tokens = []client.TokenInfo{} // so that JSON says [] and not null
+	}
+	writeJSON(w, http.StatusOK, tokenList{tokens})
+	return nil
+}
+
+// postToken makes a token and shows it: POST /v1/tokens.
+func (s *Server) postToken(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel, err := plainRequest(r, CommandTimeoutDefault)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	var spec client.TokenSpec
+	if err := readJSON(w, r, "a token", &spec, `{"role":"writer","name":"NAME","expires":"2030-01-02T15:04:05Z"}; all but role may be left out.`); err != nil {
+		return err
+	}
+	if err := checkTokenSpec(spec, time.Now()); err != nil {
+		return err
+	}
+	token, hash := pki.NewToken()
+	info, err := s.backend.CreateToken(ctx, hash, spec)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusCreated, client.NewToken{TokenInfo: info, Token: token})
+	return nil
+}
+
+func checkTokenSpec(spec client.TokenSpec, now time.Time) error {
+	if _, _, err := pki.ParseRole(spec.Role); err != nil {
+		return client.NewProblem(client.CodeBadRequest, "%v", err)
+	}
+	if spec.Name != "" {
+		if err := pki.CheckName("token", spec.Name); err != nil {
+			return client.NewProblem(client.CodeBadRequest, "%v", err)
+		}
+	}
+	if !spec.Expires.IsZero() && (!spec.Expires.After(now) || spec.Expires.After(now.Add(client.TokenValidityMax))) {
+		return client.NewProblem(client.CodeBadRequest, "expires: %s: must lie ahead, by at most %v", spec.Expires.Format(time.RFC3339), client.TokenValidityMax)
+	}
+	return nil
+}
+
+// deleteToken revokes a token: DELETE /v1/tokens/{token}.
+func (s *Server) deleteToken(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel, err := plainRequest(r, CommandTimeoutDefault)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	gone, err := s.backend.RevokeToken(ctx, r.PathValue("token"))
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, gone)
+	return nil
+}
+
+// auditList is the body of GET /v1/audit.
+type auditList struct {
+	Audit []client.AuditRecord `json:"audit"`
+}
+
+// getAudit tells who did what: GET /v1/audit.
+func (s *Server) getAudit(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel, err := plainRequest(r, CommandTimeoutDefault)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	records, err := s.backend.AuditRecords(ctx)
+	if err != nil {
+		return ReadProblem(r.Context(), err)
+	}
+	if records == nil {
+		records = []client.AuditRecord{} // so that JSON says [] and not null
+	}
+	writeJSON(w, http.StatusOK, auditList{records})
+	return nil
+}
