@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +20,8 @@ const (
 )
 
 func (p *Program) certsCommand() *cobra.Command {
-	return group("certs", "Make an authority and issue certificates", p.certsInitCommand(), p.certsIssueCommand(), p.certsRevokeCommand())
+	return group("certs", "Make an authority, issue, renew and show certificates", p.certsInitCommand(), p.certsIssueCommand(), p.certsRenewCommand(),
+		p.certsShowCommand(), p.certsRevokeCommand())
 }
 
 func (p *Program) certsInitCommand() *cobra.Command {
@@ -69,8 +69,9 @@ func (p *Program) certsIssueCommand() *cobra.Command {
 	out := f.String("out", ".", "folder to write to")
 	days := f.Int("days", certDaysDefault, "days until the certificate expires")
 	cmd.RunE = func(*cobra.Command, []string) error {
-		if *days < 1 || *days > certDaysMax {
-			return usage("--days %d: use 1 to %d", *days, certDaysMax)
+		validity, err := certValidity(*days)
+		if err != nil {
+			return err
 		}
 		if (*node == 0) == (*name == "") {
 			return usage("say for whom: either --node ID or --client NAME")
@@ -82,7 +83,6 @@ func (p *Program) certsIssueCommand() *cobra.Command {
 		if err != nil {
 			return client.NewProblem(client.CodeLocalFile, "--ca-dir: %v", err).WithCause(err)
 		}
-		validity := time.Duration(*days) * 24 * time.Hour
 		file, pair := "node", pki.Pair{}
 		if *name != "" {
 			file = *name

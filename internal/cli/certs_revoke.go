@@ -19,13 +19,10 @@ func (p *Program) certsRevokeCommand() *cobra.Command {
 			"nodes, to the file that tls.revoked names in their configurations; they read it within seconds and\n" +
 			"refuse whoever shows one of these certificates. Revoking one again changes nothing.",
 		Example: "  wraftd certs revoke --ca-dir cluster/ca alice/alice.crt",
-		Args:    cobra.ArbitraryArgs,
+		Args:    someCertificates,
 	}
 	caDir := cmd.Flags().String("ca-dir", "ca", "folder with ca.crt and ca.key")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return usage("wraftd certs revoke: CERTIFICATE is missing")
-		}
 		authority, err := pki.LoadAuthority(*caDir)
 		if err != nil {
 			return client.NewProblem(client.CodeLocalFile, "--ca-dir: %v", err).WithCause(err)

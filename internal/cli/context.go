@@ -100,10 +100,10 @@ func (p *Program) contextListCommand() *cobra.Command {
 
 func (p *Program) contextShowCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "show [NAME]", Short: "Show a context, or what applies here and now",
+		Use: "show [CONTEXT]", Short: "Show a context, or what applies here and now",
 		Long: "Shows the context of a name. Without one, shows what commands use that are given no flags: the context\n" +
 			"that WRAFT_CONTEXT names, else WRAFT_SERVER and its sisters for certificates and tokens, else the context in use.",
-		Args: atMostOneArg("NAME"),
+		Args: atMostOneArg("CONTEXT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.contextFor(&connection{context: strings.Join(args, "")})
 			if err != nil {
@@ -122,7 +122,7 @@ func (p *Program) contextShowCommand() *cobra.Command {
 
 func (p *Program) contextUseCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "use NAME", Short: "Have commands use a context", Args: exactArgs("NAME"),
+		Use: "use CONTEXT", Short: "Have commands use a context", Args: exactArgs("CONTEXT"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			err := p.changeContexts(func(f *contexts.File) error {
 				_, err := f.Find(args[0])
@@ -234,7 +234,7 @@ func (p *Program) contextIsFree(c contexts.Context) error {
 
 func (p *Program) contextRemoveCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "remove NAME", Short: "Remove a context; its files stay", Args: exactArgs("NAME"),
+		Use: "remove CONTEXT", Short: "Remove a context; its files stay", Args: exactArgs("CONTEXT"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return p.changeContexts(func(f *contexts.File) error { return f.Remove(args[0]) })
 		},

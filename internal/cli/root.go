@@ -52,6 +52,7 @@ func (p *Program) rootCommand() *cobra.Command {
 	root.SetHelpCommandGroupID(groupOther)
 	root.SetCompletionCommandGroupID(groupOther)
 	wrap(root)
+	p.completed(root)
 	return root
 }
 

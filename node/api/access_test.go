@@ -47,6 +47,7 @@ GET /v1/cluster/views                   rwdoa
 GET /ui                                 rwdoa
 GET /ui/app.js                          rwdoa
 GET /metrics                            rwdoa
+GET /debug/pprof/goroutine                  a
 GET /livez                              rwdoa
 GET /readyz                             rwdoa
 GET /readyz/disk                        rwdoa
@@ -90,7 +91,7 @@ func checkAccess(t *testing.T, s *apitest.Server, callers map[byte]*caller) {
 		}
 	}
 	for _, m := range api.Methods(s.API) {
-		path := strings.NewReplacer("{machine}", "kv", "{digest}", "HASH", "{node}", "4", "{check}", "disk", "{file}", "app.js", "{token}", "ci").Replace(m)
+		path := strings.NewReplacer("{machine}", "kv", "{digest}", "HASH", "{node}", "4", "{check}", "disk", "{file}", "app.js", "{profile}", "goroutine", "{token}", "ci").Replace(m)
 		if !seen[path] {
 			t.Errorf("the table lacks %s", path)
 		}

@@ -63,6 +63,7 @@ func (s *Server) routes() []route {
 		{pattern: "/readyz/{check}", open: true, methods: map[string]method{"GET": {read, s.getReady}}},
 		{pattern: pagePath, open: true, methods: map[string]method{"GET": {read, s.getPage}}},
 		{pattern: pagePath + "/{file}", open: true, methods: map[string]method{"GET": {read, s.getPage}}},
+		{pattern: "/debug/pprof/{profile}", methods: map[string]method{"GET": {administer, s.getProfile}}},
 		{pattern: "/metrics", methods: map[string]method{"GET": {read, s.getMetrics}}},
 	}
 }
