@@ -30,13 +30,14 @@ type condition func(ctx context.Context, cl *client.Client) (missing string, rea
 func (p *Program) waiting(cmd *cobra.Command, until func(conn *connection, args []string) (condition, error)) *cobra.Command {
 	conn := p.connectFlags(cmd, waitTimeout)
 	cmd.Flag("timeout").Usage = "how long to wait; the exit code is 5 then"
+	conn.extra = 2 * waitAnswerTime // Why: wait itself keeps the time
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		holds, err := until(conn, args)
 		if err != nil {
 			return err
 		}
 		return p.withClient(cmd, conn, func(ctx context.Context, cl *client.Client) error {
-			v, err := wait(ctx, cl, holds)
+			v, err := wait(ctx, cl, conn.timeout, holds)
 			if err != nil {
 				return err
 			}
@@ -46,9 +47,12 @@ func (p *Program) waiting(cmd *cobra.Command, until func(conn *connection, args 
 	return cmd
 }
 
-// wait looks until the condition holds or ctx ends. A cluster that cannot be reached, or does
-// not know a name, may yet; what the user has to mend ends the wait.
-func wait(ctx context.Context, cl *client.Client, holds condition) (view, error) {
+// wait looks until the condition holds or the time is over. A cluster that cannot be reached, or
+// does not know a name, may yet; what the user has to mend ends the wait.
+//
+// Why the last look is let end: what it says is why the wait was in vain, and it takes
+// waitAnswerTime at most.
+func wait(ctx context.Context, cl *client.Client, timeout time.Duration, holds condition) (view, error) {
 	begin := time.Now()
 	for {
 		look, cancel := context.WithTimeout(ctx, waitAnswerTime)
@@ -66,14 +70,14 @@ func wait(ctx context.Context, cl *client.Client, holds condition) (view, error)
 		} else if err != nil {
 			return v, err
 		}
+		left := timeout - time.Since(begin)
+		if left <= 0 {
+			return v, client.NewProblem(client.CodeTimeout, "after %v: %s", timeout, missing).WithHint("See what is wrong with: wraftd doctor")
+		}
 		select {
-		case <-time.After(waitPause):
+		case <-time.After(min(left, waitPause)):
 		case <-ctx.Done():
-			if errors.Is(ctx.Err(), context.Canceled) {
-				return v, ctx.Err()
-			}
-			return v, client.NewProblem(client.CodeTimeout, "after %v: %s", time.Since(begin).Round(waitPause), missing).
-				WithHint("See what is wrong with: wraftd doctor")
+			return v, ctx.Err()
 		}
 	}
 }
