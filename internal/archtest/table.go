@@ -21,6 +21,7 @@ type Room struct {
 
 // Module paths of the libraries in use, named once.
 const (
+	modBubbletea  = "charm.land/bubbletea/v2"
 	modCBOR       = "github.com/fxamacker/cbor/v2"
 	modCobra      = "github.com/spf13/cobra"
 	modPflag      = "github.com/spf13/pflag"
@@ -133,6 +134,7 @@ var rooms = []Room{
 	{Path: "internal/nodeconfig", Imports: []string{"client"}, Why: "settings are values; what they configure is elsewhere"},
 	{Path: "internal/scrape", Modules: []string{modPrometheus}, Why: "reads a text format; its test has the nodes' library write it"},
 	{Path: "internal/doctor", Imports: []string{"client", "internal/nodeconfig", "internal/scrape"}, Why: "judges what a client sees"},
+	{Path: "internal/top", Imports: []string{"client", "internal/scrape"}, Modules: []string{modBubbletea}, Why: "draws what it is given; the only room with a terminal program"},
 	{Path: "internal/bundle", Imports: []string{"client"}, Why: "gathers what nodes say; judges nothing"},
 	{Path: "internal/contexts", Modules: []string{modKoanf}, Why: "a user's own file of clusters; connects to nothing"},
 	{Path: "internal/bootstrap", Imports: []string{"client", "internal/nodeconfig", "internal/pki", "raft/quorum"},
@@ -146,7 +148,7 @@ var rooms = []Room{
 	{Path: "internal/backup", Imports: []string{"client"}, Modules: []string{modCompress}, Why: "a file of parts; what is in them is not its business"},
 	{Path: "internal/offline", Imports: []string{"client", "node", "raft", "raft/confchange", "storage"}, TestImports: []string{"internal/clock"},
 		Why: "reads what a node left behind; runs nothing"},
-	{Path: "internal/cli", Imports: with(leaves, "client", "internal/compileworker", "internal/backup", "internal/offline", "internal/server", "internal/bench", "internal/bootstrap", "internal/bundle", "internal/chaos", "internal/contexts", "internal/doctor", "internal/scrape", "internal/nodeconfig",
+	{Path: "internal/cli", Imports: with(leaves, "client", "internal/compileworker", "internal/backup", "internal/offline", "internal/server", "internal/bench", "internal/bootstrap", "internal/bundle", "internal/chaos", "internal/contexts", "internal/doctor", "internal/scrape", "internal/top", "internal/nodeconfig",
 		"internal/pki", "internal/problem", "internal/relay", "internal/project", "internal/toolchain", "plugins", "conformance/abi", "conformance/abi/scenario", "raft/quorum"),
 		Modules:     []string{modCobra, modPflag, modKoanf, modPretty, modTint, modTerm, modYAML, modCBOR},
 		TestImports: []string{"node/api", "node/api/apitest", "internal/wasmtest"},

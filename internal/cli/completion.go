@@ -103,7 +103,9 @@ func (p *Program) nodeIDs(cmd *cobra.Command) (ids []string) {
 func (p *Program) askShortly(cmd *cobra.Command, ask func(context.Context, *client.Client)) {
 	c := &connection{timeout: completionTimeout}
 	f := cmd.Flags()
-	for name, value := range map[string]*string{"context": &c.context, "ca": &c.ca, "cert": &c.cert, "key": &c.key} {
+	for name, value := range map[string]*string{
+		"context": &c.context, "ca": &c.ca, "cert": &c.cert, "key": &c.key, "token": &c.token, "token-file": &c.tokenFile,
+	} {
 		if flag := f.Lookup(name); flag == nil {
 			return // no command that talks to a cluster
 		}

@@ -16,6 +16,10 @@ import (
 // serverDefault is asked when nothing else is said.
 const serverDefault = "https://127.0.0.1:7443"
 
+// nodeTimeout is how long one node may take to answer where all are asked, so that a silent one
+// does not use up the command's time.
+const nodeTimeout = 5 * time.Second
+
 // connection are the flags of commands that talk to a cluster.
 type connection struct {
 	context       string
@@ -53,20 +57,26 @@ func (p *Program) client(cmd *cobra.Command, c *connection) (*client.Client, err
 	return c.open()
 }
 
-// open makes a client of what is said.
-func (c *connection) open() (*client.Client, error) {
+// config is what a client is made of.
+func (c *connection) config() (client.Config, error) {
 	if c.timeout <= 0 {
-		return nil, usage("--timeout %v: must be above 0", c.timeout)
+		return client.Config{}, usage("--timeout %v: must be above 0", c.timeout)
 	}
 	conf, err := c.tlsConfig()
 	if err != nil {
-		return nil, err
+		return client.Config{}, err
 	}
 	token, err := c.shownToken()
+	return client.Config{Endpoints: c.servers, TLS: conf, Token: token, Timeout: c.timeout, Protocol: c.protocol}, err
+}
+
+// open makes a client of what is said.
+func (c *connection) open() (*client.Client, error) {
+	conf, err := c.config()
 	if err != nil {
 		return nil, err
 	}
-	cl, err := client.New(client.Config{Endpoints: c.servers, TLS: conf, Token: token, Timeout: c.timeout, Protocol: c.protocol})
+	cl, err := client.New(conf)
 	if err != nil {
 		return nil, usage("--server, --token: %v", err)
 	}
@@ -117,6 +127,22 @@ func (c *connection) shownToken() (string, error) {
 		return "", usage("--token, --token-file: %v", err)
 	}
 	return token, nil
+}
+
+// toNode makes a client of one node that asks nobody else, and asks it once.
+func (c *connection) toNode(address string) (*client.Client, error) {
+	conf, err := c.config()
+	if err != nil {
+		return nil, err
+	}
+	conf.Endpoints, conf.EndpointsOnly, conf.AttemptsMax, conf.Protocol = []string{address}, true, 1, client.ProtocolHTTP
+	conf.Timeout = min(c.timeout, nodeTimeout)
+	conf.AttemptTimeout = conf.Timeout
+	cl, err := client.New(conf)
+	if err != nil {
+		return nil, client.NewProblem(client.CodeUnreachable, "%v", err).WithCause(err)
+	}
+	return cl, nil
 }
 
 // withClient runs a command against the cluster the flags describe, for as long as

@@ -14,10 +14,6 @@ import (
 	"github.com/wraft/wraft/internal/doctor"
 )
 
-// doctorNodeTimeout is how long one node may take to answer, so that a silent one does not use
-// up the command's time.
-const doctorNodeTimeout = 5 * time.Second
-
 func (p *Program) doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
@@ -45,22 +41,6 @@ func (p *Program) doctorCommand() *cobra.Command {
 		})
 	}
 	return cmd
-}
-
-// toNode makes a client of one node that asks nobody else.
-func (c *connection) toNode(address string) (*client.Client, error) {
-	conf, err := c.tlsConfig()
-	if err != nil {
-		return nil, err
-	}
-	timeout := min(c.timeout, doctorNodeTimeout)
-	cl, err := client.New(client.Config{
-		Endpoints: []string{address}, EndpointsOnly: true, TLS: conf, Timeout: timeout, AttemptTimeout: timeout, AttemptsMax: 1, Protocol: client.ProtocolHTTP,
-	})
-	if err != nil {
-		return nil, client.NewProblem(client.CodeUnreachable, "%v", err).WithCause(err)
-	}
-	return cl, nil
 }
 
 // ownCertificates are those that the user shows and trusts.

@@ -14,8 +14,8 @@ import (
 const (
 	waitTimeout = time.Minute
 	waitPause   = 100 * time.Millisecond
-	// waitAnswerTime is how long one node may take to answer while others may be asked.
-	waitAnswerTime = 5 * time.Second
+	// waitAnswerTime is how long one look may take.
+	waitAnswerTime = nodeTimeout
 )
 
 func (p *Program) waitCommand() *cobra.Command {
