@@ -26,6 +26,22 @@ func (c *Client) Command(ctx context.Context, machine string, data []byte) (Comm
 	return c.command(ctx, &call{request: &wire.Request{Kind: wire.KindCommand, Machine: machine, Data: data}})
 }
 
+// KeyedCommand applies a command once for all commands under its key, whoever sends
+// them: it repeats it like Session.Command, and so may the caller, also from another
+// process. A key is remembered for minutes at least and a day at most; CodeKeyReused says
+// that it stands for other data. Where many commands are sent, a Session costs less.
+func (c *Client) KeyedCommand(ctx context.Context, machine, key string, data []byte) (CommandResult, error) {
+	if err := CheckKey(key); err != nil {
+		return CommandResult{}, err
+	}
+	ctx, cancel := c.bound(ctx, c.config.Timeout)
+	defer cancel()
+	return c.command(ctx, &call{
+		request:    &wire.Request{Kind: wire.KindCommand, Machine: machine, Data: data, Key: key},
+		repeatable: true, patient: true,
+	})
+}
+
 // command completes k and reads its answer.
 func (c *Client) command(ctx context.Context, k *call) (CommandResult, error) {
 	if err := CheckMachineName(k.request.Machine); err != nil {

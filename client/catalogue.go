@@ -46,6 +46,7 @@ const (
 	CodeCannotLead        Code = "WRAFT-3014"
 	CodeTooStale          Code = "WRAFT-3015"
 	CodeTokenExists       Code = "WRAFT-3016"
+	CodeKeyReused         Code = "WRAFT-3020"
 
 	CodeModuleRefused   Code = "WRAFT-4001"
 	CodeMachineRejected Code = "WRAFT-4002"

@@ -14,9 +14,28 @@ type Command struct {
 	// AcknowledgedBelow is the lowest sequence the client still waits for.
 	// Answers below it may be forgotten. 0 says nothing.
 	AcknowledgedBelow uint64
+	// Key makes the command exactly-once without a session: all commands under one key,
+	// of 1 to KeyBytesMax visible ASCII characters, are one. "" is none.
+	Key string
 	// Forward lets a node that does not lead pass the command on. Without it,
 	// such a node answers with CodeNotLeader, which names the leader.
 	Forward bool
+}
+
+// KeyBytesMax is the longest idempotency key.
+const KeyBytesMax = 255
+
+// CheckKey refuses what is no idempotency key.
+func CheckKey(key string) error {
+	if key == "" || len(key) > KeyBytesMax {
+		return NewProblem(CodeBadRequest, "%s has %d bytes: use 1 to %d", HeaderIdempotencyKey, len(key), KeyBytesMax)
+	}
+	for _, c := range []byte(key) {
+		if c <= ' ' || c > '~' {
+			return NewProblem(CodeBadRequest, "%s holds the byte 0x%02x: use visible ASCII characters", HeaderIdempotencyKey, c)
+		}
+	}
+	return nil
 }
 
 // CommandResult is the answer to an applied command.
@@ -26,8 +45,8 @@ type CommandResult struct {
 	// Index and Term say where the log holds the command.
 	Index uint64
 	Term  uint64
-	// Replayed is true when an earlier attempt of the same session and sequence
-	// had been applied, and this is its stored answer.
+	// Replayed is true when an earlier attempt of the same session and sequence, or
+	// under the same key, had been applied, and this is its stored answer.
 	Replayed bool
 	// Leader is the API address (host:port) of the node that led, "" if unknown.
 	Leader string

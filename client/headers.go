@@ -15,6 +15,9 @@ const (
 	HeaderSequence          = "Wraft-Sequence"
 	HeaderAcknowledgedBelow = "Wraft-Acknowledged-Below"
 
+	// HeaderIdempotencyKey makes a command exactly-once by a name of the client's choice.
+	HeaderIdempotencyKey = "Idempotency-Key"
+
 	// HeaderServedBy is the ID of the node that answered.
 	HeaderServedBy = "Wraft-Served-By"
 	// HeaderIndex and HeaderTerm say where the log holds, or may hold, the command.

@@ -74,11 +74,15 @@ func TestNativeCalls(t *testing.T) {
 			t.Errorf("%s: %+v, %v", consistency, q, err)
 		}
 	}
+	failTimes(b, 1, "Command:after", client.CodeTimeoutUnknown)
+	if r, err := c.KeyedCommand(t.Context(), "counter", "key", []byte("incr")); err != nil || string(r.Data) != `{"value":3}` || !r.Replayed {
+		t.Errorf("%+v, %v", r, err)
+	}
 	info, err := c.Machine(t.Context(), "counter", true)
 	if err != nil || info.Name != "counter" || info.ExportDigest == "" {
 		t.Errorf("%+v, %v", info, err)
 	}
-	for kind, want := range map[string]float64{"command": 3, "query": 3, "session": 1, "machine": 1} {
+	for kind, want := range map[string]float64{"command": 5, "query": 3, "session": 1, "machine": 1} {
 		if n := sum(t, s, "wraft_native_requests_total", "kind", kind); n != want {
 			t.Errorf("%v requests of kind %s, want %v", n, kind, want)
 		}

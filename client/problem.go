@@ -22,7 +22,7 @@ const (
 
 var (
 	// ErrUnknownOutcome: the command may or may not be applied. Repeat it only
-	// under the same session and sequence, or read the state first.
+	// under the same session and sequence or idempotency key, or read the state first.
 	ErrUnknownOutcome = errors.New("client: outcome unknown")
 	// ErrUnavailable: no server was reached or the group has no leader or quorum.
 	// Nothing was applied; retry later.

@@ -78,6 +78,9 @@ func (k *call) overHTTP() {
 				HeaderAcknowledgedBelow: {strconv.FormatUint(r.AcknowledgedBelow, 10)},
 			}
 		}
+		if r.Key != "" {
+			k.header = http.Header{HeaderIdempotencyKey: {r.Key}}
+		}
 	case wire.KindQuery:
 		k.path += "/queries"
 		k.body, k.size = bytesBody(r.Data), int64(len(r.Data))

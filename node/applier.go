@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -33,13 +32,14 @@ type Applied struct {
 }
 
 // Applier runs the committed entries of one group through its machine and keeps
-// the replicated state around it: sessions, log time, applied index. It is a step
+// the replicated state around it: sessions, keys, log time, applied index. It is a step
 // machine: one goroutine calls it, it starts none.
 type Applier struct {
 	group    raft.GroupID
 	machine  Machine
 	entries  EntryReader
 	sessions *Sessions
+	keys     *Keys
 
 	applied  raft.Index
 	term     raft.Term // of the last batch, on which log time rests
@@ -62,7 +62,7 @@ type Applier struct {
 
 // NewApplier returns an applier at index 0.
 func NewApplier(g raft.GroupID, m Machine, entries EntryReader) *Applier {
-	return &Applier{group: g, machine: m, entries: entries, sessions: NewSessions()}
+	return &Applier{group: g, machine: m, entries: entries, sessions: NewSessions(), keys: NewKeys()}
 }
 
 // Applied is the index of the last entry that ran through the machine.
@@ -182,6 +182,8 @@ func (a *Applier) applyEntry(ctx context.Context, e raft.Entry) ([]Applied, erro
 	}
 	a.decoded = b.Commands
 	a.advance(e.Term, b.Elapsed)
+	a.sessions.Advance(a.logTime)
+	a.keys.Advance(a.logTime)
 	at := plugins.Moment{Index: uint64(e.Index) + a.restored.Ahead, Time: a.logTime, WallTime: b.Wall}
 	if len(b.Commands) == 1 {
 		switch c := b.Commands[0]; c.Kind {
@@ -215,88 +217,4 @@ func (a *Applier) advance(t raft.Term, elapsed int64) {
 		a.term, a.termBase = t, a.logTime
 	}
 	a.logTime = max(a.logTime, a.termBase+max(elapsed, 0))
-}
-
-// repeatOf says that a command repeats the one at this position of the entry.
-type repeatOf int
-
-// applyBatch takes repeats and session commands out in log order, hands the rest
-// to the machine in one call, and puts the answers together.
-func (a *Applier) applyBatch(ctx context.Context, e raft.Entry, at plugins.Moment, commands []Command) ([]Applied, error) {
-	answers := append(a.answers[:0], make([]Applied, len(commands))...)
-	run, runAt := a.scratch[:0], a.scratchAt[:0] // runAt: position of each command in run
-	var repeats map[int]repeatOf
-	var inEntry map[[2]uint64]int
-	for i, c := range commands {
-		verdict, stored := VerdictExecute, Answer{}
-		switch {
-		case c.Kind == CommandOpenSession:
-			answers[i].Answer = a.openSession(e)
-			continue
-		case c.Kind != CommandCall:
-			answers[i].Answer = Answer{Index: e.Index, Term: e.Term, Status: plugins.StatusMalformed, Data: []byte("unknown kind of command")}
-			continue
-		case c.Session != 0:
-			key := [2]uint64{uint64(c.Session), c.Sequence}
-			verdict, stored = a.sessions.Judge(c.Session, c.Sequence, c.AckBelow)
-			if first, ok := inEntry[key]; ok && verdict == VerdictExecute {
-				repeats = noted(repeats, i, repeatOf(first))
-				continue
-			}
-			inEntry = noted(inEntry, key, i)
-		}
-		switch verdict {
-		case VerdictExecute:
-			run, runAt = append(run, c.Data), append(runAt, i)
-		case VerdictReplay:
-			answers[i] = Applied{Answer: stored, Replayed: true}
-		default:
-			answers[i].Answer = Answer{Index: e.Index, Term: e.Term, Status: statusOf(verdict)}
-		}
-	}
-	if err := a.execute(ctx, e, at, run, runAt, answers); err != nil {
-		return nil, err
-	}
-	for i, c := range commands {
-		if first, ok := repeats[i]; ok {
-			answers[i] = Applied{Answer: answers[first].Answer, Replayed: true}
-		} else if c.Session != 0 && c.Kind == CommandCall && !answers[i].Replayed && Executed(answers[i].Answer.Status) {
-			a.sessions.Store(c.Session, c.Sequence, answers[i].Answer)
-		}
-	}
-	clear(run)
-	a.scratch, a.scratchAt, a.answers = run[:0], runAt[:0], answers
-	return answers, nil
-}
-
-// noted puts into a map that is made when there is something for it.
-func noted[K comparable, V any](m map[K]V, k K, v V) map[K]V {
-	if m == nil {
-		m = map[K]V{}
-	}
-	m[k] = v
-	return m
-}
-
-func (a *Applier) openSession(e raft.Entry) Answer {
-	id := a.sessions.Open()
-	return Answer{Index: e.Index, Term: e.Term, Data: binary.BigEndian.AppendUint64(nil, uint64(id))}
-}
-
-func (a *Applier) execute(ctx context.Context, e raft.Entry, at plugins.Moment, run [][]byte, runAt []int, answers []Applied) error {
-	if len(run) == 0 {
-		return nil
-	}
-	results, err := a.machine.Apply(ctx, at, run)
-	if err != nil {
-		return fmt.Errorf("node: apply of group %d, index %d: %w", a.group, e.Index, err)
-	}
-	if len(results) != len(run) {
-		return fmt.Errorf("node: apply of group %d, index %d: %d results for %d commands", a.group, e.Index, len(results), len(run))
-	}
-	a.commands += uint64(len(run))
-	for k, r := range results {
-		answers[runAt[k]].Answer = Answer{Index: e.Index, Term: e.Term, Status: r.Status, Data: r.Data}
-	}
-	return nil
 }

@@ -44,7 +44,7 @@ func (a *Applier) replicaHash(machine plugins.StateHash) [16]byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(a.logTime))
 	b = binary.LittleEndian.AppendUint64(b, uint64(a.upgrades.running.Since))
 	b = binary.LittleEndian.AppendUint64(b, a.restored.Ahead)
-	return sumhash.Bytes(sumhash.Of(a.sessions.AppendHash(b)))
+	return sumhash.Bytes(sumhash.Of(a.keys.AppendHash(a.sessions.AppendHash(b))))
 }
 
 // TakeChecks returns the checks noted since the last call, ascending.

@@ -24,6 +24,12 @@ const (
 	// CommandRestore brings a machine that waits for it its state from a backup; its
 	// data is a RestoreOrder. It is alone in its entry.
 	CommandRestore CommandKind = 5
+	// CommandKeyed hands a call to the machine's apply, once for all commands under its
+	// idempotency key: see KeyedCommand. From Level2 on.
+	CommandKeyed CommandKind = 6
+	// CommandTimedSession is CommandOpenSession, and from the first one on sessions end
+	// after SessionLifetime. From Level2 on.
+	CommandTimedSession CommandKind = 7
 )
 
 // SessionID names a client session of one machine; 0 means "no session".

@@ -220,7 +220,7 @@ func (n *Node) awaitCatalogue(ctx context.Context) error {
 func (n *Node) bootstrapCatalogue() {
 	g := n.group(MetaGroup)
 	initial := slices.DeleteFunc(slices.Clone(n.cfg.Nodes), func(r NodeRecord) bool { return r.State != NodeVoter })
-	data, err := BootstrapCommand(n.cfg.Cluster, initial)
+	data, err := bootstrapAt(n.cfg.Cluster, initial, n.cfg.Serves)
 	if err != nil {
 		n.fail(err)
 		return

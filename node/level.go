@@ -63,3 +63,12 @@ type LevelRefusedError struct{ Why string }
 
 // Error says why.
 func (e *LevelRefusedError) Error() string { return "node: feature level: " + e.Why }
+
+// needsLevel refuses what the cluster's level does not allow yet. The catalogue here may
+// be behind: then it is refused a moment longer than it has to be.
+func (n *Node) needsLevel(l FeatureLevel, what string) error {
+	if have := n.catalogue.Load().Level; have < l {
+		return &LevelRefusedError{Why: fmt.Sprintf("%s come with level %d, the cluster is at %d", what, l, have)}
+	}
+	return nil
+}

@@ -306,9 +306,13 @@ func (m *MetaMachine) admit(nodes []raft.NodeID, run MachineRun, mode SnapshotMo
 }
 
 // BootstrapCommand is the data of the meta group's command that describes a new
-// cluster. Only the first one counts.
+// cluster, at the newest level. Only the first one counts.
 func BootstrapCommand(cluster string, nodes []NodeRecord) ([]byte, error) {
-	return metaCommand{Bootstrap: &bootstrapCommand{Cluster: cluster, Nodes: nodes, Level: FeatureLevelMax}}.encode()
+	return bootstrapAt(cluster, nodes, FeatureLevelMax)
+}
+
+func bootstrapAt(cluster string, nodes []NodeRecord, l FeatureLevel) ([]byte, error) {
+	return metaCommand{Bootstrap: &bootstrapCommand{Cluster: cluster, Nodes: nodes, Level: l}}.encode()
 }
 
 // DeployCommand is the data of the meta group's command that creates a machine.

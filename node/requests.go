@@ -14,7 +14,8 @@ import (
 // Call is one command of a client.
 type Call struct {
 	Data     []byte
-	Session  SessionID // 0: at most once
+	Session  SessionID // 0: at most once, or by Key
+	Key      string    // idempotency key, of 1 to KeyBytesMax bytes; empty: none
 	Sequence uint64
 	AckBelow uint64
 	Forward  bool // pass on to the leader when this node does not lead
@@ -41,9 +42,14 @@ func (n *Node) Call(ctx context.Context, machine string, c Call) (CallResult, er
 	if limit := record.Active.Run.Limits.CommandBytes; uint64(len(c.Data)) > limit {
 		return CallResult{}, fmt.Errorf("%w: the command has %d bytes, machine %q takes %d", ErrTooLarge, len(c.Data), machine, limit)
 	}
-	r, err := n.replicate(ctx, record.Group, Command{
-		Kind: CommandCall, Session: c.Session, Sequence: c.Sequence, AckBelow: c.AckBelow, Data: c.Data,
-	}, c.Forward)
+	command := Command{Kind: CommandCall, Session: c.Session, Sequence: c.Sequence, AckBelow: c.AckBelow, Data: c.Data}
+	if c.Key != "" {
+		if err := n.needsLevel(Level2, "commands under idempotency keys"); err != nil {
+			return CallResult{}, err
+		}
+		command = KeyedCommand(c.Key, c.Data)
+	}
+	r, err := n.replicate(ctx, record.Group, command, c.Forward)
 	return CallResult{Answer: r.answer, Replayed: r.replayed}, n.deletedOr(record.Group, err)
 }
 
@@ -53,7 +59,11 @@ func (n *Node) OpenSession(ctx context.Context, machine string) (SessionID, erro
 	if err != nil {
 		return 0, err
 	}
-	r, err := n.replicateIdempotent(ctx, record.Group, Command{Kind: CommandOpenSession})
+	kind := CommandOpenSession
+	if n.catalogue.Load().Level >= Level2 {
+		kind = CommandTimedSession
+	}
+	r, err := n.replicateIdempotent(ctx, record.Group, Command{Kind: kind})
 	if err != nil {
 		return 0, n.deletedOr(record.Group, err)
 	}

@@ -139,7 +139,7 @@ func (a *Applier) finishRestore(ctx context.Context, at plugins.Moment, e raft.E
 		return p.outcome(nil)
 	}
 	_ = a.machine.Close(ctx) // it never executed anything
-	a.machine, a.sessions, a.commands = made.machine, made.sessions, made.state.Commands
+	a.machine, a.sessions, a.keys, a.commands = made.machine, made.sessions, made.keys, made.state.Commands
 	// Why: a machine's time goes on where it was, and no faster.
 	gone := a.logTime - a.termBase
 	a.logTime = max(a.logTime, made.state.LogTime)
@@ -155,15 +155,15 @@ func (a *Applier) finishRestore(ctx context.Context, at plugins.Moment, e raft.E
 // readState makes a machine, with all that is around it, of the content of a snapshot
 // that was taken in any group of any cluster.
 func (a *Applier) readState(ctx context.Context, r io.Reader) (restoredState, error) {
-	state, sessions, err := readAnyState(r)
+	content, err := readAnyState(r)
 	if err != nil {
 		return restoredState{}, err
 	}
-	out := restoredState{state: state}
-	if out.sessions, err = restoreSessions(state.NextSession, state.SessionUses, sessions); err != nil {
+	out := restoredState{state: content.state}
+	if out.sessions, out.keys, err = content.tables(); err != nil {
 		return restoredState{}, err
 	}
-	if out.machine, err = a.openState(ctx, state, r); err != nil {
+	if out.machine, err = a.openState(ctx, out.state, r); err != nil {
 		return restoredState{}, err
 	}
 	if n, err := io.Copy(io.Discard, r); err != nil || n > 0 {

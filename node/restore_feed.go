@@ -13,6 +13,7 @@ import (
 type restoredState struct {
 	state    snapshotState
 	sessions *Sessions
+	keys     *Keys
 	machine  Machine
 }
 

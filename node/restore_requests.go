@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,11 @@ type RestoreRequest struct {
 // was created are those of Deploy; *RestoreExistsError, *RestoreRefusedError,
 // ErrRestoreOverrun, those of Content and those of Call.
 func (n *Node) RestoreMachine(ctx context.Context, r RestoreRequest) (MachineRecord, raft.Index, error) {
+	content := bufio.NewReaderSize(r.Content, restoreChunkBytes)
+	if err := n.canRestore(content); err != nil {
+		return MachineRecord{}, 0, err
+	}
+	r.Content = content
 	m, err := n.createForRestore(ctx, r)
 	if err != nil {
 		return m, 0, err
@@ -39,6 +45,16 @@ func (n *Node) RestoreMachine(ctx context.Context, r RestoreRequest) (MachineRec
 	}
 	_, index, err := n.restoreStep(ctx, m, RestoreOrder{Step: RestoreCommit, Attempt: begun.Attempt, Offset: sent})
 	return m, index, err
+}
+
+// canRestore refuses a state that nodes of the release before could not read. What cannot
+// be read at all is refused by the log.
+func (n *Node) canRestore(content *bufio.Reader) error {
+	begin, _ := content.Peek(stateBeginBytes)
+	if versionOfState(begin) < snapshotLaterVersion {
+		return nil
+	}
+	return n.needsLevel(Level2, "states with idempotency keys, or sessions that end by time,")
 }
 
 // sendState puts a state into the machine's log and returns its length.

@@ -2,6 +2,7 @@ package node
 
 import (
 	"container/list"
+	"time"
 
 	"github.com/wraft/wraft/internal/sumhash"
 	"github.com/wraft/wraft/raft"
@@ -21,6 +22,10 @@ const (
 	VerdictStale
 	// VerdictWindow: too far ahead of the lowest unacknowledged sequence; never executed.
 	VerdictWindow
+	// VerdictReused: the idempotency key stands for another command; never executed.
+	VerdictReused
+	// VerdictFull: too many keys are remembered; never executed.
+	VerdictFull
 )
 
 // Answer is what a command returned and where it took effect.
@@ -38,6 +43,8 @@ const (
 	SessionWindow = 4096
 	// SessionAnswerBytesMax bounds the stored answers of one machine; least recently used sessions go.
 	SessionAnswerBytesMax = 64 << 20
+	// SessionLifetime is the log time after which a session that was not used ends.
+	SessionLifetime = 7 * 24 * time.Hour
 )
 
 // session is one client's memory in the replicated state.
@@ -47,6 +54,7 @@ type session struct {
 	answers  map[uint64]Answer // by sequence, all >= ackBelow
 	bytes    int
 	used     uint64 // Sessions.uses when it was used last: its place in use
+	seen     int64  // log time then; 0 unless Sessions.timed
 	place    *list.Element
 	part     sumhash.Part // of Sessions.sum, without the answers
 }
@@ -60,12 +68,39 @@ type Sessions struct {
 	use   *list.List // of *session, least recently used first
 	uses  uint64     // how often any was used
 	bytes int
-	sum   sumhash.Sum // of everything but next and uses
+	sum   sumhash.Sum // of everything but next, uses and timed
+	timed bool        // sessions end after SessionLifetime
+	now   int64       // log time
 }
 
 // NewSessions returns an empty table.
 func NewSessions() *Sessions {
 	return &Sessions{next: 1, byID: map[SessionID]*session{}, use: list.New()}
+}
+
+// Time lets sessions end by log time from now on; those there are were just used.
+//
+// Why by a command of the log and not by the release: replicas of the release before
+// would keep what others forget.
+func (t *Sessions) Time() {
+	if t.timed {
+		return
+	}
+	t.timed = true
+	for e := t.use.Front(); e != nil; e = e.Next() {
+		s := e.Value.(*session)
+		s.seen = t.now
+		t.name(s)
+	}
+}
+
+// Advance moves the table to a log time, which never goes back, and ends the sessions
+// whose time is over.
+func (t *Sessions) Advance(now int64) {
+	t.now = now
+	for t.timed && t.use.Len() > 0 && now-t.use.Front().Value.(*session).seen >= int64(SessionLifetime) {
+		t.evictOldest()
+	}
 }
 
 // Open registers a session and returns its ID; it may evict the least recently used.

@@ -11,6 +11,9 @@ import (
 func (t *Sessions) AppendHash(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(t.next))
 	b = binary.LittleEndian.AppendUint64(b, t.uses)
+	if t.timed { // Why nothing else: replicas of an older release agree until then
+		b = append(b, "timed"...)
+	}
 	return t.sum.Append(b)
 }
 
@@ -18,12 +21,23 @@ func (t *Sessions) AppendHash(b []byte) []byte {
 func (t *Sessions) touch(s *session) {
 	t.uses++
 	s.used = t.uses
+	if t.timed {
+		s.seen = t.now
+	}
+	t.name(s)
+}
+
+// name puts the share of s into the sum, in the place of what it was before.
+func (t *Sessions) name(s *session) {
 	t.sum.Remove(s.part)
-	var b [24]byte
-	binary.LittleEndian.PutUint64(b[:], uint64(s.id))
-	binary.LittleEndian.PutUint64(b[8:], s.ackBelow)
-	binary.LittleEndian.PutUint64(b[16:], s.used)
-	s.part = sumhash.Of(b[:])
+	b := make([]byte, 0, 32)
+	for _, v := range [...]uint64{uint64(s.id), s.ackBelow, s.used} {
+		b = binary.LittleEndian.AppendUint64(b, v)
+	}
+	if t.timed {
+		b = binary.LittleEndian.AppendUint64(b, uint64(s.seen))
+	}
+	s.part = sumhash.Of(b)
 	t.sum.Add(s.part)
 }
 

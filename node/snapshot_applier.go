@@ -223,9 +223,9 @@ func (a *Applier) captureExport(x *exportedState) (*SnapshotCapture, error) {
 
 // describe adds everything to a capture that is not the machine's.
 func (a *Applier) describe(c *SnapshotCapture) {
-	c.sessions = a.sessions.snapshot()
+	c.snapshotContent = a.memory()
 	c.state = snapshotState{
-		Version: snapshotStateVersion, Group: a.group, Applied: a.applied,
+		Version: c.version(), Group: a.group, Applied: a.applied,
 		Term: a.term, TermBase: a.termBase, LogTime: a.logTime, Commands: a.commands,
 		Run: a.upgrades.running.Run, Since: a.upgrades.running.Since,
 		Decided: a.upgrades.decided, Answer: answerStateOf(0, a.upgrades.answer), Exported: a.exported, Restored: a.restored,
@@ -243,18 +243,18 @@ type OpenSnapshot func(run MachineRun, created plugins.Moment, parts []io.Reader
 // whole one and of the increments on it. Each is read to its end. Errors:
 // ErrSnapshotState, those of the readers and those of open.
 func RestoreApplier(ctx context.Context, g raft.GroupID, contents []io.Reader, open OpenSnapshot, entries EntryReader) (*Applier, error) {
-	var state snapshotState
-	var sessions []sessionState
+	var content snapshotContent
 	for _, r := range contents {
 		var err error
-		if state, sessions, err = readSnapshotState(r, g); err != nil {
+		if content, err = readSnapshotState(r, g); err != nil {
 			return nil, fmt.Errorf("node: restore group %d: %w", g, err)
 		}
 	}
-	table, err := restoreSessions(state.NextSession, state.SessionUses, sessions)
+	sessions, keys, err := content.tables()
 	if err != nil {
 		return nil, fmt.Errorf("node: restore group %d: %w", g, err)
 	}
+	state := content.state
 	machine, err := restoreMachine(ctx, state, contents, open)
 	if err != nil {
 		return nil, fmt.Errorf("node: restore group %d: %w", g, err)
@@ -267,7 +267,7 @@ func RestoreApplier(ctx context.Context, g raft.GroupID, contents []io.Reader, o
 	}
 	a := NewApplier(g, machine, entries)
 	a.exported, a.restored = state.Exported, state.Restored
-	a.sessions, a.applied, a.commands = table, state.Applied, state.Commands
+	a.sessions, a.keys, a.applied, a.commands = sessions, keys, state.Applied, state.Commands
 	a.term, a.termBase, a.logTime = state.Term, state.TermBase, state.LogTime
 	a.points.bytes, a.points.at = state.PointBytes, state.PointTime
 	a.upgrades = upgrades{

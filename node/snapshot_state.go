@@ -2,13 +2,11 @@ package node
 
 import (
 	"bytes"
-	"cmp"
 	"container/list"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/raft"
@@ -51,7 +49,13 @@ type snapshotState struct {
 	Sessions    uint64 // how many sessionStates follow
 }
 
-const snapshotStateVersion = 3
+// Versions of snapshotState. The later one has a laterState and the keys behind the
+// sessions; it is written where there is something to say in it, so that the release
+// before reads what it could have written.
+const (
+	snapshotStateVersion = 3
+	snapshotLaterVersion = 4
+)
 
 // sessionState is a session, as the table keeps it.
 type sessionState struct {
@@ -163,33 +167,6 @@ func frameError(err error) error {
 	return err
 }
 
-// readSnapshotState reads everything in front of the machine's state.
-func readSnapshotState(r io.Reader, g raft.GroupID) (snapshotState, []sessionState, error) {
-	s, sessions, err := readAnyState(r)
-	if err == nil && s.Group != g {
-		err = fmt.Errorf("%w: it is of group %d", ErrSnapshotState, s.Group)
-	}
-	return s, sessions, err
-}
-
-// readAnyState is readSnapshotState for a state of any group.
-func readAnyState(r io.Reader) (snapshotState, []sessionState, error) {
-	var s snapshotState
-	if err := readFrame(r, &s); err != nil {
-		return s, nil, err
-	}
-	if s.Version != snapshotStateVersion || s.Sessions > SessionsMax {
-		return s, nil, fmt.Errorf("%w: version %d, group %d, %d sessions", ErrSnapshotState, s.Version, s.Group, s.Sessions)
-	}
-	sessions := make([]sessionState, s.Sessions)
-	for i := range sessions {
-		if err := readFrame(r, &sessions[i]); err != nil {
-			return s, nil, err
-		}
-	}
-	return s, sessions, nil
-}
-
 // SnapshotCapture is a replica's state behind one entry, on its way to a file while
 // the machine goes on.
 type SnapshotCapture struct {
@@ -200,21 +177,14 @@ type SnapshotCapture struct {
 	// Increment says that the machine's part rests on the state that was asked for.
 	Increment bool
 
-	state    snapshotState
-	sessions []sessionState
-	machine  Recorded
+	snapshotContent
+	machine Recorded
 }
 
 // WriteTo writes the content of the snapshot: equal states behind equal logs make
 // equal bytes. It may run on any goroutine, once.
 func (c *SnapshotCapture) WriteTo(w io.Writer) (int64, error) {
-	written, err := writeFrame(w, c.state)
-	for i := 0; i < len(c.sessions) && err == nil; i++ {
-		slices.SortFunc(c.sessions[i].Answers, func(a, b answerState) int { return cmp.Compare(a.Sequence, b.Sequence) })
-		var n int64
-		n, err = writeFrame(w, c.sessions[i])
-		written += n
-	}
+	written, err := c.snapshotContent.write(w)
 	if err != nil {
 		return written, err
 	}

@@ -11,6 +11,10 @@ const (
 	StatusSequenceStale int32 = -102
 	// StatusSequenceWindow: too many unacknowledged sequences. Acknowledge some first.
 	StatusSequenceWindow int32 = -103
+	// StatusKeyReused: the idempotency key stands for another command. Use another key.
+	StatusKeyReused int32 = -104
+	// StatusKeysFull: the machine remembers as many keys as it may. Try later.
+	StatusKeysFull int32 = -105
 )
 
 // statusOf maps a verdict that refuses to its status.
@@ -20,6 +24,10 @@ func statusOf(v Verdict) int32 {
 		return StatusSessionExpired
 	case VerdictStale:
 		return StatusSequenceStale
+	case VerdictReused:
+		return StatusKeyReused
+	case VerdictFull:
+		return StatusKeysFull
 	}
 	return StatusSequenceWindow
 }

@@ -100,6 +100,8 @@ type Request struct {
 	Export bool `cbor:"13,keyasint,omitempty"`
 	// MaxStalenessMillis bounds how old the answer to a stale query may be; 0 does not.
 	MaxStalenessMillis uint64 `cbor:"14,keyasint,omitempty"`
+	// Key is a command's idempotency key.
+	Key string `cbor:"15,keyasint,omitempty"`
 }
 
 // ErrMalformed is what all bytes that are no frame of this protocol fail with. Close

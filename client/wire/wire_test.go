@@ -19,7 +19,7 @@ import (
 func request() *Request {
 	return &Request{
 		ID: 7, Kind: KindQuery, Machine: "kv", Data: []byte("data"), TimeoutMillis: 9500, Session: math.MaxUint64, Sequence: 2, AcknowledgedBelow: 1,
-		Consistency: Stale, MinIndex: 12, WaitMillis: 50, Direct: true, Export: true, MaxStalenessMillis: 70,
+		Consistency: Stale, MinIndex: 12, WaitMillis: 50, Direct: true, Export: true, MaxStalenessMillis: 70, Key: "key",
 	}
 }
 

@@ -25,22 +25,21 @@ func (p *Program) callCommand() *cobra.Command {
 		Short: "Send one command to a machine, exactly once",
 		Long: "Sends one command and prints the machine's answer as it is. COMMAND is the text itself,\n" +
 			"@FILE for a file's content, or - for standard input. The command runs in a session of its\n" +
-			"own: however often it is repeated until an answer arrives, it is applied once.",
+			"own: however often it is repeated until an answer arrives, it is applied once. With\n" +
+			"--idempotency-key that holds for all calls with the same key, also from other terminals, for ten\n" +
+			"minutes at least.",
 		Example: "  wraftd call counter incr\n  wraftd call kv @command.cbor\n  wraftd call counter incr --server https://10.0.0.1:7443,https://10.0.0.2:7443",
 		Args:    exactArgs("MACHINE", "COMMAND"),
 	}
 	conn := p.connectFlags(cmd, callTimeout)
+	key := cmd.Flags().String("idempotency-key", "", "a name of your choice for this one command")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		data, err := p.argument(args[1])
 		if err != nil {
 			return err
 		}
 		return p.withClient(cmd, conn, func(ctx context.Context, cl *client.Client) error {
-			session, err := cl.Register(ctx, args[0])
-			if err != nil {
-				return err
-			}
-			result, err := session.Command(ctx, data)
+			result, err := callOnce(ctx, cl, args[0], *key, data)
 			if err != nil {
 				return err
 			}
@@ -48,6 +47,18 @@ func (p *Program) callCommand() *cobra.Command {
 		})
 	}
 	return cmd
+}
+
+// callOnce applies a command once: under a key, or in a session of its own.
+func callOnce(ctx context.Context, cl *client.Client, machine, key string, data []byte) (client.CommandResult, error) {
+	if key != "" {
+		return cl.KeyedCommand(ctx, machine, key, data)
+	}
+	session, err := cl.Register(ctx, machine)
+	if err != nil {
+		return client.CommandResult{}, err
+	}
+	return session.Command(ctx, data)
 }
 
 func (p *Program) queryCommand() *cobra.Command {

@@ -127,7 +127,7 @@ func TestProblemIsPrintedWhole(t *testing.T) {
   two
   outcome: unknown; the command may have been applied, or may still be (log index 17)
   leader:  node 2 h:1
-  try:     Repeat it only under the same session and sequence, or read the state first.
+  try:     Repeat it only under the same session and sequence or idempotency key, or read the state first.
   code:    WRAFT-5004 (wraftd errors lookup WRAFT-5004)
 `
 	if stderr.String() != want {

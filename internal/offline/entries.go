@@ -33,6 +33,7 @@ type Entry struct {
 type Command struct {
 	Kind     string `json:"kind"` // call, session, upgrade, export or restore
 	Session  uint64 `json:"session,omitempty"`
+	Key      string `json:"key,omitempty"`
 	Sequence uint64 `json:"sequence,omitempty"`
 	// Data is what the machine gets, or an order for the host.
 	Data []byte `json:"data"`
@@ -102,7 +103,17 @@ func read(e raft.Entry) Entry {
 		}
 		out.Time, out.WallTime = time.Duration(b.Elapsed), time.Unix(0, b.Wall).UTC()
 		for _, c := range b.Commands {
-			out.Commands = append(out.Commands, Command{Kind: kindWord(c.Kind), Session: uint64(c.Session), Sequence: c.Sequence, Data: c.Data})
+			out.Commands = append(out.Commands, commandOf(c))
+		}
+	}
+	return out
+}
+
+func commandOf(c node.Command) Command {
+	out := Command{Kind: kindWord(c.Kind), Session: uint64(c.Session), Sequence: c.Sequence, Data: c.Data}
+	if c.Kind == node.CommandKeyed {
+		if key, call, ok := node.SplitKeyed(c.Data); ok {
+			out.Key, out.Data = key, call
 		}
 	}
 	return out
@@ -112,7 +123,9 @@ func kindWord(k node.CommandKind) string {
 	switch k {
 	case node.CommandCall:
 		return "call"
-	case node.CommandOpenSession:
+	case node.CommandKeyed:
+		return "keyed-call"
+	case node.CommandOpenSession, node.CommandTimedSession:
 		return "session"
 	case node.CommandUpgrade:
 		return "upgrade"

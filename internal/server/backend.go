@@ -19,7 +19,7 @@ type backend struct {
 // Command implements api.Commands.
 func (b backend) Command(ctx context.Context, machine string, c client.Command) (client.CommandResult, error) {
 	r, err := b.node.Call(ctx, machine, node.Call{
-		Data: c.Data, Session: node.SessionID(c.Session), Sequence: c.Sequence, AckBelow: c.AcknowledgedBelow, Forward: c.Forward,
+		Data: c.Data, Session: node.SessionID(c.Session), Sequence: c.Sequence, AckBelow: c.AcknowledgedBelow, Key: c.Key, Forward: c.Forward,
 	})
 	if err != nil {
 		return client.CommandResult{}, b.problem(err)

@@ -171,6 +171,14 @@ func statusProblem(status int32, data []byte, machine string) *client.Problem {
 	case node.StatusSequenceWindow:
 		return client.NewProblem(client.CodeSequenceConflict, "the session has %d sequences unacknowledged, the most there may be", node.SessionWindow)
 	}
+	switch status {
+	case node.StatusKeyReused:
+		return client.NewProblem(client.CodeKeyReused, "machine %q has executed another command under this key", machine)
+	case node.StatusKeysFull:
+		p := client.NewProblem(client.CodeBackpressure, "machine %q remembers %d idempotency keys, or %d MiB of answers, the most there may be", machine, node.KeysMax, node.KeyAnswerBytesMax>>20)
+		p.RetryAfter = backpressurePause
+		return p
+	}
 	if node.Refused(status) {
 		return client.NewProblem(client.CodeMachineTrapped, "machine %q: %s", machine, data)
 	}

@@ -120,6 +120,20 @@ func TestCommandInSessionIsReplayed(t *testing.T) {
 	}
 }
 
+func TestCommandUnderAKeyIsReplayed(t *testing.T) {
+	b, c, _ := setup(t, apitest.Options{})
+	first := c.do(t, "POST", commands, strings.NewReader("incr"), "Idempotency-Key: order-17")
+	again := c.do(t, "POST", commands, strings.NewReader("incr"), "Idempotency-Key: order-17")
+	if first.body != `{"value":1}` || first.header.Get(client.HeaderReplayed) != "" || again.body != first.body ||
+		again.header.Get(client.HeaderReplayed) != "true" || again.header.Get(client.HeaderIndex) != first.header.Get(client.HeaderIndex) {
+		t.Errorf("answers %+v, %+v", first, again)
+	}
+	checkProblem(t, c.do(t, "POST", commands, strings.NewReader("add 2"), "Idempotency-Key: order-17"), 422, client.CodeKeyReused, "another command")
+	if b.State("counter") != "1" || b.LastCommand().Key != "order-17" {
+		t.Errorf("the state is %s, the last command %+v", b.State("counter"), b.LastCommand())
+	}
+}
+
 func TestReadsThatANodeCannotGive(t *testing.T) {
 	_, c, _ := setup(t, apitest.Options{})
 	checkProblem(t, c.do(t, "POST", queries+"?consistency=lease", nil), 409, client.CodeLeaseNotAllowed, "not allowed")

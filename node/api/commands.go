@@ -63,8 +63,8 @@ func writeBytes(w http.ResponseWriter, data []byte) {
 	_, _ = w.Write(data)
 }
 
-// readSession reads the three headers that make a command exactly-once. Either
-// none or the first two are there.
+// readSession reads the headers that make a command exactly-once: a session's, of which
+// none or the first two are there, or a key.
 func readSession(r *http.Request, c *client.Command) error {
 	session, err := headerNumber(r, client.HeaderSession)
 	if err != nil {
@@ -77,6 +77,14 @@ func readSession(r *http.Request, c *client.Command) error {
 	if c.AcknowledgedBelow, err = headerNumber(r, client.HeaderAcknowledgedBelow); err != nil {
 		return err
 	}
+	if keys := r.Header.Values(client.HeaderIdempotencyKey); len(keys) == 1 {
+		c.Key = keys[0]
+		if err := client.CheckKey(c.Key); err != nil {
+			return err
+		}
+	} else if len(keys) > 1 {
+		return client.NewProblem(client.CodeBadRequest, "%s is given %d times", client.HeaderIdempotencyKey, len(keys))
+	}
 	return CheckSession(*c)
 }
 
@@ -85,6 +93,8 @@ func CheckSession(c client.Command) error {
 	switch {
 	case (c.Session == 0) != (c.Sequence == 0):
 		return client.NewProblem(client.CodeBadRequest, "%s and %s come together or not at all", client.HeaderSession, client.HeaderSequence)
+	case c.Key != "" && c.Session != 0:
+		return client.NewProblem(client.CodeBadRequest, "%s and %s are two ways to the same: use one of them", client.HeaderSession, client.HeaderIdempotencyKey)
 	case c.AcknowledgedBelow > c.Sequence:
 		return client.NewProblem(client.CodeBadRequest, "%s is above %s: a command that is sent is still waited for",
 			client.HeaderAcknowledgedBelow, client.HeaderSequence)

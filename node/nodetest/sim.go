@@ -33,6 +33,7 @@ type Config struct {
 	ModuleGrace                  time.Duration  // for which a module stays that nothing names; 0: for ever
 	Forget                       []node.NamedBy // a planted bug: such names do not count
 	Deletes                      int            // of a second machine, which is deployed anew each time
+	Keys                         bool           // half of the commands are under idempotency keys
 	LeaseReads                   bool           // leaders may hold leases, and half of the reads are by lease
 
 	SnapshotBytes uint64 // of the log between two snapshots; 0: none are taken

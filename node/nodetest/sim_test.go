@@ -57,6 +57,7 @@ func swarm(seed uint64) Config {
 	pick(func() { c.Deletes = 1 + r.IntN(3) })
 	pick(func() { c.ModuleGrace = between(r, 4*time.Second, 12*time.Second) })
 	pick(func() { c.LeaseReads = true })
+	pick(func() { c.Keys = true })
 	if c.Upgrades > 0 {
 		pick(func() { c.Rollbacks = 1 + r.IntN(3) })
 	}

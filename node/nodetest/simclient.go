@@ -9,8 +9,8 @@ import (
 	"github.com/wraft/wraft/raft"
 )
 
-// simClient is a closed-loop client with an exactly-once session: it repeats a
-// sequence at whatever node answers until it has the answer, and reads in between.
+// simClient is a closed-loop client with an exactly-once session, and maybe idempotency
+// keys: it repeats a sequence, or a key, at whatever node answers until it has the answer, and reads in between.
 type simClient struct {
 	sim     *Sim
 	id      int
@@ -89,12 +89,26 @@ func (c *simClient) command(n *simNode, op *operation) (raft.GroupID, node.Comma
 		return node.MetaGroup, node.Command{Kind: node.CommandCall, Data: c.setup(n)}, c.id == 0
 	}
 	if c.session == 0 {
-		return c.sim.group, node.Command{Kind: node.CommandOpenSession}, true
+		return c.sim.group, node.Command{Kind: c.sessionKind()}, true
 	}
-	return c.sim.group, node.Command{
-		Kind: node.CommandCall, Session: c.session, Sequence: c.next, AckBelow: c.next, Data: binary.BigEndian.AppendUint64(nil, c.name()),
-	}, true
+	data := binary.BigEndian.AppendUint64(nil, c.name())
+	if c.keyed() {
+		return c.sim.group, node.KeyedCommand("operation "+decimal(c.name()), data), true
+	}
+	return c.sim.group, node.Command{Kind: node.CommandCall, Session: c.session, Sequence: c.next, AckBelow: c.next, Data: data}, true
 }
+
+// sessionKind: some machines have sessions that end by log time.
+func (c *simClient) sessionKind() node.CommandKind {
+	if c.sim.cfg.Seed%2 == 0 {
+		return node.CommandTimedSession
+	}
+	return node.CommandOpenSession
+}
+
+// keyed reports whether the client repeats its current command under a key and not in its
+// session.
+func (c *simClient) keyed() bool { return c.sim.cfg.Keys && (uint64(c.id)+c.next)%2 == 0 }
 
 // setup is the next command of the meta group on the way to a deployed machine.
 func (c *simClient) setup(n *simNode) []byte {

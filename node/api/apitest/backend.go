@@ -67,6 +67,7 @@ type machine struct {
 	upgrades []client.UpgradeInfo // the newest first
 	snapshot uint64               // index of the newest
 	sessions map[client.SessionID]map[uint64]client.CommandResult
+	keys     map[string]keyed
 }
 
 // New makes a backend of node 1. apply runs every machine; nil is Counter.
@@ -180,6 +181,9 @@ func (b *Backend) Command(_ context.Context, name string, c client.Command) (cli
 		stored.Replayed = true
 		return stored, nil
 	}
+	if stored, ok := m.keys[c.Key]; ok {
+		return stored.replay(c)
+	}
 	data, err := b.apply(&m.state, c.Data)
 	if err != nil {
 		return client.CommandResult{}, err
@@ -189,10 +193,30 @@ func (b *Backend) Command(_ context.Context, name string, c client.Command) (cli
 	if c.Session != 0 {
 		answers[c.Sequence] = result
 	}
+	if c.Key != "" {
+		if m.keys == nil {
+			m.keys = make(map[string]keyed)
+		}
+		m.keys[c.Key] = keyed{string(c.Data), result}
+	}
 	if _, err := b.enter("Command:after", ""); err != nil {
 		return client.CommandResult{}, err
 	}
 	return result, nil
+}
+
+// keyed is what a key stands for.
+type keyed struct {
+	data   string
+	result client.CommandResult
+}
+
+func (k keyed) replay(c client.Command) (client.CommandResult, error) {
+	if k.data != string(c.Data) {
+		return client.CommandResult{}, client.NewProblem(client.CodeKeyReused, "another command was executed under this key")
+	}
+	k.result.Replayed = true
+	return k.result, nil
 }
 
 // answers are the stored answers of the command's session.

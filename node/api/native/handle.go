@@ -77,6 +77,12 @@ func millis(n uint64) time.Duration { return time.Duration(min(n, millisMax)) * 
 func (s *Server) command(ctx context.Context, r *wire.Request) (*wire.Answer, error) {
 	command := client.Command{
 		Data: r.Data, Session: client.SessionID(r.Session), Sequence: r.Sequence, AcknowledgedBelow: r.AcknowledgedBelow, Forward: !r.Direct,
+		Key: r.Key,
+	}
+	if r.Key != "" {
+		if err := client.CheckKey(r.Key); err != nil {
+			return nil, err
+		}
 	}
 	if err := errors.Join(api.CheckSession(command), api.CheckSize("command", int64(len(r.Data)), s.config.CommandBytesMax)); err != nil {
 		return nil, err
