@@ -46,6 +46,8 @@ const (
 	CodeCannotLead        Code = "WRAFT-3014"
 	CodeTooStale          Code = "WRAFT-3015"
 	CodeTokenExists       Code = "WRAFT-3016"
+	CodeNoAuthorityKey    Code = "WRAFT-3017"
+	CodeTokenUsed         Code = "WRAFT-3018"
 	CodeKeyReused         Code = "WRAFT-3020"
 
 	CodeModuleRefused   Code = "WRAFT-4001"

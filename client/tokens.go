@@ -16,7 +16,22 @@ type TokenSpec struct {
 	Name string `json:"name,omitempty"`
 	// Expires is when it stops working by itself; the zero time is never.
 	Expires time.Time `json:"expires,omitzero"`
+	// Join makes it a token that lets one node in, once, and has no role.
+	Join *JoinGrant `json:"join,omitempty"`
 }
+
+// JoinGrant says as what a token lets a node in.
+type JoinGrant struct {
+	// Node is the ID that it gets; 0: the one that it asks for, or whichever is free.
+	Node NodeID `json:"node,omitempty"`
+	// Learner has it stay one. Otherwise it votes in a group as soon as it has caught up.
+	Learner bool `json:"learner,omitempty"`
+	// As is who has joined with it, 0 while nobody has. A node fills it in.
+	As NodeID `json:"as,omitempty"`
+}
+
+// RoleJoin is the role of a token that lets a node in.
+const RoleJoin = "join"
 
 // TokenInfo is what the cluster knows of a token. The token itself it does not know.
 type TokenInfo struct {
@@ -28,6 +43,8 @@ type TokenInfo struct {
 	By      string    `json:"by,omitempty"`
 	// Expires is the zero time for one that does not.
 	Expires time.Time `json:"expires,omitzero"`
+	// Join is there in a token that lets a node in; its role is RoleJoin.
+	Join *JoinGrant `json:"join,omitempty"`
 }
 
 // Expired reports whether the token's time is over.
@@ -36,7 +53,8 @@ func (t TokenInfo) Expired(now time.Time) bool { return !t.Expires.IsZero() && n
 // NewToken is a token that was just made.
 type NewToken struct {
 	TokenInfo
-	// Token is shown this once.
+	// Token is shown this once. One that lets a node in says where the cluster is too, and
+	// whom to trust.
 	Token string `json:"token"`
 }
 

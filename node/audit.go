@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/raft"
 )
 
@@ -36,8 +37,11 @@ type transferredCommand struct {
 }
 
 // note keeps who asked for a command that was obeyed.
-func (m *MetaMachine) note(index raft.Index, c laterCommand) {
+func (m *MetaMachine) note(index raft.Index, c laterCommand, result plugins.Result) {
 	record := c.audited()
+	if c.Join != nil { // Why from the answer: as a rule nobody asked for this ID
+		record.Subject = decodeNodeID(result.Data).String()
+	}
 	if record.Action == "" {
 		return
 	}
@@ -58,6 +62,8 @@ func (c laterCommand) audited() AuditRecord {
 		return AuditRecord{Action: "create-token", Subject: c.AddToken.Token.name(), Detail: c.AddToken.Token.Role}
 	case c.RevokeToken != nil:
 		return AuditRecord{Action: "revoke-token", Subject: c.RevokeToken.Name}
+	case c.Join != nil:
+		return AuditRecord{Action: "join-node", Detail: c.Join.Node.PeerAddress}
 	case c.Transferred != nil:
 		return AuditRecord{Action: "transfer-leader", Subject: c.Transferred.Machine, Detail: fmt.Sprintf("to %v", c.Transferred.To)}
 	}

@@ -39,9 +39,17 @@ func (n *Node) changeNodes(ctx context.Context, what string, data []byte) error 
 	if err != nil {
 		return err
 	}
-	switch a := r.answer; a.Status {
+	if err := nodesError(what, r.answer); err != nil {
+		return err
+	}
+	n.log.Info("the list of nodes changes", "change", what, "index", uint64(r.answer.Index))
+	return nil
+}
+
+// nodesError says what a meta machine's answer to a change of the nodes means.
+func nodesError(what string, a Answer) error {
+	switch a.Status {
 	case metaOK, metaExists:
-		n.log.Info("the list of nodes changes", "change", what, "index", uint64(a.Index))
 		return nil
 	case metaUnknownNode:
 		return fmt.Errorf("%w: %s", ErrUnknownNode, what)

@@ -22,6 +22,7 @@ type laterCommand struct {
 	AddToken    *addTokenCommand    `cbor:"10,keyasint,omitempty"`
 	RevokeToken *revokeTokenCommand `cbor:"11,keyasint,omitempty"`
 	Transferred *transferredCommand `cbor:"12,keyasint,omitempty"`
+	Join        *joinCommand        `cbor:"13,keyasint,omitempty"`
 }
 
 const laterCommandVersion = 2
@@ -51,7 +52,7 @@ func (m *MetaMachine) applyLater(index raft.Index, data []byte) plugins.Result {
 	}
 	result := m.runLater(index, c)
 	if changes(result) {
-		m.note(index, c)
+		m.note(index, c, result)
 	}
 	return result
 }
@@ -64,6 +65,8 @@ func (m *MetaMachine) runLater(index raft.Index, c laterCommand) plugins.Result 
 		return m.addToken(index, c)
 	case c.RevokeToken != nil:
 		return m.revokeToken(index, *c.RevokeToken)
+	case c.Join != nil:
+		return m.join(index, c)
 	case c.Transferred != nil:
 		return plugins.Result{}
 	}

@@ -38,6 +38,8 @@ type TokenRecord struct {
 	By    string     `cbor:"5,keyasint,omitempty"`
 	At    int64      `cbor:"6,keyasint,omitempty"`
 	Index raft.Index `cbor:"7,keyasint,omitempty"`
+	// Join is there in a token that lets a node in.
+	Join *JoinGrant `cbor:"8,keyasint,omitempty"`
 }
 
 // ID names the token in lists: 16 hex digits of the hash.

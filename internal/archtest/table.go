@@ -112,7 +112,7 @@ var rooms = []Room{
 	{Path: "node/api/ui", Why: "files and nothing else"},
 	{Path: "node/api/native", Imports: []string{"client", "client/wire", "internal/pki", "node/api"}, Modules: []string{modQUIC, modPrometheus, modSync},
 		Why: "a second door to the API's backend: it takes the API's checks and problems"},
-	{Path: "node/api/apitest", Imports: []string{"client", "client/wire", "node/api", "node/api/native", "internal/pki"}, Modules: []string{modPrometheus, modCBOR},
+	{Path: "node/api/apitest", Imports: []string{"client", "client/wire", "node/api", "node/api/native", "internal/pki", "raft/quorum"}, Modules: []string{modPrometheus, modCBOR},
 		Why: "a node in memory behind the real API, for tests of what talks to one"},
 
 	// Leaves and tools.

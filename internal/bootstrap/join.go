@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/wraft/wraft/client"
@@ -18,12 +19,17 @@ type Joiner struct {
 	Node    nodeconfig.Node
 	// Others are nodes of the cluster whom it asks first.
 	Others []nodeconfig.Node
+	// DataDir is its data directory; "" is one in its folder.
+	DataDir string
 }
 
 // config is the configuration that is written for it.
 func (j Joiner) config() nodeconfig.Config {
 	c := Plan{Cluster: j.Cluster, Nodes: append([]nodeconfig.Node{j.Node}, j.Others...)}.config(j.Node)
 	c.Join = true
+	if j.DataDir != "" {
+		c.DataDir = j.DataDir
+	}
 	return c
 }
 
@@ -48,6 +54,54 @@ func (j Joiner) Write(dir, authorityDir string, now time.Time) error {
 	}
 	if err := writeIdentity(dir, j.Node, j.config(), authority, now); err != nil {
 		return client.NewProblem(client.CodeLocalFile, "%v", fmt.Errorf("bootstrap: %w", err)).WithCause(err)
+	}
+	return nil
+}
+
+// Key returns the key in the node's folder, which it makes with the folder when it is not there:
+// a second try asks for a certificate of the same key. Errors are *client.Problem, of
+// CodeAlreadyInitialized when the node has its certificate.
+func Key(dir string) ([]byte, error) {
+	if _, err := os.Lstat(filepath.Join(dir, nodeName+".crt")); err == nil {
+		return nil, client.NewProblem(client.CodeAlreadyInitialized, "%s has a certificate already", dir)
+	}
+	path := filepath.Join(dir, nodeName+".key")
+	key, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		key, err = newKey(dir, path)
+	}
+	if err != nil {
+		return nil, client.NewProblem(client.CodeLocalFile, "%v", err).WithCause(err)
+	}
+	return key, nil
+}
+
+func newKey(dir, path string) ([]byte, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	key, err := pki.NewKey()
+	if err != nil {
+		return nil, err
+	}
+	return key, writeNew(path, key, 0o600)
+}
+
+// Complete writes what the node needs besides its key into its folder: the certificate that
+// was issued for that, whom it trusts, and a configuration. Errors are *client.Problem.
+func (j Joiner) Complete(dir string, cert, authorities []byte) error {
+	text, err := configuration(j.config())
+	if err == nil {
+		err = writeNew(filepath.Join(dir, pki.AuthorityCertFile), authorities, 0o644)
+	}
+	if err == nil {
+		err = writeNew(filepath.Join(dir, ConfigFile), text, 0o644)
+	}
+	if err == nil { // Why last: it says that all is there
+		err = writeNew(filepath.Join(dir, nodeName+".crt"), cert, 0o644)
+	}
+	if err != nil {
+		return client.NewProblem(client.CodeLocalFile, "%v", err).WithCause(err)
 	}
 	return nil
 }

@@ -92,19 +92,3 @@ func (p Plan) config(n nodeconfig.Node) nodeconfig.Config {
 		TLS: nodeconfig.TLSFiles{CA: pki.AuthorityCertFile, Cert: nodeName + ".crt", Key: nodeName + ".key"},
 	}
 }
-
-// hosts are the names under which a node is dialled.
-func hosts(n nodeconfig.Node) []string {
-	var out []string
-	for _, address := range []string{n.API, n.Peer, "localhost:0", "127.0.0.1:0", "[::1]:0"} {
-		host, _, err := net.SplitHostPort(address)
-		seen := false
-		for _, h := range out {
-			seen = seen || h == host
-		}
-		if err == nil && host != "" && !seen {
-			out = append(out, host)
-		}
-	}
-	return out
-}

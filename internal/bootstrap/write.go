@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,9 +26,6 @@ const (
 
 	nodeName = "node"
 	dataDir  = "data"
-
-	// certValidity is how long the certificates of nodes and administrators hold.
-	certValidity = 2 * 365 * 24 * time.Hour
 )
 
 // NodeDir is the name of a node's folder.
@@ -84,7 +82,7 @@ func (p Plan) write(dir string, now time.Time) error {
 			return err
 		}
 	}
-	admin, err := authority.IssueClient(AdminName, pki.RoleAdmin, now, certValidity)
+	admin, err := authority.IssueClient(AdminName, pki.RoleAdmin, now, pki.ValidityUsual)
 	if err != nil {
 		return err
 	}
@@ -92,7 +90,7 @@ func (p Plan) write(dir string, now time.Time) error {
 	if err := admin.Save(clientDir, AdminName); err != nil {
 		return err
 	}
-	return writeNew(filepath.Join(clientDir, pki.AuthorityCertFile), authority.CertPEM())
+	return writeNew(filepath.Join(clientDir, pki.AuthorityCertFile), authority.CertPEM(), 0o644)
 }
 
 func (p Plan) writeNode(dir string, n nodeconfig.Node, authority *pki.Authority, now time.Time) error {
@@ -101,26 +99,35 @@ func (p Plan) writeNode(dir string, n nodeconfig.Node, authority *pki.Authority,
 
 // writeIdentity writes what a node needs: certificate, authority and configuration.
 func writeIdentity(dir string, n nodeconfig.Node, c nodeconfig.Config, authority *pki.Authority, now time.Time) error {
-	pair, err := authority.IssueNode(quorum.NodeID(n.ID), hosts(n), now, certValidity)
+	pair, err := authority.IssueNode(quorum.NodeID(n.ID), n.Hosts(), now, pki.ValidityUsual)
 	if err != nil {
 		return err
 	}
 	if err := pair.Save(dir, nodeName); err != nil {
 		return err
 	}
-	if err := writeNew(filepath.Join(dir, pki.AuthorityCertFile), authority.CertPEM()); err != nil {
+	if err := writeNew(filepath.Join(dir, pki.AuthorityCertFile), authority.CertPEM(), 0o644); err != nil {
 		return err
 	}
-	var text strings.Builder
-	if err := configText.Execute(&text, c); err != nil {
-		return fmt.Errorf("bootstrap: write configuration: %w", err)
+	text, err := configuration(c)
+	if err != nil {
+		return err
 	}
-	return writeNew(filepath.Join(dir, ConfigFile), []byte(text.String()))
+	return writeNew(filepath.Join(dir, ConfigFile), text, 0o644)
+}
+
+// configuration is the text of a node's configuration.
+func configuration(c nodeconfig.Config) ([]byte, error) {
+	var text bytes.Buffer
+	if err := configText.Execute(&text, c); err != nil {
+		return nil, fmt.Errorf("bootstrap: write configuration: %w", err)
+	}
+	return text.Bytes(), nil
 }
 
 // writeNew writes a file that must not be there yet.
-func writeNew(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+func writeNew(path string, data []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return fmt.Errorf("bootstrap: %w", err)
 	}
@@ -135,7 +142,7 @@ func writeNew(path string, data []byte) error {
 var configText = template.Must(template.New("config").Parse(`# Node {{.Node}} of cluster {{.Cluster}}. File names are relative to this file's folder.
 cluster: {{printf "%q" .Cluster}}
 node: {{.Node}}
-data-dir: {{.DataDir}}
+data-dir: {{if eq .DataDir "data"}}data{{else}}{{printf "%q" .DataDir}}{{end}}
 
 {{if .Join -}}
 # It was added to the running cluster: these are nodes that it asks, and itself.

@@ -50,6 +50,7 @@ var settings = []setting{
 	{key: "tls.cert", help: "file with the node's certificate", path: true},
 	{key: "tls.key", help: "file with the node's key", path: true},
 	{key: "tls.revoked", help: "file with lists of revoked certificates (optional)", path: true},
+	{key: "tls.authority-key", help: "file with the authority's key, on a node that lets others join by token (optional)", path: true},
 	{key: "tls.client-auth", help: "whether clients must show a certificate: require or none (default require)"},
 	{key: "raft.heartbeat", help: "interval of a leader's heartbeats (default 100ms)"},
 	{key: "raft.election-timeout", help: "silence after which a follower stands for election (default 1s)"},

@@ -13,7 +13,7 @@ import (
 )
 
 func (p *Program) nodesCommand() *cobra.Command {
-	return group("nodes", "List, add, promote, demote, drain and remove nodes", p.nodesListCommand(), p.nodesShowCommand(), p.nodesAddCommand(),
+	return group("nodes", "List, add, join, promote, demote, drain and remove nodes", p.nodesListCommand(), p.nodesShowCommand(), p.nodesAddCommand(), p.nodesJoinCommand(),
 		p.nodesPromoteCommand(), p.nodesDemoteCommand(), p.nodesDrainCommand(), p.nodesRemoveCommand())
 }
 

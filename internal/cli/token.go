@@ -15,8 +15,11 @@ import (
 	"github.com/wraft/wraft/internal/pki"
 )
 
-// tokenValidityDefault is how long a token is good when nothing else is said.
-const tokenValidityDefault = "30d"
+// How long a token is good when nothing else is said: one for clients, and one that lets a node in.
+const (
+	tokenValidityDefault = "30d"
+	joinValidityDefault  = "1h"
+)
 
 func (p *Program) tokenCommand() *cobra.Command {
 	return group("token", "Make, list and revoke tokens for clients without a certificate", p.tokenCreateCommand(), p.tokenListCommand(), p.tokenRevokeCommand())
@@ -24,30 +27,47 @@ func (p *Program) tokenCommand() *cobra.Command {
 
 func (p *Program) tokenCreateCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "create --role ROLE", Short: "Make a token, and show it this once",
+		Use: "create (--role ROLE | --join)", Short: "Make a token, and show it this once",
 		Long: "Makes a token with which a client may do what a role includes: reader, writer (commands too),\n" +
 			"deployer:MACHINE (versions of that machine), operator (all machines, nodes, snapshots, but no commands),\n" +
 			"admin. The cluster keeps its hash alone, so that nobody can show it again. Whoever has it shows it over\n" +
-			"TLS as \"Authorization: Bearer TOKEN\", or to wraftd with --token-file or WRAFT_TOKEN.",
-		Example: "  wraftd token create --role writer --name ci --expires 90d --out ci.token\n  wraftd call counter incr --token-file ci.token",
+			"TLS as \"Authorization: Bearer TOKEN\", or to wraftd with --token-file or WRAFT_TOKEN.\n\n" +
+			"With --join it lets one machine in as a node instead, once: see wraftd nodes join. It is good for an hour\n" +
+			"unless --expires says otherwise. The node that is asked (--server) issues the certificate, so its\n" +
+			"configuration has to name the key of the cluster's authority as tls.authority-key.",
+		Example: "  wraftd token create --role writer --name ci --expires 90d --out ci.token\n  wraftd token create --join --node 4\n  wraftd call counter incr --token-file ci.token",
 		Args:    exactArgs(),
 	}
 	conn := p.connectFlags(cmd, callTimeout)
 	f := cmd.Flags()
 	role := f.String("role", "", "what its holder may do: reader, writer, deployer:MACHINE, operator or admin")
 	name := f.String("name", "", "what lists and the audit call it (default its ID)")
-	expires := f.String("expires", tokenValidityDefault, "how long it is good, as in 12h or 30d; or never")
+	expires := f.String("expires", tokenValidityDefault, "how long it is good, as in 12h or 30d; or never; with --join 1h unless it is given")
+	joins := f.Bool("join", false, "a token that lets one machine in as a node, once")
+	node := f.Uint64("node", 0, "with --join: ID that the node gets (default: the one that it asks for, or whichever is free)")
+	learner := f.Bool("learner", false, "with --join: the node does not vote when it has caught up")
 	out := f.String("out", "", "file to write the token to, in the place of standard output; it must not exist")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if _, _, err := pki.ParseRole(*role); err != nil {
+		spec := client.TokenSpec{Role: *role, Name: *name}
+		switch _, _, err := pki.ParseRole(*role); {
+		case *joins && *role != "":
+			return usage("either --role or --join: a token that lets a node in has no role")
+		case *joins:
+			spec.Join = &client.JoinGrant{Node: client.NodeID(*node), Learner: *learner}
+			if !cmd.Flags().Changed("expires") {
+				*expires = joinValidityDefault
+			}
+		case *node != 0 || *learner:
+			return usage("--node and --learner come with --join")
+		case err != nil:
 			return usage("--role: %v", err)
 		}
-		end, err := validUntil(*expires, p.Now())
-		if err != nil {
+		var err error
+		if spec.Expires, err = validUntil(*expires, p.Now()); err != nil {
 			return err
 		}
 		return p.withClient(cmd, conn, func(ctx context.Context, cl *client.Client) error {
-			made, err := p.createToken(ctx, cl, client.TokenSpec{Role: *role, Name: *name, Expires: end}, *out)
+			made, err := p.createToken(ctx, cl, spec, *out)
 			if err != nil {
 				return err
 			}
@@ -88,6 +108,10 @@ func (p *Program) printNewToken(cmd *cobra.Command, made client.NewToken, out st
 	}
 	if err := p.print(cmd, v); err != nil {
 		return err
+	}
+	if made.Join != nil {
+		fmt.Fprintln(p.Stderr, "next, on the new machine: wraftd nodes join TOKEN --peer HOST:PORT --api HOST:PORT")
+		return nil
 	}
 	if out != "" {
 		fmt.Fprintf(p.Stderr, "wrote the token to %s\nnext: wraftd status --token-file %s\n", out, out)

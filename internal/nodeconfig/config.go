@@ -2,6 +2,7 @@ package nodeconfig
 
 import (
 	"net"
+	"slices"
 	"time"
 
 	"github.com/wraft/wraft/client"
@@ -82,6 +83,9 @@ type TLSFiles struct {
 	// Revoked is a file of lists of certificates that its authorities took back, in PEM;
 	// optional.
 	Revoked string `koanf:"revoked"`
+	// AuthorityKey is the key of an authority in CA; with it the node issues certificates to
+	// nodes that join by token. Optional, and seldom wanted on more than one node.
+	AuthorityKey string `koanf:"authority-key"`
 	// ClientAuth says whether API clients must show a certificate of the
 	// authority: ClientAuthRequire (default) or ClientAuthNone.
 	ClientAuth string `koanf:"client-auth"`
@@ -223,4 +227,16 @@ func setDefault[T comparable](field *T, value T) {
 	if *field == empty {
 		*field = value
 	}
+}
+
+// Hosts are the names under which a node is dialled.
+func (n Node) Hosts() []string {
+	var out []string
+	for _, address := range []string{n.API, n.Peer, "localhost:0", "127.0.0.1:0", "[::1]:0"} {
+		host, _, err := net.SplitHostPort(address)
+		if err == nil && host != "" && !slices.Contains(out, host) {
+			out = append(out, host)
+		}
+	}
+	return out
 }

@@ -121,23 +121,32 @@ func (a *Authority) Pool() *x509.CertPool {
 
 // issue signs a certificate made from template with a fresh key.
 func (a *Authority) issue(template *x509.Certificate) (Pair, error) {
-	if template.NotAfter.After(a.cert.NotAfter) {
-		return Pair{}, fmt.Errorf("pki: issue: would be valid until %s, longer than the authority (%s): ask for less or make a new authority",
-			day(template.NotAfter), day(a.cert.NotAfter))
-	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return Pair{}, fmt.Errorf("pki: issue: %w", err)
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
+	cert, err := a.sign(template, &key.PublicKey)
 	if err != nil {
-		return Pair{}, fmt.Errorf("pki: issue: %w", err)
+		return Pair{}, err
 	}
 	keyPEM, err := encodeKey(key)
 	if err != nil {
 		return Pair{}, err
 	}
-	return Pair{Cert: encodeCert(der), Key: keyPEM}, nil
+	return Pair{Cert: cert, Key: keyPEM}, nil
+}
+
+// sign signs a certificate made from template for a key. It returns it in PEM.
+func (a *Authority) sign(template *x509.Certificate, key *ecdsa.PublicKey) ([]byte, error) {
+	if template.NotAfter.After(a.cert.NotAfter) {
+		return nil, fmt.Errorf("pki: issue: would be valid until %s, longer than the authority (%s): ask for less or make a new authority",
+			day(template.NotAfter), day(a.cert.NotAfter))
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key, a.key)
+	if err != nil {
+		return nil, fmt.Errorf("pki: issue: %w", err)
+	}
+	return encodeCert(der), nil
 }
 
 // LoadPool reads a file of PEM certificates, ca.crt as a rule, into a pool.

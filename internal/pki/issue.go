@@ -11,6 +11,10 @@ import (
 	"github.com/wraft/wraft/raft/quorum"
 )
 
+// ValidityUsual is how long the certificates of nodes and administrators hold that nobody asked
+// for by hand.
+const ValidityUsual = 2 * 365 * 24 * time.Hour
+
 // hostsMax bounds the names and addresses in one certificate.
 const hostsMax = 100
 
@@ -19,20 +23,29 @@ const hostsMax = 100
 // which others reach it; they may be empty when only nodes connect, which look at
 // the identity and not at the address.
 func (a *Authority) IssueNode(id quorum.NodeID, hosts []string, now time.Time, validity time.Duration) (Pair, error) {
-	if id == 0 {
-		return Pair{}, fmt.Errorf("pki: issue: node ID 0: real ones start at 1")
-	}
-	template, err := baseTemplate(fmt.Sprintf("wraft node %d of %s", id, a.cluster), now, validity)
+	template, err := a.nodeTemplate(id, hosts, now, validity)
 	if err != nil {
 		return Pair{}, err
 	}
+	return a.issue(template)
+}
+
+// nodeTemplate is what a node's certificate says.
+func (a *Authority) nodeTemplate(id quorum.NodeID, hosts []string, now time.Time, validity time.Duration) (*x509.Certificate, error) {
+	if id == 0 {
+		return nil, fmt.Errorf("pki: issue: node ID 0: real ones start at 1")
+	}
+	template, err := baseTemplate(fmt.Sprintf("wraft node %d of %s", id, a.cluster), now, validity)
+	if err != nil {
+		return nil, err
+	}
 	if err := addHosts(template, hosts); err != nil {
-		return Pair{}, err
+		return nil, err
 	}
 	template.URIs = []*url.URL{{Scheme: uriScheme, Host: a.cluster, Path: nodePrefix + fmt.Sprint(uint64(id))}}
 	template.KeyUsage = x509.KeyUsageDigitalSignature
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
-	return a.issue(template)
+	return template, nil
 }
 
 // IssueClient signs a certificate with which a client authenticates, valid from a

@@ -12,6 +12,7 @@ import (
 // backend is a node in the words of the API: it translates, and decides nothing.
 type backend struct {
 	node    *node.Node
+	id      *identity
 	cluster string
 	version string
 }

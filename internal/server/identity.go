@@ -25,6 +25,8 @@ type credentials struct {
 	cert  tls.Certificate
 	leaf  *x509.Certificate
 	trust *pki.Trust
+	// authorities is the file of them.
+	authorities []byte
 	// sum is over the files' bytes.
 	sum [sha256.Size]byte
 }
@@ -35,7 +37,30 @@ type credentials struct {
 func loadIdentity(cfg Config) (*identity, error) {
 	id := &identity{cfg: cfg}
 	_, err := id.renew()
+	if err == nil && cfg.TLS.AuthorityKey != "" {
+		_, err = id.authority()
+	}
 	return id, err
+}
+
+// authority is who issues certificates here. Why read anew each time: its key is no longer in
+// memory than it is used.
+func (id *identity) authority() (*pki.Authority, error) {
+	if id.cfg.TLS.AuthorityKey == "" {
+		return nil, client.NewProblem(client.CodeNoAuthorityKey, "the configuration of node %d names no tls.authority-key", id.cfg.Node)
+	}
+	key, err := os.ReadFile(id.cfg.TLS.AuthorityKey)
+	if err != nil {
+		return nil, identityProblem("tls.authority-key: %v", err)
+	}
+	authority, err := pki.ParseAuthority(id.current.Load().authorities, key)
+	if err != nil {
+		return nil, identityProblem("tls.authority-key: %s: %v", id.cfg.TLS.AuthorityKey, err)
+	}
+	if authority.Cluster() != id.cfg.Cluster {
+		return nil, identityProblem("tls.authority-key: %s is of cluster %q", id.cfg.TLS.AuthorityKey, authority.Cluster())
+	}
+	return authority, nil
 }
 
 // renew reads the files again and takes what is in them, if it has changed and is as good as
@@ -110,7 +135,7 @@ func (f identityFiles) check(cfg Config) (*credentials, error) {
 	if err != nil {
 		return nil, identityProblem("%s and %s: %v", cfg.TLS.Cert, cfg.TLS.Key, err)
 	}
-	c := &credentials{cert: cert, trust: trust, sum: f.sum()}
+	c := &credentials{cert: cert, trust: trust, authorities: f.authorities, sum: f.sum()}
 	chain := make([]*x509.Certificate, len(cert.Certificate))
 	for i, der := range cert.Certificate {
 		if chain[i], err = x509.ParseCertificate(der); err != nil {

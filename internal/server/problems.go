@@ -95,6 +95,7 @@ func plainProblem(err error) error {
 		{node.ErrLastVoter, client.CodeLastVoter},
 		{node.ErrUnknownToken, client.CodeUnknownToken},
 		{node.ErrTokenConflict, client.CodeTokenExists},
+		{node.ErrTokenUsed, client.CodeTokenUsed},
 		{raft.ErrBadTransfer, client.CodeCannotLead},
 		{raft.ErrDiskFailed, client.CodeShuttingDown},
 		{node.ErrRestoring, client.CodeRestoring},

@@ -275,7 +275,7 @@ func (s *Server) openAPI(ctx context.Context, cfg Config, id *identity) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(s.node, s.store), newIdentityCollector(s.network, s.renewal))
-	b := backend{node: s.node, cluster: cfg.Cluster, version: Version()}
+	b := backend{node: s.node, id: id, cluster: cfg.Cluster, version: Version()}
 	s.node.ServeView(b.view)
 	listener, conn, err := s.listenClients(ctx, cfg)
 	if err != nil {
@@ -293,7 +293,7 @@ func (s *Server) openAPI(ctx context.Context, cfg Config, id *identity) error {
 		Node: cfg.Node, Cluster: cfg.Cluster, TLS: api.ServerTLS(id.certificate), Trust: id.trust, ClientAuth: cfg.TLS.ClientAuth == ClientAuthRequire, Asked: asked,
 		CommandBytesMax: int64(cfg.Limits.CommandBytes), ModuleBytesMax: int64(cfg.Limits.ModuleBytes),
 		AltSvc: altSvc, Metrics: registry, Log: s.log,
-	}, api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Backups: b, Deletions: b, Members: b, Tokens: b, Audit: b, Cluster: b})
+	}, api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Backups: b, Deletions: b, Members: b, Tokens: b, Joins: b, Audit: b, Cluster: b})
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/internal/pki"
 	"github.com/wraft/wraft/node"
+	"github.com/wraft/wraft/raft"
 )
 
 // FindToken implements api.Tokens, from this node's catalogue.
@@ -26,7 +27,11 @@ func (b backend) FindToken(hash pki.TokenHash) (client.TokenInfo, error) {
 
 // CreateToken implements api.Tokens.
 func (b backend) CreateToken(ctx context.Context, hash pki.TokenHash, spec client.TokenSpec) (client.TokenInfo, error) {
-	t, err := b.node.AddToken(ctx, node.TokenRecord{Hash: node.Digest(hash), Name: spec.Name, Role: spec.Role, Expires: unixNanos(spec.Expires)})
+	record := node.TokenRecord{Hash: node.Digest(hash), Name: spec.Name, Role: spec.Role, Expires: unixNanos(spec.Expires)}
+	if spec.Join != nil {
+		record.Join = &node.JoinGrant{Node: raft.NodeID(spec.Join.Node), Learner: spec.Join.Learner}
+	}
+	t, err := b.node.AddToken(ctx, record)
 	if err != nil {
 		return client.TokenInfo{}, b.problem(err)
 	}
@@ -56,7 +61,11 @@ func (b backend) RevokeToken(ctx context.Context, idOrName string) (client.Token
 }
 
 func tokenInfo(t node.TokenRecord) client.TokenInfo {
-	return client.TokenInfo{ID: t.ID(), Name: cmp.Or(t.Name, t.ID()), Role: t.Role, Created: timeOf(t.At), By: t.By, Expires: timeOf(t.Expires)}
+	info := client.TokenInfo{ID: t.ID(), Name: cmp.Or(t.Name, t.ID()), Role: t.Role, Created: timeOf(t.At), By: t.By, Expires: timeOf(t.Expires)}
+	if j := t.Join; j != nil {
+		info.Join = &client.JoinGrant{Node: client.NodeID(j.Node), Learner: j.Learner, As: client.NodeID(j.As)}
+	}
+	return info
 }
 
 // AuditRecords implements api.Audit.

@@ -19,11 +19,12 @@ const (
 	deploy                  // versions of a machine; a deployer those of its own
 	write                   // commands
 	read                    // everything that changes nothing
+	join                    // let oneself be added as a node
 )
 
 // String is the right as problems and docs/OPERATIONS.md name it.
 func (r right) String() string {
-	return [...]string{"administer", "operate", "deploy", "write", "read"}[r]
+	return [...]string{"administer", "operate", "deploy", "write", "read", "join"}[r]
 }
 
 // roleRights says what each role may do. Why an operator writes no commands: who looks after
@@ -35,6 +36,7 @@ var roleRights = map[string][]right{
 	pki.RoleOperator: {read, deploy, operate},
 	pki.RoleAdmin:    {read, write, deploy, operate, administer},
 	roleNode:         {read},
+	client.RoleJoin:  {join},
 }
 
 // roleNode is what a node may do at another one's API.

@@ -5,6 +5,7 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,8 @@ GET /v1/tokens                              a
 POST /v1/tokens                             a
 DELETE /v1/tokens/ci                        a
 GET /v1/audit                              oa
+GET /v1/cluster/authorities             rwdoaj
+POST /v1/cluster/join                        j
 GET /v1/cluster                         rwdoa
 GET /v1/cluster/views                   rwdoa
 GET /ui                                 rwdoa
@@ -68,8 +71,13 @@ func TestAccess(t *testing.T) {
 		byToken[letter].token = b.AddToken(role, time.Time{})
 	}
 	checkAccess(t, s, byCertificate)
+	byToken['j'] = newCaller(t, s, s.AnonymousTLS()) // no certificate has that role
+	byToken['j'].token = b.AddToken(client.RoleJoin, time.Time{})
 	checkAccess(t, s, byToken)
 }
+
+// openPaths are for anybody.
+var openPaths = []string{"/livez", "/readyz", "/ui", "/v1/nothing"}
 
 func checkAccess(t *testing.T, s *apitest.Server, callers map[byte]*caller) {
 	t.Helper()
@@ -80,6 +88,9 @@ func checkAccess(t *testing.T, s *apitest.Server, callers map[byte]*caller) {
 		seen[method+" "+path] = true
 		for letter, c := range callers {
 			may := strings.ContainsRune(who, rune(letter))
+			if letter == 'j' && slices.ContainsFunc(openPaths, func(open string) bool { return strings.HasPrefix(path, open) }) {
+				may = true
+			}
 			if letter == 'e' { // Why: to him kv is a machine like any other, and modules are nobody's
 				may = strings.Contains(who, "r") || strings.Contains(path, "/modules/")
 			}

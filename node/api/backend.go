@@ -116,6 +116,17 @@ type Tokens interface {
 	RevokeToken(ctx context.Context, idOrName string) (client.TokenInfo, error)
 }
 
+// Joins lets nodes in by tokens.
+type Joins interface {
+	// Invite makes of a token what a new node needs to know; CodeNoAuthorityKey where this
+	// node issues no certificates.
+	Invite(token string) (string, error)
+	// Authorities are the certificates of whom this node trusts, in PEM.
+	Authorities() ([]byte, error)
+	// Join adds a node by a token and issues its certificate.
+	Join(ctx context.Context, token pki.TokenHash, spec client.JoinSpec) (client.Joined, error)
+}
+
 // Audit tells who did what.
 type Audit interface {
 	// AuditRecords lists what was done, the newest first, as far back as it is kept.

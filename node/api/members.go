@@ -34,7 +34,12 @@ func checkNodeSpec(spec client.NodeSpec) error {
 	if spec.ID == 0 {
 		return client.NewProblem(client.CodeBadRequest, "id: missing: IDs are 1 or more")
 	}
-	for key, address := range map[string]string{"peer": spec.Peer, "api": spec.API} {
+	return checkAddresses(spec.Peer, spec.API)
+}
+
+// checkAddresses refuses what no other node could dial.
+func checkAddresses(peer, api string) error {
+	for key, address := range map[string]string{"peer": peer, "api": api} {
 		host, port, err := net.SplitHostPort(address)
 		if n, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil || n == 0 || host == "" {
 			return client.NewProblem(client.CodeBadRequest, "%s: %.80q is not the host:port that other nodes dial", key, address)

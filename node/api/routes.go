@@ -56,6 +56,8 @@ func (s *Server) routes() []route {
 		{pattern: "/v1/cluster/views", methods: map[string]method{"GET": {read, s.getViews}}},
 		{pattern: "/v1/tokens", methods: map[string]method{"GET": {administer, s.getTokens}, "POST": {administer, s.postToken}}},
 		{pattern: "/v1/tokens/{token}", methods: map[string]method{"DELETE": {administer, s.deleteToken}}},
+		{pattern: "/v1/cluster/authorities", open: true, methods: map[string]method{"GET": {read, s.getAuthorities}}},
+		{pattern: "/v1/cluster/join", methods: map[string]method{"POST": {join, s.postJoin}}},
 		{pattern: "/v1/audit", methods: map[string]method{"GET": {operate, s.getAudit}}},
 		{pattern: "/v1/cluster", methods: map[string]method{"GET": {read, s.getCluster}}},
 		{pattern: "/livez", open: true, methods: map[string]method{"GET": {read, s.getLive}}},

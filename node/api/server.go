@@ -118,6 +118,7 @@ type Backend struct {
 	Deletions
 	Members
 	Tokens
+	Joins
 	Audit
 	Cluster
 }

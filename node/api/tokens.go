@@ -16,11 +16,17 @@ const tokenScheme = "bearer"
 // that is none of the cluster's. It says alike of all that were never made, and its work
 // does not depend on how many there are but for the steps of a search.
 func (s *Server) tokenHolder(values []string) (holder, error) {
-	refuse := func(why string) (holder, error) {
-		return holder{}, client.NewProblem(client.CodeBadToken, "%s", why)
+	h, _, err := s.shownToken(values)
+	return h, err
+}
+
+// shownToken is tokenHolder with the token's hash.
+func (s *Server) shownToken(values []string) (holder, pki.TokenHash, error) {
+	refuse := func(why string) (holder, pki.TokenHash, error) {
+		return holder{}, pki.TokenHash{}, client.NewProblem(client.CodeBadToken, "%s", why)
 	}
 	if len(values) != 1 {
-		return refuse("there is more than one header Authorization")
+		return refuse("there has to be one header Authorization: Bearer TOKEN")
 	}
 	scheme, text, _ := strings.Cut(values[0], " ")
 	if !strings.EqualFold(scheme, tokenScheme) {
@@ -32,16 +38,20 @@ func (s *Server) tokenHolder(values []string) (holder, error) {
 	}
 	info, err := s.backend.FindToken(hash)
 	if err != nil {
-		return holder{}, err
+		return holder{}, hash, err
 	}
 	if info.Expired(time.Now()) {
 		return refuse("the token expired at " + info.Expires.UTC().Format(time.RFC3339))
 	}
 	h := holder{name: tokenPrefix + info.Name}
+	if info.Role == client.RoleJoin { // Why apart: no certificate may have it
+		h.role = client.RoleJoin
+		return h, hash, nil
+	}
 	if h.role, h.machine, err = pki.ParseRole(info.Role); err != nil {
 		return refuse(err.Error())
 	}
-	return h, nil
+	return h, hash, nil
 }
 
 // tokenPrefix tells tokens from certificates in the names of callers. No name in a
@@ -79,23 +89,34 @@ func (s *Server) postToken(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer cancel()
 	var spec client.TokenSpec
-	if err := readJSON(w, r, "a token", &spec, `{"role":"writer","name":"NAME","expires":"2030-01-02T15:04:05Z"}; all but role may be left out.`); err != nil {
+	if err := readJSON(w, r, "a token", &spec, `{"role":"writer","name":"NAME","expires":"2030-01-02T15:04:05Z"}; all but role may be left out; or {"join":{"node":4,"learner":false}} in its place.`); err != nil {
 		return err
 	}
 	if err := checkTokenSpec(spec, time.Now()); err != nil {
 		return err
 	}
 	token, hash := pki.NewToken()
+	shown := token
+	if spec.Join != nil { // Why first: a token that nobody can use should not be made
+		if shown, err = s.backend.Invite(token); err != nil {
+			return err
+		}
+		spec.Role = client.RoleJoin
+	}
 	info, err := s.backend.CreateToken(ctx, hash, spec)
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusCreated, client.NewToken{TokenInfo: info, Token: token})
+	writeJSON(w, http.StatusCreated, client.NewToken{TokenInfo: info, Token: shown})
 	return nil
 }
 
 func checkTokenSpec(spec client.TokenSpec, now time.Time) error {
-	if _, _, err := pki.ParseRole(spec.Role); err != nil {
+	_, _, err := pki.ParseRole(spec.Role)
+	switch {
+	case spec.Join != nil && (spec.Role != "" || spec.Join.As != 0):
+		return client.NewProblem(client.CodeBadRequest, "a token that lets a node in has no role, and has let nobody in yet")
+	case spec.Join == nil && err != nil:
 		return client.NewProblem(client.CodeBadRequest, "%v", err)
 	}
 	if spec.Name != "" {

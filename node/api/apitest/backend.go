@@ -53,11 +53,15 @@ type Backend struct {
 	deleted  []client.DeletedMachine // the newest first
 	nodes    []client.NodeInfo
 	tokens   map[pki.TokenHash]client.TokenInfo
-	audit    []client.AuditRecord // the newest first
-	checks   []client.Check
-	fail     func(operation string) error
-	seen     map[string]int
-	last     client.Command
+	audit    []client.AuditRecord       // the newest first
+	joined   map[client.NodeID][32]byte // digests of keys
+	// address and authority are Start's.
+	address   string
+	authority *pki.Authority
+	checks    []client.Check
+	fail      func(operation string) error
+	seen      map[string]int
+	last      client.Command
 }
 
 // machine is one deployed machine.
@@ -82,14 +86,14 @@ func New(apply Apply) *Backend {
 			FeatureLevel: featureLevel, MemoryBudget: 3 << 30, MemoryUsed: 1536 << 20,
 			State: client.NodeVoter, Incarnation: 1, Votes: []client.GroupID{1}, Holds: []client.GroupID{1},
 		}},
-		tokens: make(map[pki.TokenHash]client.TokenInfo), modules: make(map[client.Digest]int64), machines: make(map[string]*machine), seen: make(map[string]int),
+		joined: make(map[client.NodeID][32]byte), tokens: make(map[pki.TokenHash]client.TokenInfo), modules: make(map[client.Digest]int64), machines: make(map[string]*machine), seen: make(map[string]int),
 		checks: []client.Check{{Name: "meta-leader", OK: true, Detail: "node 1 leads"}, {Name: "disk", OK: true, Detail: "writable"}},
 	}
 }
 
 // API is the backend in the form the server takes.
 func (b *Backend) API() api.Backend {
-	return api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Backups: b, Deletions: b, Members: b, Tokens: b, Audit: b, Cluster: b}
+	return api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Backups: b, Deletions: b, Members: b, Tokens: b, Joins: b, Audit: b, Cluster: b}
 }
 
 // AddMachine deploys a machine without an upload.

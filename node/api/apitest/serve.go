@@ -73,6 +73,7 @@ func Start(tb testing.TB, b *Backend, o Options) *Server {
 	conf := api.ServerTLS(node.TLS)
 	l, udp := listen(tb, o.Native)
 	s.Address = l.Addr().String()
+	b.address, b.authority = s.Address, authority
 	altSvc := ""
 	if o.Native || o.Announce {
 		altSvc = native.AltSvc(l.Addr())

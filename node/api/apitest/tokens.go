@@ -8,6 +8,7 @@ import (
 
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/internal/pki"
+	"github.com/wraft/wraft/raft/quorum"
 )
 
 // askedByKey finds the name of who asks in a context.
@@ -61,10 +62,57 @@ func (b *Backend) CreateToken(ctx context.Context, hash pki.TokenHash, spec clie
 
 func (b *Backend) addToken(hash pki.TokenHash, spec client.TokenSpec, by string) client.TokenInfo {
 	t := client.TokenInfo{
-		ID: hash.ID(), Name: cmp.Or(spec.Name, hash.ID()), Role: spec.Role, Created: time.Unix(1_800_000_000, 0).UTC(), By: by, Expires: spec.Expires,
+		ID: hash.ID(), Name: cmp.Or(spec.Name, hash.ID()), Role: spec.Role, Created: time.Unix(1_800_000_000, 0).UTC(), By: by, Expires: spec.Expires, Join: spec.Join,
 	}
 	b.tokens[hash] = t
 	return t
+}
+
+// Invite makes an invitation to this node.
+func (b *Backend) Invite(token string) (string, error) {
+	certs, err := b.Authorities()
+	if err != nil {
+		return "", err
+	}
+	sum, err := pki.AuthoritiesHash(certs)
+	return pki.Invitation{Cluster: clusterName, Servers: []string{b.address}, Authorities: sum, Token: token}.String(), err
+}
+
+// Authorities are those of Start.
+func (b *Backend) Authorities() ([]byte, error) { return b.authority.CertPEM(), nil }
+
+// Join adds a node as its token says, and issues its certificate.
+func (b *Backend) Join(ctx context.Context, token pki.TokenHash, spec client.JoinSpec) (client.Joined, error) {
+	key, err := pki.RequestDigest([]byte(spec.Request))
+	if err != nil {
+		return client.Joined{}, err
+	}
+	id, err := b.joinAs(token, key, spec)
+	if err != nil {
+		return client.Joined{}, err
+	}
+	cert, err := b.authority.IssueRequested([]byte(spec.Request), quorum.NodeID(id), []string{"127.0.0.1"}, time.Now(), certValidity)
+	return client.Joined{Cluster: clusterName, ID: id, Certificate: string(cert), Nodes: []client.NodeSpec{{ID: 1, Peer: "127.0.0.1:7444", API: b.address}}}, err
+}
+
+func (b *Backend) joinAs(token pki.TokenHash, key [32]byte, spec client.JoinSpec) (client.NodeID, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := b.tokens[token]
+	switch {
+	case t.Join == nil:
+		return 0, client.NewProblem(client.CodeUnknownToken, "none that lets a node in")
+	case t.Join.As != 0 && b.joined[t.Join.As] == key:
+		return t.Join.As, nil
+	case t.Join.As != 0:
+		return 0, client.NewProblem(client.CodeTokenUsed, "it has let n%d in", t.Join.As)
+	}
+	grant := *t.Join
+	grant.As = cmp.Or(grant.Node, spec.ID, client.NodeID(len(b.nodes)+1))
+	t.Join = &grant
+	b.tokens[token], b.joined[grant.As] = t, key
+	b.nodes = append(b.nodes, client.NodeInfo{ID: grant.As, Peer: spec.Peer, API: spec.API, Region: spec.Region, Role: "unknown", State: client.NodeVoter})
+	return grant.As, nil
 }
 
 // ListTokens lists by name.
