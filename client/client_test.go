@@ -78,6 +78,18 @@ func TestSessionRepeatsUnderTheSameSequence(t *testing.T) {
 	}
 }
 
+func TestRetryAfterIsObeyed(t *testing.T) {
+	b, c := start(t)
+	failTimes(b, 1, "Command", client.CodeBackpressure)
+	began := time.Now()
+	if r, err := c.Command(t.Context(), "counter", []byte("incr")); err != nil || string(r.Data) != `{"value":1}` {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if took := time.Since(began); took < time.Second {
+		t.Errorf("the next attempt came %v later, a second was asked for", took)
+	}
+}
+
 func TestManyCallersOfASessionCountExactly(t *testing.T) {
 	b, c := start(t)
 	s, err := c.Register(t.Context(), "counter")

@@ -34,7 +34,7 @@ func (c *Client) do(ctx context.Context, k *call) (answer, error) {
 		if again {
 			continue
 		}
-		if !c.wait(ctx, max(pause, p.RetryAfter)) {
+		if !c.wait(ctx, pause, p.RetryAfter) {
 			return answer{}, conclude(p, doubt)
 		}
 		it.paused()
@@ -52,11 +52,12 @@ func (c *Client) attemptInTime(ctx context.Context, host string, k *call) (answe
 	return c.attempt(ctx, host, k)
 }
 
-// wait pauses for d with jitter, and reports whether there is time left.
-func (c *Client) wait(ctx context.Context, d time.Duration) bool {
+// wait pauses for what a node asked for, and d with jitter beyond that, and reports whether
+// there is time left.
+func (c *Client) wait(ctx context.Context, d, asked time.Duration) bool {
 	// Why from half upwards: callers that failed together should not return
 	// together, and none should return at once.
-	t := time.NewTimer(d/2 + time.Duration(c.config.Jitter()*float64(d/2)))
+	t := time.NewTimer(asked + d/2 + time.Duration(c.config.Jitter()*float64(d/2)))
 	defer t.Stop()
 	select {
 	case <-t.C:

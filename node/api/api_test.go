@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/node/api"
 	"github.com/wraft/wraft/node/api/apitest"
 )
 
@@ -131,6 +132,21 @@ func TestCommandUnderAKeyIsReplayed(t *testing.T) {
 	checkProblem(t, c.do(t, "POST", commands, strings.NewReader("add 2"), "Idempotency-Key: order-17"), 422, client.CodeKeyReused, "another command")
 	if b.State("counter") != "1" || b.LastCommand().Key != "order-17" {
 		t.Errorf("the state is %s, the last command %+v", b.State("counter"), b.LastCommand())
+	}
+}
+
+func TestAFullNodeSaysWhenToComeBack(t *testing.T) {
+	b, c, s := setup(t, apitest.Options{})
+	api.Fill(s.API)
+	for _, path := range []string{commands, queries, "/v1/machines/counter/sessions"} {
+		r := c.do(t, "POST", path, strings.NewReader("incr"))
+		checkProblem(t, r, 429, client.CodeBackpressure, "under way")
+		if r.header.Get("Retry-After") != "1" {
+			t.Errorf("%s: Retry-After is %q", path, r.header.Get("Retry-After"))
+		}
+	}
+	if r := c.do(t, "GET", "/v1/machines", nil); r.status != 200 || b.Seen("Command") != 0 {
+		t.Errorf("got %+v; %d commands reached the backend", r, b.Seen("Command"))
 	}
 }
 

@@ -18,7 +18,7 @@ type metrics struct {
 	scrape   http.Handler
 }
 
-func newMetrics(registry *prometheus.Registry) (*metrics, error) {
+func newMetrics(registry *prometheus.Registry, under *inflight) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "wraft_api_requests_total",
@@ -31,7 +31,10 @@ func newMetrics(registry *prometheus.Registry) (*metrics, error) {
 		}, []string{"route"}),
 		scrape: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds} {
+	inflight := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "wraft_api_inflight_requests", Help: "Commands, queries and sessions over HTTP under way.",
+	}, under.requests)
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, inflight} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("api: register metrics: %w", err)
 		}

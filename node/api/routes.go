@@ -35,9 +35,9 @@ type method struct {
 // here, so that a wrong one gets a problem like any other mistake.
 func (s *Server) routes() []route {
 	return []route{
-		{pattern: "/v1/machines/{machine}/commands", methods: map[string]method{"POST": {write, s.postCommand}}},
-		{pattern: "/v1/machines/{machine}/sessions", methods: map[string]method{"POST": {write, s.postSession}}},
-		{pattern: "/v1/machines/{machine}/queries", methods: map[string]method{"POST": {read, s.postQuery}}},
+		{pattern: "/v1/machines/{machine}/commands", methods: map[string]method{"POST": {write, s.bounded(s.postCommand)}}},
+		{pattern: "/v1/machines/{machine}/sessions", methods: map[string]method{"POST": {write, s.bounded(s.postSession)}}},
+		{pattern: "/v1/machines/{machine}/queries", methods: map[string]method{"POST": {read, s.bounded(s.postQuery)}}},
 		{pattern: "/v1/machines", methods: map[string]method{"GET": {read, s.getMachines}}},
 		{
 			pattern: "/v1/machines/{machine}",

@@ -129,6 +129,8 @@ type Server struct {
 	backend Backend
 	http    *http.Server
 	metrics *metrics
+	// inflight counts the commands, queries and sessions under way.
+	inflight *inflight
 }
 
 // New makes a server that does not listen yet.
@@ -136,8 +138,8 @@ func New(config Config, backend Backend) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, fmt.Errorf("api: configuration: %w", err)
 	}
-	s := &Server{config: config.withDefaults(), backend: backend}
-	m, err := newMetrics(config.Metrics)
+	s := &Server{config: config.withDefaults(), backend: backend, inflight: newInflight(load{inflightMax, inflightBytesMax})}
+	m, err := newMetrics(config.Metrics, s.inflight)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,107 @@
+package api
+
+import (
+	"net"
+	"net/http"
+	"sync"
+
+	"github.com/wraft/wraft/client"
+)
+
+const (
+	// inflightMax bounds the commands, queries and sessions over HTTP that are under way,
+	// and inflightBytesMax their bodies.
+	inflightMax      = 8192
+	inflightBytesMax = 256 << 20
+	// inflightShare is the part of either that one client may use while more than half is
+	// in use.
+	inflightShare = 4
+)
+
+// load is how much is under way.
+type load struct {
+	requests int
+	bytes    int64
+}
+
+// inflight counts what is under way, so that a node that gets more than it can answer says
+// so before it has read it.
+type inflight struct {
+	most load
+
+	mu  sync.Mutex // guards what follows
+	all load
+	by  map[string]load // by client; what is nothing is not there
+}
+
+func newInflight(most load) *inflight { return &inflight{most: most, by: map[string]load{}} }
+
+// enter takes a place for a request of so many bytes, until leave is called, or refuses it
+// with CodeBackpressure.
+func (f *inflight) enter(who string, bytes int64) (leave func(), err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	one := load{1, bytes}
+	own := f.by[who].plus(one)
+	switch all := f.all.plus(one); {
+	case all.above(f.most):
+		return nil, client.NewProblem(client.CodeBackpressure, "%d requests with %d bytes are under way at this node", f.all.requests, f.all.bytes)
+	case all.above(f.most.part(2)) && own.above(f.most.part(inflightShare)):
+		return nil, client.NewProblem(client.CodeBackpressure, "%d requests with %d bytes of yours are under way at this node, which is more than your share",
+			own.requests-1, own.bytes-bytes)
+	default:
+		f.all = all
+	}
+	f.by[who] = own
+	return func() { f.leave(who, one) }, nil
+}
+
+func (f *inflight) leave(who string, one load) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all = f.all.minus(one)
+	if f.by[who] = f.by[who].minus(one); f.by[who] == (load{}) {
+		delete(f.by, who)
+	}
+}
+
+// requests is how many are under way.
+func (f *inflight) requests() float64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return float64(f.all.requests)
+}
+
+func (l load) plus(o load) load      { return load{l.requests + o.requests, l.bytes + o.bytes} }
+func (l load) minus(o load) load     { return load{l.requests - o.requests, l.bytes - o.bytes} }
+func (l load) above(most load) bool  { return l.requests > most.requests || l.bytes > most.bytes }
+func (l load) part(share int64) load { return load{l.requests / int(share), l.bytes / share} }
+
+// bounded is a route's handler with a place among what may be under way.
+func (s *Server) bounded(do handlerFunc) handlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		bytes := r.ContentLength
+		if bytes < 0 || bytes > s.config.CommandBytesMax {
+			bytes = s.config.CommandBytesMax // Why not more: longer bodies are refused unread
+		}
+		leave, err := s.inflight.enter(sender(r), bytes)
+		if err != nil {
+			return err
+		}
+		defer leave()
+		return do(w, r)
+	}
+}
+
+// sender tells clients apart, whom the server has admitted already: by token, by the name
+// in the certificate, or by address.
+func sender(r *http.Request) string {
+	if token := r.Header.Get("Authorization"); token != "" {
+		return "token " + token
+	}
+	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
+		return "name " + r.TLS.PeerCertificates[0].Subject.CommonName
+	}
+	host, _, _ := net.SplitHostPort(r.RemoteAddr) // Why unchecked: strange ones share a place
+	return "address " + host
+}
