@@ -13,8 +13,8 @@ import (
 )
 
 func (p *Program) nodesCommand() *cobra.Command {
-	return group("nodes", "List, add, join, promote, demote, drain and remove nodes", p.nodesListCommand(), p.nodesShowCommand(), p.nodesAddCommand(), p.nodesJoinCommand(),
-		p.nodesPromoteCommand(), p.nodesDemoteCommand(), p.nodesDrainCommand(), p.nodesRemoveCommand())
+	return group("nodes", "List, add, join, promote, demote, drain, remove and replace nodes", p.nodesListCommand(), p.nodesShowCommand(), p.nodesAddCommand(), p.nodesJoinCommand(),
+		p.nodesPromoteCommand(), p.nodesDemoteCommand(), p.nodesDrainCommand(), p.nodesRemoveCommand(), p.nodesReplaceCommand())
 }
 
 func (p *Program) nodesListCommand() *cobra.Command {
@@ -154,10 +154,8 @@ func findNode(ctx context.Context, cl *client.Client, text string) (client.Clust
 	if err != nil {
 		return info, client.NodeInfo{}, err
 	}
-	for _, n := range info.Nodes {
-		if n.ID == id {
-			return info, n, nil
-		}
+	if n, known := nodeOf(info, id); known {
+		return info, n, nil
 	}
 	return info, client.NodeInfo{}, client.NewProblem(client.CodeUnknownNode, "cluster %s has no node %d", info.Cluster, id)
 }

@@ -102,19 +102,12 @@ func (p *Program) moveCommand(cmd *cobra.Command, m nodeMove) *cobra.Command {
 // finishMove waits if it was told to, and says what comes next.
 func (p *Program) finishMove(ctx context.Context, cmd *cobra.Command, cl *client.Client, m nodeMove, changed client.NodeChanged, wait bool) error {
 	fmt.Fprintf(p.Stderr, m.done, changed.Node.ID)
-	for wait && !changed.Node.Settled() {
-		select {
-		case <-ctx.Done():
-			return client.NewProblem(client.CodeNodePending, "node %d is still %s in %s", changed.Node.ID, changed.Node.State, ofGroups(changed.Node.Holds))
-		case <-time.After(settledPause):
+	if wait && !changed.Node.Settled() {
+		now, err := awaitNode(ctx, cl, changed.Node.ID, func(_ client.ClusterInfo, n client.NodeInfo) bool { return n.Settled() })
+		if err != nil {
+			return client.NewProblem(client.CodeNodePending, "node %d is still %s in %s", changed.Node.ID, now.State, ofGroups(now.Holds))
 		}
-		if info, err := cl.Cluster(ctx); err == nil {
-			for _, n := range info.Nodes {
-				if n.ID == changed.Node.ID {
-					changed.Node = n
-				}
-			}
-		}
+		changed.Node = now
 	}
 	if err := p.printMoved(cmd, changed); err != nil {
 		return err

@@ -62,7 +62,7 @@ func (b *Backend) ChangeNode(_ context.Context, id client.NodeID, change client.
 	e.LosesQuorum = e.VotersAfter < e.VotersBefore && e.There <= e.VotersAfter/2
 	changed := client.NodeChanged{Node: n, Quorum: e, DryRun: change.DryRun}
 	switch {
-	case change.DryRun:
+	case change.DryRun || n.State == change.State:
 		return changed, nil
 	case e.VotersAfter == 0:
 		return client.NodeChanged{}, client.NewProblem(client.CodeLastVoter, "n%d is the only voter", id)

@@ -111,7 +111,14 @@ func (b *Backend) joinAs(token pki.TokenHash, key [32]byte, spec client.JoinSpec
 	grant.As = cmp.Or(grant.Node, spec.ID, client.NodeID(len(b.nodes)+1))
 	t.Join = &grant
 	b.tokens[token], b.joined[grant.As] = t, key
-	b.nodes = append(b.nodes, client.NodeInfo{ID: grant.As, Peer: spec.Peer, API: spec.API, Region: spec.Region, Role: "unknown", State: client.NodeVoter})
+	groups := []client.GroupID{1}
+	for range b.machines {
+		groups = append(groups, client.GroupID(len(groups)+1))
+	}
+	b.nodes = append(b.nodes, client.NodeInfo{
+		ID: grant.As, Peer: spec.Peer, API: spec.API, Region: spec.Region, Role: "unknown", State: client.NodeVoter,
+		Up: true, Votes: groups, Holds: groups,
+	})
 	return grant.As, nil
 }
 
