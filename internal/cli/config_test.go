@@ -74,7 +74,7 @@ func TestLayersOfTheConfiguration(t *testing.T) {
 func TestEverySettingReachesTheConfig(t *testing.T) {
 	values := map[string]string{
 		"cluster": "other", "node": "1", "data-dir": "/d", "listen-api": "h:1", "listen-peer": "h:2", "native": "off", "fec": "on", "reads.lease": "on", "tls.ca": "/ca", "tls.cert": "/cert",
-		"tls.key": "/key", "tls.revoked": "/crl", "tls.client-auth": "none", "join": "true", "raft.heartbeat": "20ms", "raft.election-timeout": "3s", "limits.command-bytes": "2KiB",
+		"tls.key": "/key", "tls.revoked": "/crl", "tls.authority-key": "/ca-key", "tls.client-auth": "none", "join": "true", "raft.heartbeat": "20ms", "raft.election-timeout": "3s", "limits.command-bytes": "2KiB",
 		"limits.module-bytes": "3MiB", "limits.machine-memory": "4MiB", "limits.node-memory": "5MiB",
 		"limits.compile-memory": "300MiB", "limits.compile-time": "15s",
 		"snapshots.log-bytes": "6MiB", "snapshots.interval": "7m", "snapshots.tail-bytes": "8MiB", "snapshots.keep": "3", "snapshots.send-rate": "9MiB",
@@ -84,7 +84,7 @@ func TestEverySettingReachesTheConfig(t *testing.T) {
 	}
 	want := nodeconfig.Config{
 		Cluster: "other", Node: 1, DataDir: "/d", ListenAPI: "h:1", ListenPeer: "h:2", Join: true, Native: "off", FEC: "on",
-		TLS:  nodeconfig.TLSFiles{CA: "/ca", Cert: "/cert", Key: "/key", Revoked: "/crl", ClientAuth: "none"},
+		TLS:  nodeconfig.TLSFiles{CA: "/ca", Cert: "/cert", Key: "/key", Revoked: "/crl", AuthorityKey: "/ca-key", ClientAuth: "none"},
 		Raft: nodeconfig.RaftTiming{Heartbeat: 20 * time.Millisecond, ElectionTimeout: 3 * time.Second},
 		Limits: nodeconfig.Limits{CommandBytes: 2 * nodeconfig.KiB, ModuleBytes: 3 * nodeconfig.MiB, MachineMemory: 4 * nodeconfig.MiB, NodeMemory: 5 * nodeconfig.MiB,
 			CompileMemory: 300 * nodeconfig.MiB, CompileTime: 15 * time.Second},
