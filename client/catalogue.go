@@ -75,6 +75,7 @@ const (
 	CodeUpgradePending Code = "WRAFT-5010"
 	CodeDeletePending  Code = "WRAFT-5011"
 	CodeNodePending    Code = "WRAFT-5012"
+	CodeLinkDown       Code = "WRAFT-5013"
 
 	CodeUnreachable Code = "WRAFT-6001"
 	CodeTLS         Code = "WRAFT-6002"

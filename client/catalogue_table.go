@@ -196,6 +196,10 @@ var catalogue = []Kind{
 		"They go on by themselves; see which with: wraftd nodes show ID",
 		"The change of the node is recorded, and the time was up before all groups had followed."},
 
+	{CodeLinkDown, "No link to the node", http.StatusServiceUnavailable, false, NotApplied, ExitNoQuorum,
+		"See why it is down with: wraftd nodes list; then try again.",
+		"The answering node has no connection to the node that it was to measure the link to, or lost it meanwhile."},
+
 	{CodeUnreachable, "No server reached", 0, true, NotApplied, ExitUnreachable,
 		"Check --server or WRAFT_SERVER, and that wraftd runs there.",
 		"None of the servers could be connected to."},

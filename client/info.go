@@ -155,6 +155,8 @@ type NodeInfo struct {
 	// node lost lately, before repair, 0 to 1; 0 while FEC is not active.
 	FEC  string  `json:"fec,omitempty"`
 	Loss float64 `json:"loss,omitempty"`
+	// Link is what became of packets to it; nil for the answering node itself.
+	Link *LinkInfo `json:"link,omitempty"`
 	// Disk is "full" when the node has too little space to take commands, "stalled" when
 	// its writes take too long for it to lead, and "" when it works, or when the answering
 	// node cannot tell: it knows its own and those of nodes that follow it.

@@ -23,6 +23,8 @@ const (
 	forwardGone     uint8 = 8  // body: forwardedReady; answered when the receiver has no replica of the deleted machine
 	forwardTransfer uint8 = 9  // body: forwardedTransfer; answered when the receiver has begun to hand over
 	forwardView     uint8 = 16 // body: forwardedView; answered with what Node.ServeView was given
+	forwardEcho     uint8 = 12 // body: forwardedReady; answered at once
+	forwardMeasure  uint8 = 13 // body: forwardedMeasure; answered with a Transfer when the receiver has fetched that from the sender
 )
 
 // forwardedCommand is a command passed on to the leader.
@@ -246,6 +248,15 @@ func (n *Node) serveForward(from raft.NodeID, g raft.GroupID, f transport.Forwar
 		n.transferHere(n.group(g), t.To, w)
 	case forwardView:
 		n.answerView(w)
+	case forwardEcho:
+		w.resolve(reply{})
+	case forwardMeasure:
+		var m forwardedMeasure
+		if err := batchDecoding.Unmarshal(f.Body, &m); err != nil {
+			w.resolve(reply{err: fmt.Errorf("node: malformed forward: %w", err)})
+			return
+		}
+		n.measureFor(from, m, w)
 	default:
 		w.resolve(reply{err: fmt.Errorf("node: unknown forwarded operation %d", f.Op)})
 	}

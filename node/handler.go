@@ -74,6 +74,9 @@ func (h handler) ServeFile(name string) (io.ReadSeekCloser, int64, error) {
 	if strings.HasPrefix(name, snapshotPrefix) {
 		return h.n.serveSnapshot(name)
 	}
+	if strings.HasPrefix(name, measurePrefix) {
+		return serveMeasure(name)
+	}
 	text, ok := strings.CutPrefix(name, "module/")
 	if !ok {
 		return nil, 0, transport.ErrNotFound

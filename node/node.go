@@ -58,6 +58,8 @@ type Node struct {
 	groupsMu sync.RWMutex // guards groups
 	groups   map[raft.GroupID]*group
 
+	measuring atomic.Bool // a peer has this node measure their link
+
 	failOnce sync.Once
 	failed   chan struct{}
 	cause    error // set before failed is closed

@@ -14,8 +14,8 @@ import (
 )
 
 func (p *Program) benchCommand() *cobra.Command {
-	return group("bench", "Measure throughput and latency of a key-value machine",
-		p.benchLoadCommand(bench.Write, "Measure writes"), p.benchLoadCommand(bench.Read, "Measure linearizable reads"))
+	return group("bench", "Measure throughput and latency of a key-value machine, or a link between nodes",
+		p.benchLoadCommand(bench.Write, "Measure writes"), p.benchLoadCommand(bench.Read, "Measure linearizable reads"), p.benchLinkCommand())
 }
 
 func (p *Program) benchLoadCommand(op, short string) *cobra.Command {

@@ -42,7 +42,7 @@ func nodesView(nodes []client.NodeInfo, value any) view {
 	v := view{
 		value:  value,
 		header: []string{"node", "state", "role", "up", "life", "votes in", "holds", "region", "api", "peer"},
-		wide:   []string{"rtt", "loss", "memory", "disk", "level"},
+		wide:   append([]string{"memory", "disk", "level"}, linkHeader...),
 	}
 	for _, n := range nodes {
 		v.names = append(v.names, n.ID.String())
@@ -50,9 +50,7 @@ func nodesView(nodes []client.NodeInfo, value any) view {
 			n.ID.String(), dash(string(n.State)), dash(n.Role), upWord(n), dash(strconv.Itoa(int(n.Incarnation))), ofGroups(n.Votes), ofGroups(n.Holds),
 			dash(n.Region), dash(n.API), dash(n.Peer),
 		})
-		v.wideRows = append(v.wideRows, []any{
-			dash(roundTrip(n)), fmt.Sprintf("%.1f%%", 100*n.Loss), memoryOf(n), dash(n.Disk), dash(strconv.Itoa(int(n.FeatureLevel))),
-		})
+		v.wideRows = append(v.wideRows, append([]any{memoryOf(n), dash(n.Disk), dash(strconv.Itoa(int(n.FeatureLevel)))}, linkCells(n)...))
 	}
 	return v
 }
@@ -112,8 +110,10 @@ func nodeFacts(info client.ClusterInfo, n client.NodeInfo) [][]any {
 	if n.Disk != "" {
 		rows = append(rows, []any{"disk", n.Disk})
 	}
-	if n.RTT > 0 {
-		rows = append(rows, []any{"round trip", roundTrip(n)})
+	if n.Link != nil {
+		for i, cell := range linkCells(n) {
+			rows = append(rows, []any{linkHeader[i], cell})
+		}
 	}
 	return rows
 }

@@ -15,8 +15,9 @@ func (p *Program) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show the cluster, and what to do when something is wrong",
-		Long:  "Shows nodes and machines as the node asked sees them, and the next thing to do.",
-		Args:  exactArgs(),
+		Long: "Shows nodes and machines as the node asked sees them, and the next thing to do. With -o wide also its\n" +
+			"links to the others: round trips, losses before and after the repair, and what that costs.",
+		Args: exactArgs(),
 	}
 	conn := p.connectFlags(cmd, callTimeout)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -48,6 +49,10 @@ func (p *Program) printStatus(cmd *cobra.Command, info client.ClusterInfo) error
 	fmt.Fprintf(p.Stdout, "cluster %s, as node %d sees it\n\n", dash(info.Cluster), info.ServedBy)
 	p.printTable([]string{"node", "name", "state", "role", "up", "rtt", "memory", "region", "api", "peer"}, nodeRows(info))
 	fmt.Fprintln(p.Stdout)
+	if wideOf(cmd) {
+		p.printTable(append([]string{"link to"}, linkHeader...), linkRows(info))
+		fmt.Fprintln(p.Stdout)
+	}
 	p.printTable([]string{"group", "machine", "leader", "term", "commit", "applied", "state"}, groupRows(info))
 	fmt.Fprintln(p.Stdout, "\n"+advice(info))
 	return nil

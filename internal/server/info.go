@@ -80,7 +80,7 @@ func (b backend) nodeInfos(c *node.Catalogue, disks map[raft.NodeID]node.DiskSta
 		link := links[r.ID]
 		info := client.NodeInfo{
 			ID: client.NodeID(r.ID), Name: r.ID.String(), Region: r.Region, Peer: r.PeerAddress, API: r.APIAddress,
-			Role: "unknown", Up: link.Up, Down: string(link.Down), RTT: link.RTT, Loss: link.RepairLoss, FEC: link.Repair.String(),
+			Role: "unknown", Up: link.Up, Down: string(link.Down), RTT: link.RTT, Loss: link.RepairLoss, FEC: link.Repair.String(), Link: linkInfo(link),
 			MemoryBudget: r.MemoryBudget, MemoryUsed: c.MemoryUsed(r.ID), FeatureLevel: uint32(r.Serves), Disk: diskWord(disks[r.ID]),
 		}
 		info.State, info.Incarnation = client.NodeState(r.State.String()), uint32(r.Incarnation)

@@ -35,6 +35,7 @@ type collector struct {
 	diskFree, diskFull, diskBallast        *prometheus.Desc
 	stalled, peerFull, peerStalled         *prometheus.Desc
 	linkUp, linkRTT, linkSent, linkRecv    *prometheus.Desc
+	linkVariance                           *prometheus.Desc
 	linkPackets, linkLost, linkDropped, re *prometheus.Desc
 	linkRepair, linkPathLoss, linkPathLost *prometheus.Desc
 	linkRepaired, linkRebuilt              *prometheus.Desc
@@ -90,6 +91,7 @@ func newCollector(n *node.Node, s *storage.Store) *collector {
 		linkDown:       desc("link_down", "1 while no connection to the peer stands, with the reason as far as this node can tell.", "peer", "reason"),
 		linkNarrowed:   desc("link_narrowed_total", "Connections to the peer that were made anew because the path had stopped to carry packets of their size.", peer...),
 		linkRTT:        desc("link_rtt_seconds", "Smoothed round trip to the peer.", peer...),
+		linkVariance:   desc("link_rtt_variance_seconds", "Mean deviation of round trips to the peer.", peer...),
 		linkSent:       desc("link_sent_bytes_total", "Bytes sent to the peer.", peer...),
 		linkRecv:       desc("link_received_bytes_total", "Bytes received from the peer.", peer...),
 		linkPackets:    desc("link_sent_packets_total", "Packets sent to the peer.", peer...),
@@ -202,6 +204,7 @@ func (c *collector) links(out chan<- prometheus.Metric) {
 		peer := strconv.FormatUint(uint64(l.Peer), 10)
 		out <- prometheus.MustNewConstMetric(c.linkUp, prometheus.GaugeValue, one(l.Up), peer)
 		out <- prometheus.MustNewConstMetric(c.linkRTT, prometheus.GaugeValue, l.RTT.Seconds(), peer)
+		out <- prometheus.MustNewConstMetric(c.linkVariance, prometheus.GaugeValue, l.RTTVariance.Seconds(), peer)
 		out <- prometheus.MustNewConstMetric(c.linkRepair, prometheus.GaugeValue, one(l.Repair == transport.RepairActive), peer)
 		out <- prometheus.MustNewConstMetric(c.linkPathLoss, prometheus.GaugeValue, l.RepairLoss, peer)
 		for _, reason := range transport.DownReasons() {

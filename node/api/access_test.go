@@ -45,6 +45,7 @@ DELETE /v1/tokens/ci                        a
 GET /v1/audit                              oa
 GET /v1/cluster/authorities             rwdoaj
 POST /v1/cluster/join                        j
+POST /v1/cluster/links/4                   oa
 GET /v1/cluster                         rwdoa
 GET /v1/cluster/views                   rwdoa
 GET /ui                                 rwdoa

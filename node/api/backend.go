@@ -140,6 +140,8 @@ type Cluster interface {
 	// ClusterViews is what every node knows, each asked for its own; one that does not
 	// answer in time is no error.
 	ClusterViews(ctx context.Context) (client.ClusterViews, error)
+	// MeasureLink measures the link from this node to another one.
+	MeasureLink(ctx context.Context, to client.NodeID, spec client.LinkSpec) (client.LinkMeasure, error)
 	// RaiseFeatureLevel raises the cluster's feature level, for good; to one that it
 	// has reached is no error.
 	RaiseFeatureLevel(ctx context.Context, level uint32) error

@@ -82,19 +82,28 @@ func (s *Server) deleteMember(w http.ResponseWriter, r *http.Request) error {
 	return s.changeMember(w, r, change)
 }
 
+// nodeOf is the node that a path names.
+func nodeOf(r *http.Request) (client.NodeID, error) {
+	id, err := strconv.ParseUint(r.PathValue("node"), 10, 64)
+	if err != nil || id == 0 {
+		return 0, client.NewProblem(client.CodeBadRequest, "%.40q is not the ID of a node: use a number of 1 or more", r.PathValue("node"))
+	}
+	return client.NodeID(id), nil
+}
+
 // changeMember answers 202 while groups have to follow, and 200 when there is nothing
 // more to come.
 func (s *Server) changeMember(w http.ResponseWriter, r *http.Request, change client.NodeChange) error {
-	id, err := strconv.ParseUint(r.PathValue("node"), 10, 64)
-	if err != nil || id == 0 {
-		return client.NewProblem(client.CodeBadRequest, "%.40q is not the ID of a node: use a number of 1 or more", r.PathValue("node"))
+	id, err := nodeOf(r)
+	if err != nil {
+		return err
 	}
 	ctx, cancel, err := deadline(r, CommandTimeoutDefault)
 	if err != nil {
 		return err
 	}
 	defer cancel()
-	changed, err := s.backend.ChangeNode(ctx, client.NodeID(id), change)
+	changed, err := s.backend.ChangeNode(ctx, id, change)
 	if err != nil {
 		return err
 	}

@@ -59,6 +59,7 @@ func (s *Server) routes() []route {
 		{pattern: "/v1/cluster/authorities", open: true, methods: map[string]method{"GET": {read, s.getAuthorities}}},
 		{pattern: "/v1/cluster/join", methods: map[string]method{"POST": {join, s.postJoin}}},
 		{pattern: "/v1/audit", methods: map[string]method{"GET": {operate, s.getAudit}}},
+		{pattern: "/v1/cluster/links/{node}", methods: map[string]method{"POST": {operate, s.postLink}}},
 		{pattern: "/v1/cluster", methods: map[string]method{"GET": {read, s.getCluster}}},
 		{pattern: "/livez", open: true, methods: map[string]method{"GET": {read, s.getLive}}},
 		{pattern: "/readyz", open: true, methods: map[string]method{"GET": {read, s.getReady}}},

@@ -115,3 +115,25 @@ func (b *Backend) TransferLeader(_ context.Context, t client.Transfer) (client.T
 	done.Leader = b.nodes[heir].ID
 	return done, nil
 }
+
+// MeasureLink finds the links to all voters alike, and none to another node.
+func (b *Backend) MeasureLink(_ context.Context, to client.NodeID, spec client.LinkSpec) (client.LinkMeasure, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, err := b.enter("MeasureLink", ""); err != nil {
+		return client.LinkMeasure{}, err
+	}
+	at := slices.IndexFunc(b.nodes, func(n client.NodeInfo) bool { return n.ID == to && n.ID != 1 })
+	switch {
+	case at < 0:
+		return client.LinkMeasure{}, client.NewProblem(client.CodeUnknownNode, "n1 has no link to n%d", to)
+	case b.nodes[at].State != client.NodeVoter:
+		return client.LinkMeasure{}, client.NewProblem(client.CodeLinkDown, "n%d, silent", to)
+	}
+	spec = spec.WithDefaults()
+	return client.LinkMeasure{
+		From: 1, To: to, Samples: spec.Samples, P50Micros: 80_000, P90Micros: 81_000, P99Micros: 90_500, MaxMicros: 120_000,
+		RTTMicros: 80_100, RTTVarianceMicros: 900, Packets: 1000, LostOnPath: 20, Lost: 1, Parity: 250, FEC: "active",
+		Sent: client.LinkTransfer{Bytes: spec.Bytes, TookMicros: 1_000_000}, Received: client.LinkTransfer{Bytes: spec.Bytes, TookMicros: 2_000_000},
+	}, nil
+}
