@@ -20,6 +20,7 @@ import (
 // a admin. docs/OPERATIONS.md shows the same by right.
 const access = `
 POST /v1/machines/kv/commands           w  a
+POST /v1/machines/kv/batch              w  a
 POST /v1/machines/kv/sessions           w  a
 POST /v1/machines/kv/queries            rwdoa
 GET /v1/machines                        rwdoa

@@ -79,10 +79,15 @@ func (l load) part(share int64) load { return load{l.requests / int(share), l.by
 
 // bounded is a route's handler with a place among what may be under way.
 func (s *Server) bounded(do handlerFunc) handlerFunc {
+	return s.boundedTo(s.config.CommandBytesMax, do)
+}
+
+// boundedTo is bounded for bodies of at most so many bytes.
+func (s *Server) boundedTo(most int64, do handlerFunc) handlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		bytes := r.ContentLength
-		if bytes < 0 || bytes > s.config.CommandBytesMax {
-			bytes = s.config.CommandBytesMax // Why not more: longer bodies are refused unread
+		if bytes < 0 || bytes > most {
+			bytes = most // Why not more: longer bodies are refused unread
 		}
 		leave, err := s.inflight.enter(sender(r), bytes)
 		if err != nil {

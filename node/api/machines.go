@@ -112,12 +112,17 @@ func (s *Server) readDeploySpec(w http.ResponseWriter, r *http.Request) (client.
 // readJSON reads a small body strictly: what it is, and for the hint what it looks
 // like.
 func readJSON(w http.ResponseWriter, r *http.Request, what string, into any, form string) error {
+	return readLongJSON(w, r, what, into, form, deployBytesMax)
+}
+
+// readLongJSON is readJSON of at most so many bytes.
+func readLongJSON(w http.ResponseWriter, r *http.Request, what string, into any, form string, most int64) error {
 	if text := r.Header.Get("Content-Type"); text != "" {
 		if kind, _, err := mime.ParseMediaType(text); err != nil || kind != "application/json" {
 			return client.NewProblem(client.CodeMediaType, "Content-Type %.80q: send application/json", text)
 		}
 	}
-	data, err := body(w, r, "body of this request", deployBytesMax)
+	data, err := body(w, r, "body of this request", most)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 const (
 	commands = "/v1/machines/counter/commands"
 	queries  = "/v1/machines/counter/queries"
+	batches  = "/v1/machines/counter/batch"
 	someHash = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 )
 
@@ -47,6 +48,12 @@ var mistakes = []mistake{
 	{method: "POST", path: commands, headers: []string{"Idempotency-Key: "}, status: 400, code: client.CodeBadRequest, detail: "0 bytes"},
 	{method: "POST", path: commands, headers: []string{"Idempotency-Key: a b"}, status: 400, code: client.CodeBadRequest, detail: "0x20"},
 	{method: "POST", path: commands, headers: []string{"Idempotency-Key: " + strings.Repeat("k", 256)}, status: 400, code: client.CodeBadRequest, detail: "256 bytes"},
+	{method: "POST", path: batches, body: `{"commands":[]}`, status: 400, code: client.CodeBadRequest, detail: "use 1 to 1024"},
+	{method: "POST", path: batches, body: `{"commands":[{"data":"?"}]}`, status: 400, code: client.CodeBadRequest, detail: "the JSON of a batch"},
+	{method: "POST", path: batches, body: `{"commands":[{"date":""}]}`, status: 400, code: client.CodeBadRequest, detail: "date"},
+	{method: "POST", path: batches, body: `{"commands":[{"data":"MTIzNDU2Nzg5"}]}`, status: 413, code: client.CodeCommandTooLarge, detail: "limit of 8 bytes"},
+	{method: "POST", path: batches, body: `{"commands":[{"data":"","key":" "}]}`, status: 400, code: client.CodeBadRequest, detail: "0x20"},
+	{method: "POST", path: batches, body: `{}`, headers: []string{"Idempotency-Key: k"}, status: 400, code: client.CodeBadRequest, detail: "keys of their own"},
 	{method: "POST", path: commands, body: "123456789", status: 413, code: client.CodeCommandTooLarge, detail: "limit of 8 bytes"},
 	{method: "POST", path: queries, body: "123456789", status: 413, code: client.CodeCommandTooLarge, detail: "limit of 8 bytes"},
 	{method: "POST", path: commands, headers: []string{"Content-Encoding: gzip"}, status: 415, code: client.CodeMediaType, detail: "gzip"},

@@ -36,6 +36,7 @@ type method struct {
 func (s *Server) routes() []route {
 	return []route{
 		{pattern: "/v1/machines/{machine}/commands", methods: map[string]method{"POST": {write, s.bounded(s.postCommand)}}},
+		{pattern: "/v1/machines/{machine}/batch", methods: map[string]method{"POST": {write, s.boundedTo(batchBytesMax, s.postBatch)}}},
 		{pattern: "/v1/machines/{machine}/sessions", methods: map[string]method{"POST": {write, s.bounded(s.postSession)}}},
 		{pattern: "/v1/machines/{machine}/queries", methods: map[string]method{"POST": {read, s.bounded(s.postQuery)}}},
 		{pattern: "/v1/machines", methods: map[string]method{"GET": {read, s.getMachines}}},

@@ -1,0 +1,84 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/wraft/wraft/client"
+)
+
+const (
+	// batchBytesMax bounds the body of a batch.
+	batchBytesMax = 8 << 20
+	// batchAtOnce is how many commands of a batch are under way.
+	batchAtOnce = 256
+)
+
+// batchForm is what a batch has to look like.
+const batchForm = `{"commands":[{"data":"aW5jcg==","key":"order-17"}]}, data in base64, key if it is to be an idempotency key`
+
+// batchAnswer is what became of one command: the answer, or a problem.
+type batchAnswer struct {
+	Data     []byte          `json:"data"`
+	Index    uint64          `json:"index,omitempty"`
+	Term     uint64          `json:"term,omitempty"`
+	Replayed bool            `json:"replayed,omitempty"`
+	Problem  *client.Problem `json:"problem,omitempty"`
+}
+
+// postBatch replicates commands that do not depend on each other: POST
+// /v1/machines/{machine}/batch. It answers 200 with what became of each.
+func (s *Server) postBatch(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel, machine, err := machineRequest(r, CommandTimeoutDefault)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	commands, err := s.readBatch(w, r)
+	if err != nil {
+		return err
+	}
+	results := client.RunBatch(commands, batchAtOnce, func(b client.BatchCommand) (client.CommandResult, error) {
+		return s.backend.Command(ctx, machine, client.Command{Data: b.Data, Key: b.Key, Forward: true})
+	})
+	answers := make([]batchAnswer, len(results))
+	for i, res := range results {
+		answers[i] = batchAnswer{Data: res.Data, Index: res.Index, Term: res.Term, Replayed: res.Replayed}
+		if res.Err != nil {
+			p := ProblemOf(ctx, res.Err)
+			answers[i] = batchAnswer{Problem: &p}
+		}
+	}
+	writeJSON(w, http.StatusOK, struct {
+		Results []batchAnswer `json:"results"`
+	}{answers})
+	return nil
+}
+
+func (s *Server) readBatch(w http.ResponseWriter, r *http.Request) ([]client.BatchCommand, error) {
+	for _, name := range []string{client.HeaderSession, client.HeaderSequence, client.HeaderAcknowledgedBelow, client.HeaderIdempotencyKey} {
+		if _, given := r.Header[http.CanonicalHeaderKey(name)]; given {
+			return nil, client.NewProblem(client.CodeBadRequest, "%s is of one command: give the commands of a batch keys of their own", name)
+		}
+	}
+	var batch struct {
+		Commands []client.BatchCommand `json:"commands"`
+	}
+	if err := readLongJSON(w, r, "a batch", &batch, batchForm, batchBytesMax); err != nil {
+		return nil, err
+	}
+	if err := client.CheckBatch(len(batch.Commands)); err != nil {
+		return nil, err
+	}
+	for _, c := range batch.Commands {
+		if err := CheckSize("command", int64(len(c.Data)), s.config.CommandBytesMax); err != nil {
+			return nil, err
+		}
+		if c.Key == "" {
+			continue
+		}
+		if err := client.CheckKey(c.Key); err != nil {
+			return nil, err
+		}
+	}
+	return batch.Commands, nil
+}
