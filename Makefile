@@ -36,7 +36,7 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance e2e ui-screenshots helm killstorm failover bigsnapshot wan wan-short wan-peers wan-virtual restart-bench cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
+.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance e2e ui-screenshots helm nemesis killstorm failover bigsnapshot wan wan-short wan-peers wan-virtual restart-bench cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
@@ -107,10 +107,14 @@ lint: ## formatting, vet, the rules of the house
 	.ci/lint
 
 conformance: ## the black-box suites, long: ROUNDS rounds of kill -9, NEMESIS of trouble
-	WRAFT_E2E_ROUNDS=$(ROUNDS) WRAFT_E2E_MEMBERS=1 WRAFT_ROLLING=1 WRAFT_E2E_STATE_MIB=100 WRAFT_NEMESIS=$(NEMESIS) go test -count=1 -timeout 20m ./conformance/...
+	WRAFT_E2E_ROUNDS=$(ROUNDS) WRAFT_E2E_MEMBERS=1 WRAFT_ROLLING=1 WRAFT_NEMESIS_PLANTED=1 WRAFT_E2E_STATE_MIB=100 WRAFT_NEMESIS=$(NEMESIS) go test -count=1 -timeout 20m ./conformance/...
 
 e2e: ## the operator's day with all it prints, the README's first ten minutes, the web page in a browser
 	go test -count=1 -v -timeout 15m -run 'TestOperatorsDay|TestReadme|TestPage' ./conformance/operator ./conformance/e2e ./conformance/ui
+
+NEMESIS_SEED ?=
+nemesis: ## BUDGET of all kinds of trouble for three processes under load; every answer is judged
+	go run ./conformance/nemesis/cmd/nemesis -budget $(if $(filter command line,$(origin BUDGET)),$(BUDGET),60s) $(if $(NEMESIS_SEED),-seed $(NEMESIS_SEED))
 
 STORM_SEED ?=
 killstorm: ## ROUNDS rounds of kill -9 of one process, two or all, under load; every answer is judged

@@ -44,6 +44,20 @@ func BuildVersion(ctx context.Context, dir, version string) (string, error) {
 	return program, goBuild(ctx, root, "-ldflags", "-X "+versionVariable+"="+version, "-o", program, "./cmd/wraftd")
 }
 
+// BuildPlanted is Build of a program with a bug of package raft/mutant in it, by its name:
+// what judges a cluster has to notice.
+func BuildPlanted(ctx context.Context, dir, bug string) (string, error) {
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	program := filepath.Join(dir, "wraftd-"+bug)
+	return program, goBuild(ctx, root, "-tags", "mutants", "-ldflags", "-X "+bugVariable+"="+bug, "-o", program, "./cmd/wraftd")
+}
+
+// bugVariable names the planted bug, in a build with the tag mutants.
+const bugVariable = "github.com/wraft/wraft/raft/mutant.planted"
+
 // versionVariable is where the linker puts a released program's version.
 const versionVariable = "github.com/wraft/wraft/internal/server.version"
 

@@ -112,6 +112,23 @@ func TestCheckSeesLostIncrements(t *testing.T) {
 	}
 }
 
+func TestTallyCountsWhatIsWrong(t *testing.T) {
+	for _, row := range []struct {
+		answers       map[uint64]int
+		count         uint64
+		lost, doubled int
+	}{
+		{map[uint64]int{1: 1, 2: 1}, 2, 0, 0},
+		{map[uint64]int{1: 1, 2: 1, 3: 1}, 2, 1, 0}, // the third is gone
+		{map[uint64]int{1: 1, 3: 1}, 3, 0, 1},       // the second is nobody's
+		{map[uint64]int{1: 2}, 1, 0, 1},
+	} {
+		if lost, doubled := (Report{answers: row.answers}).Tally(row.count); lost != row.lost || doubled != row.doubled {
+			t.Errorf("%v with a count of %d: %d lost, %d doubled", row.answers, row.count, lost, doubled)
+		}
+	}
+}
+
 func TestStopEndsAnEndlessLoad(t *testing.T) {
 	server := httptest.NewTLSServer(&fakeCounter{answers: map[string]uint64{}})
 	t.Cleanup(server.Close)

@@ -55,6 +55,21 @@ func (l *Load) Settle(ctx context.Context, endpoints []string, conf *tls.Config)
 	return report, report.Check(held[0].Count)
 }
 
+// Tally counts what Check finds: increments that were acknowledged and are lost, and those
+// that were counted twice, or counted and never acknowledged.
+func (r Report) Tally(count uint64) (lost, doubled int) {
+	distinct := 0
+	for value, times := range r.answers {
+		doubled += times - 1
+		if value == 0 || value > count {
+			lost += times
+		} else {
+			distinct++
+		}
+	}
+	return lost, doubled + int(count) - distinct
+}
+
 // Check holds the answers against the count the machine has now. Given that all
 // increments came from this load, began at 0 and were answered, they must be
 // exactly 1 to count, each once. The error names lost and doubled ones.

@@ -18,6 +18,9 @@ type Report struct {
 	// Lost are acknowledged appends that the final value of their key does not
 	// hold; Doubled are appends that it holds more than once.
 	Lost, Doubled int
+	// Illegal are keys without an order of their operations that explains every answer, and
+	// answers whose index contradicts time.
+	Illegal int
 	// Unknown are keys whose search took longer than it may.
 	Unknown int
 	// Problems say what is wrong, in words: one for each of the above, and for
@@ -73,6 +76,7 @@ func (r *Report) linearizable(key string, ops []Op, patience time.Duration) {
 		r.Unknown++
 		r.problem("key %s: no verdict on %d operations within %v", key, len(ops), patience)
 	case porcupine.Illegal:
+		r.Illegal++
 		r.broken = append(r.broken, info)
 		r.problem("key %s: its %d operations have no order that explains every answer", key, len(ops))
 	}
@@ -139,6 +143,7 @@ func (r *Report) ordered(ops []Op) {
 			}
 		}
 		if op.Index < newest.Index {
+			r.Illegal++
 			r.problem("%s has index %d and was called after %s was answered with index %d", describe(op), op.Index, describe(newest), newest.Index)
 		}
 	}

@@ -1,6 +1,7 @@
 package nemesis
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -8,128 +9,180 @@ import (
 
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/conformance/cluster"
+	"github.com/wraft/wraft/conformance/counter"
+	"github.com/wraft/wraft/conformance/kvload"
 	"github.com/wraft/wraft/internal/relay"
 )
-
-// trouble begins one kind of fault and returns how it ends.
-type trouble struct {
-	name  string
-	begin func(n *nemesis) (end func() error, err error)
-}
-
-// troubles are all kinds, by the names of docs/TESTING.md.
-var troubles = []trouble{
-	{"crash", crash},
-	{"crash of all", crashAll},
-	{"pause", pause},
-	{"loss", worsen(relay.Conditions{Loss: 0.15})},
-	{"bursts of loss", worsen(relay.Conditions{Loss: 0.1, LossBurst: 20})},
-	{"duplication and reordering", worsen(relay.Conditions{Duplicate: 0.2, Reorder: 0.2})},
-	{"corruption", worsen(relay.Conditions{Corrupt: 0.05})},
-	{"far away", worsen(relay.Conditions{Delay: 75 * time.Millisecond, Jitter: 20 * time.Millisecond})},
-	{"narrow", worsen(relay.Conditions{BytesPerSecond: 60_000, QueueBytes: 30_000})},
-	{"isolation", isolate},
-	{"one-way cut", cutOneWay},
-	{"new ports", rebind},
-}
 
 // nemesis causes trouble, one kind at a time or two.
 type nemesis struct {
 	c     *cluster.Cluster
 	links *cluster.Links
+	admin *client.Client
 	rng   *rand.Rand
+	log   func(format string, args ...any)
+	kinds []trouble
+	// releases are two builds of wraftd, modules two versions of the counter; whichever
+	// was taken last is the first.
+	releases [2]string
+	modules  [2]client.Digest
+	deployed int
+	hurt     *cluster.Node // whose disk was struck last
+
+	kv    *kvload.Load
+	count *counter.Load
 	// struck counts troubles by name.
 	struck map[string]int
-	log    func(format string, args ...any)
 }
 
-// strike begins one trouble, lasts for a while, and ends it. wait returns early
-// with an error when the run is over.
-func (n *nemesis) strike(wait func(time.Duration) error) error {
-	count := 1 + n.rng.IntN(2)
-	var ends []func() error
-	for range count {
-		t := troubles[n.rng.IntN(len(troubles))]
-		n.log("%s", t.name)
-		end, err := t.begin(n)
-		if err != nil {
-			return fmt.Errorf("nemesis: %s: %w", t.name, err)
+// rage strikes until the time is up. Between two strikes the cluster must come back to
+// work, however long it takes.
+func (n *nemesis) rage(ctx context.Context, lasts time.Duration) error {
+	within, end := context.WithTimeout(ctx, lasts)
+	defer end()
+	for within.Err() == nil {
+		if err := n.strike(ctx, within); err != nil {
+			return err
 		}
-		n.struck[t.name]++
+		over := time.Now()
+		if err := n.work(ctx); err != nil {
+			return err
+		}
+		n.log("  at work again after %.1f s", time.Since(over).Seconds())
+	}
+	return nil
+}
+
+// work waits until both machines have answered more.
+func (n *nemesis) work(ctx context.Context) error {
+	kv, count := n.kv.Answered(), n.count.Begun()
+	return errors.Join(n.kv.WaitFor(ctx, kv+20), n.count.WaitForLater(ctx, count))
+}
+
+// strike begins one trouble or two, lasts for a while, but not beyond within, and ends them.
+func (n *nemesis) strike(ctx, within context.Context) error {
+	first := n.draw()
+	if first.alone {
+		return n.strikeAlone(ctx, first)
+	}
+	kinds := []trouble{first}
+	if second := n.draw(); n.rng.IntN(2) == 0 && !second.alone {
+		kinds = append(kinds, second)
+	}
+	var ends []func() error
+	for _, t := range kinds {
+		end, err := n.begin(ctx, t)
+		if err != nil {
+			return err
+		}
 		ends = append(ends, end)
 	}
-	over := wait(time.Duration(200+n.rng.IntN(4000)) * time.Millisecond)
+	pauseFor(within, time.Duration(200+n.rng.IntN(4000))*time.Millisecond)
 	var errs []error
 	for _, end := range ends {
 		errs = append(errs, end())
 	}
-	return errors.Join(append(errs, over)...)
+	return errors.Join(errs...)
+}
+
+// draw chooses a kind, those that strike alone half as often: they take as long as several
+// others.
+func (n *nemesis) draw() trouble {
+	t := n.kinds[n.rng.IntN(len(n.kinds))]
+	if t.alone && n.rng.IntN(2) == 0 {
+		return n.kinds[n.rng.IntN(len(n.kinds))]
+	}
+	return t
+}
+
+func (n *nemesis) begin(ctx context.Context, t trouble) (end func() error, err error) {
+	n.log("%s", t.name)
+	n.struck[t.name]++
+	if end, err = t.begin(n, ctx); err != nil {
+		return nil, fmt.Errorf("nemesis: %s: %w", t.name, err)
+	}
+	return end, nil
+}
+
+// strikeAlone has a node of a whole cluster suffer something, and waits until the cluster is
+// whole again.
+func (n *nemesis) strikeAlone(ctx context.Context, t trouble) error {
+	if err := n.whole(ctx); err != nil {
+		return err
+	}
+	end, err := n.begin(ctx, t)
+	if err == nil {
+		err = errors.Join(end(), n.whole(ctx))
+	}
+	if err == nil {
+		err = n.prove(ctx)
+	}
+	return err
+}
+
+// whole ends all trouble and waits until all nodes vote.
+func (n *nemesis) whole(ctx context.Context) error {
+	if err := errors.Join(n.heal(), n.c.Start(), n.c.WaitReady(ctx)); err != nil {
+		return err
+	}
+	for !n.allVote(ctx) {
+		if err := pauseFor(ctx, 100*time.Millisecond); err != nil {
+			return fmt.Errorf("nemesis: not all nodes vote: %w", err)
+		}
+	}
+	return nil
+}
+
+// proofPause is how long a node is paused to see whether the others can do without it.
+const proofPause = 5 * time.Second
+
+// prove waits until the node that was hurt counts again: without one of the two others the
+// cluster then still works.
+func (n *nemesis) prove(ctx context.Context) error {
+	for i := 0; ; i++ {
+		other := n.c.Nodes[i%len(n.c.Nodes)]
+		if other == n.hurt {
+			continue
+		}
+		if err := other.Pause(); err != nil {
+			return err
+		}
+		proof, cancel := context.WithTimeout(ctx, proofPause)
+		worked := n.work(proof)
+		cancel()
+		if err := errors.Join(other.Resume(), n.work(ctx)); err != nil || worked == nil {
+			return err
+		}
+	}
+}
+
+// allVote reports whether every node votes in all groups, in its newest life. It promotes
+// those that were demoted.
+func (n *nemesis) allVote(ctx context.Context) bool {
+	info, err := n.admin.Cluster(ctx)
+	all := err == nil
+	for _, node := range info.Nodes {
+		if node.State == client.NodeLearner {
+			n.operate(ctx, "promote", func(ctx context.Context) error {
+				_, err := n.admin.ChangeNode(ctx, node.ID, client.NodeChange{State: client.NodeVoter})
+				return err
+			})
+		}
+		all = all && node.State == client.NodeVoter && node.Settled() && node.Incarnation == node.Lives
+	}
+	return all
 }
 
 func (n *nemesis) victim() *cluster.Node { return n.c.Nodes[n.rng.IntN(len(n.c.Nodes))] }
 
-func crash(n *nemesis) (func() error, error) {
-	node := n.victim()
-	return func() error { return startAgain(node) }, node.Kill()
-}
-
-func crashAll(n *nemesis) (func() error, error) {
-	return n.c.Start, n.c.KillAll()
-}
-
-// startAgain starts a node that another trouble has not started yet.
-func startAgain(node *cluster.Node) error {
-	if node.Running() {
-		return nil
-	}
-	return node.Start()
-}
-
-// pause freezes a process; it wakes up to everything that happened meanwhile.
-func pause(n *nemesis) (func() error, error) {
-	node := n.victim()
-	return node.Resume, node.Pause()
-}
-
-// worsen makes the links between all nodes, or to one of them, worse.
-func worsen(c relay.Conditions) func(*nemesis) (func() error, error) {
-	return func(n *nemesis) (func() error, error) {
-		if n.rng.IntN(2) == 0 {
-			return n.heal, n.links.SetAll(c)
-		}
-		return n.heal, n.links.SetFrom(n.victim().ID, c)
-	}
-}
-
 func (n *nemesis) heal() error { return n.links.SetAll(relay.Conditions{}) }
 
-// isolate cuts a node off in both directions.
-func isolate(n *nemesis) (func() error, error) {
-	id := n.victim().ID
-	return n.heal, errors.Join(n.links.SetFrom(id, relay.Conditions{Cut: true}), n.links.SetTo(id, relay.Conditions{Cut: true}))
-}
-
-// cutOneWay cuts what one node says to all others, to one of them, or hears.
-func cutOneWay(n *nemesis) (func() error, error) {
-	cut, id := relay.Conditions{Cut: true}, n.victim().ID
-	switch n.rng.IntN(3) {
-	case 0:
-		return n.heal, n.links.SetFrom(id, cut)
-	case 1:
-		return n.heal, n.links.SetTo(id, cut)
+// pauseFor waits, or returns the context's error when that ends first.
+func pauseFor(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	return n.heal, n.links.Set(id, n.another(id), cut)
-}
-
-// another is a node that is not id.
-func (n *nemesis) another(id client.NodeID) client.NodeID {
-	for {
-		if other := n.victim().ID; other != id {
-			return other
-		}
-	}
-}
-
-func rebind(n *nemesis) (func() error, error) {
-	return func() error { return nil }, n.links.Rebind()
 }

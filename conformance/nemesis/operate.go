@@ -1,0 +1,117 @@
+package nemesis
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/wraft/wraft/client"
+)
+
+// What an operator does while other things go wrong may be refused, or take too long: then
+// it is as if it had not been asked. What was begun and not finished goes on by itself.
+
+// operateTimeout bounds what an operator waits for.
+const operateTimeout = 2 * time.Second
+
+// operate does something through the API and forgets its error.
+func (n *nemesis) operate(ctx context.Context, what string, do func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(ctx, operateTimeout)
+	defer cancel()
+	if err := do(ctx); err != nil {
+		n.log("  %s: %v", what, err)
+	}
+}
+
+// transfer has another node lead a machine, or the catalogue.
+func transfer(n *nemesis, ctx context.Context) (func() error, error) {
+	ask := client.Transfer{Machine: []string{kvMachine, counterMachine, ""}[n.rng.IntN(3)], To: n.victim().ID}
+	n.operate(ctx, "transfer", func(ctx context.Context) error {
+		_, err := n.admin.TransferLeader(ctx, ask)
+		return err
+	})
+	return nothing, nil
+}
+
+// demote has a node vote no more, and then again.
+func demote(n *nemesis, ctx context.Context) (func() error, error) {
+	id := n.victim().ID
+	n.operate(ctx, "demote", func(ctx context.Context) error {
+		_, err := n.admin.ChangeNode(ctx, id, client.NodeChange{State: client.NodeLearner})
+		return err
+	})
+	return func() error {
+		n.operate(ctx, "promote", func(ctx context.Context) error {
+			_, err := n.admin.ChangeNode(ctx, id, client.NodeChange{State: client.NodeVoter})
+			return err
+		})
+		return nil
+	}, nil
+}
+
+// upgrade has the counter run its other module, forth and back.
+func upgrade(n *nemesis, ctx context.Context) (func() error, error) {
+	n.modules[0], n.modules[1] = n.modules[1], n.modules[0]
+	n.operate(ctx, "upgrade", func(ctx context.Context) error {
+		_, _, err := n.admin.Activate(ctx, counterMachine, client.ActivateSpec{Module: n.modules[0]})
+		return err
+	})
+	return nothing, nil
+}
+
+// deploy creates a machine and deletes it at the end.
+func deploy(n *nemesis, ctx context.Context) (func() error, error) {
+	n.deployed++
+	name := fmt.Sprintf("extra-%d", n.deployed)
+	n.operate(ctx, "deploy", func(ctx context.Context) error {
+		_, _, err := n.admin.Deploy(ctx, name, client.DeploySpec{Module: n.modules[0], Limits: client.MachineLimits{MemoryBytes: 16 << 20}})
+		return err
+	})
+	return func() error {
+		n.operate(ctx, "delete", func(ctx context.Context) error {
+			_, err := n.admin.Delete(ctx, name, 0)
+			return err
+		})
+		return nil
+	}, nil
+}
+
+// rot flips a bit of a file that a stopped node has stored, and starts the node again.
+func rot(n *nemesis, ctx context.Context) (func() error, error) {
+	node := n.victim()
+	n.hurt = node
+	if _, err := node.Stop(ctx); err != nil {
+		return nil, err
+	}
+	var files []string
+	err := filepath.WalkDir(node.DataDir(), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			if info, statErr := d.Info(); statErr == nil && info.Size() > 0 {
+				files = append(files, path)
+			}
+		}
+		return err
+	})
+	if err != nil || len(files) == 0 {
+		return nil, fmt.Errorf("no file of node %d can rot: %w", node.ID, err)
+	}
+	if err := n.flip(files[n.rng.IntN(len(files))]); err != nil {
+		return nil, err
+	}
+	return nothing, node.Start()
+}
+
+// flip turns one bit of a file over.
+func (n *nemesis) flip(file string) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	bit := n.rng.IntN(8 * len(data))
+	data[bit/8] ^= 1 << (bit % 8)
+	n.log("  bit %d of %s", bit, file)
+	return os.WriteFile(file, data, 0o600)
+}

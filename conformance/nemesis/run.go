@@ -1,0 +1,245 @@
+package nemesis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/conformance/cluster"
+	"github.com/wraft/wraft/conformance/counter"
+	"github.com/wraft/wraft/conformance/history"
+	"github.com/wraft/wraft/conformance/kvload"
+	"github.com/wraft/wraft/conformance/replicas"
+)
+
+// Config says what trouble to cause.
+type Config struct {
+	// Dir is an empty folder for everything. Required.
+	Dir string
+	// Lasts is how long trouble lasts. Required.
+	Lasts time.Duration
+	// Seed chooses the troubles and their order.
+	Seed uint64
+	// Faults are the names of the troubles to choose from; empty: all, see Faults.
+	Faults []string
+	// Bug is one of package raft/mutant that the nodes are built with, for a nemesis that
+	// has to notice; empty: none.
+	Bug string
+	// Log takes the record, a line at a time; required.
+	Log func(format string, args ...any)
+}
+
+// The machines under load.
+const (
+	kvMachine      = "kv"
+	counterMachine = "counter"
+)
+
+// Result is what a run came to.
+type Result struct {
+	// Ops is how many operations clients began, of both machines.
+	Ops int
+	// Lost were acknowledged and are not there, Doubled are there twice; Illegal are keys
+	// and indexes that no order explains, Unknown keys without a verdict.
+	Lost, Doubled, Illegal, Unknown int
+	// Struck counts troubles by name.
+	Struck map[string]int
+	// Problems say what is wrong, in words.
+	Problems []string
+	// Drawing is a page that shows the first key without an order, "" when all have one.
+	Drawing string
+}
+
+// OK reports whether nothing is wrong and nothing is open.
+func (r Result) OK() bool { return len(r.Problems) == 0 }
+
+// String is the stable last line of make nemesis.
+func (r Result) String() string {
+	faults := 0
+	for _, times := range r.Struck {
+		faults += times
+	}
+	return fmt.Sprintf("nemesis: ops=%d lost=%d doubled=%d illegal=%d unknown=%d faults=%d", r.Ops, r.Lost, r.Doubled, r.Illegal, r.Unknown, faults)
+}
+
+// ErrSetUp: nothing was judged, since there is no cluster; the cause says why.
+var ErrSetUp = errors.New("nemesis: set up")
+
+// Times of a run.
+const (
+	searchPatience = time.Minute     // of the search for an order of one key's operations
+	opPatience     = 3 * time.Minute // of one operation
+)
+
+// Run sets a cluster up, causes trouble under load, and judges what clients saw. The error
+// is about what kept it from its end; ctx bounds it all.
+func Run(ctx context.Context, cfg Config) (r Result, err error) {
+	n, err := setUp(ctx, cfg)
+	if err != nil {
+		return r, fmt.Errorf("%w: %w", ErrSetUp, err)
+	}
+	defer func() { err = errors.Join(err, n.c.KillAll(), n.links.Close()) }()
+	clients, err := newClients(n.c, 4)
+	if err != nil {
+		return r, err
+	}
+	defer func() {
+		for _, c := range clients {
+			c.Close()
+		}
+	}()
+	n.admin = clients[3]
+	n.kv = kvload.Start(ctx, kvload.Config{Clients: clients[:3], Machine: kvMachine, Seed: cfg.Seed, Patience: opPatience})
+	n.count = counter.Start(ctx, counter.Config{Clients: clients[:3], Machine: counterMachine, Workers: 4, Patience: opPatience})
+	if err := n.work(ctx); err != nil {
+		return r, err
+	}
+	if err := n.rage(ctx, cfg.Lasts); err != nil {
+		return r, err
+	}
+	if err := errors.Join(n.heal(), n.c.Start(), n.c.WaitReady(ctx)); err != nil {
+		return r, err
+	}
+	return n.judge(ctx, cfg.Dir)
+}
+
+// judge ends the loads and holds what clients saw against what the nodes have.
+func (n *nemesis) judge(ctx context.Context, dir string) (Result, error) {
+	r := Result{Struck: n.struck}
+	ops, err := n.kv.Stop(ctx)
+	if err != nil {
+		return r, err
+	}
+	counted, err := n.count.Stop(ctx)
+	if err != nil {
+		return r, err
+	}
+	if _, err := replicas.Compare(ctx, n.c.Endpoints(), n.c.TLS(), kvMachine); err != nil {
+		return r, err
+	}
+	held, err := counter.Compare(ctx, n.c.Endpoints(), n.c.TLS(), counterMachine)
+	if err != nil {
+		return r, err
+	}
+	report := history.Check(ops, searchPatience)
+	r.Lost, r.Doubled = counted.Tally(held[0].Count)
+	r.Ops, r.Lost, r.Doubled = report.Ops+counted.Acknowledged, r.Lost+report.Lost, r.Doubled+report.Doubled
+	r.Illegal, r.Unknown, r.Problems = report.Illegal, report.Unknown, report.Problems
+	if err := counted.Check(held[0].Count); err != nil {
+		r.Problems = append(r.Problems, err.Error())
+	}
+	r.Drawing, err = draw(filepath.Join(dir, "history.html"), report)
+	return r, err
+}
+
+// draw writes a page about the first key without an order, if there is one.
+func draw(file string, report *history.Report) (string, error) {
+	if report.Illegal == 0 {
+		return "", nil
+	}
+	out, err := os.Create(file)
+	if err != nil {
+		return "", fmt.Errorf("nemesis: %w", err)
+	}
+	drawn, err := report.Draw(out)
+	if err = errors.Join(err, out.Close()); err != nil || !drawn {
+		return "", errors.Join(err, os.Remove(file))
+	}
+	return file, nil
+}
+
+// setUp starts three nodes with relays between them and the machines on them.
+func setUp(ctx context.Context, cfg Config) (*nemesis, error) {
+	n := &nemesis{rng: rand.New(rand.NewPCG(cfg.Seed, 0)), struck: map[string]int{}, log: cfg.Log}
+	for _, t := range troubles {
+		if len(cfg.Faults) == 0 || slices.Contains(cfg.Faults, t.name) {
+			n.kinds = append(n.kinds, t)
+		}
+	}
+	if len(n.kinds) == 0 || len(n.kinds) < len(cfg.Faults) {
+		return nil, fmt.Errorf("nemesis: %q: there are %q", cfg.Faults, Faults())
+	}
+	if err := n.build(ctx, cfg); err != nil {
+		return nil, err
+	}
+	files := map[string]string{kvMachine: "examples/wasm-kv", counterMachine: "examples/wasm-counter", "counter2": "internal/wasmtest/guests/counter2"}
+	var paths []string
+	for name, folder := range files {
+		file := filepath.Join(cfg.Dir, name+".wasm")
+		if err := cluster.BuildModule(ctx, folder, file); err != nil {
+			return nil, err
+		}
+		paths = append(paths, file)
+	}
+	// Compiled once and not by three nodes at once: that is not what is tested here.
+	compiled := filepath.Join(cfg.Dir, "compiled")
+	if err := cluster.Compile(ctx, cluster.Config{Wraftd: n.releases[0], Dir: filepath.Join(cfg.Dir, "compiler"), Compiled: compiled}, paths...); err != nil {
+		return nil, err
+	}
+	c, err := cluster.New(ctx, cluster.Config{Wraftd: n.releases[0], Dir: filepath.Join(cfg.Dir, "cluster"), Name: "nemesis", Compiled: compiled, Flags: cluster.SmallSnapshots})
+	if err != nil {
+		return nil, err
+	}
+	if n.links, err = c.Link(cfg.Seed); err != nil {
+		return nil, err
+	}
+	n.c = c
+	if err := n.launch(ctx, cfg.Dir); err != nil {
+		return nil, errors.Join(err, c.KillAll(), n.links.Close())
+	}
+	return n, nil
+}
+
+// build makes the two builds of wraftd, with the same bug if there is to be one.
+func (n *nemesis) build(ctx context.Context, cfg Config) (err error) {
+	if cfg.Bug != "" {
+		n.releases[0], err = cluster.BuildPlanted(ctx, cfg.Dir, cfg.Bug)
+		n.releases[1] = n.releases[0]
+		return err
+	}
+	for i, version := range []string{"one", "two"} {
+		if n.releases[i], err = cluster.BuildVersion(ctx, cfg.Dir, version); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// launch starts the nodes and deploys; both versions of the counter are uploaded.
+func (n *nemesis) launch(ctx context.Context, dir string) error {
+	if err := n.c.Launch(ctx, filepath.Join(dir, "kv.wasm"), kvMachine); err != nil {
+		return err
+	}
+	for i, name := range []string{"counter", "counter2"} {
+		file := filepath.Join(dir, name+".wasm")
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("nemesis: %w", err)
+		}
+		n.modules[i] = client.DigestOf(data)
+		if err := n.c.Deploy(ctx, file, map[int]string{0: counterMachine, 1: "spare"}[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newClients are clients that do not give up before their contexts end, with all protocols
+// in turn.
+func newClients(c *cluster.Cluster, count int) (out []*client.Client, err error) {
+	protocols := []client.Protocol{client.ProtocolNative, client.ProtocolAuto, client.ProtocolHTTP}
+	for i := range count {
+		cl, err := client.New(client.Config{Endpoints: c.Endpoints(), TLS: c.TLS(), AttemptsMax: 1 << 20, Protocol: protocols[i%len(protocols)]})
+		if err != nil {
+			return nil, fmt.Errorf("nemesis: %w", err)
+		}
+		out = append(out, cl)
+	}
+	return out, nil
+}
