@@ -52,6 +52,7 @@ type Applier struct {
 	points   snapshotPoints
 	pending  *restoring // nil unless the machine waits for its state
 	restored restoredFrom
+	feed     *eventFeed // nil: nobody reads the machine's events
 
 	// What applying an entry needs, kept to save allocations; nothing in it lasts.
 	decoded   []Command

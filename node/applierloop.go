@@ -34,6 +34,7 @@ type applierLoop struct {
 	running  atomic.Pointer[RunningModule] // published for others, never changed once stored
 	exported atomic.Pointer[ExportOutcome] // published for others, never changed once stored
 	empty    atomic.Bool                   // published for others: it waits for its state
+	feed     *eventFeed                    // published for others
 	// The rest belongs to the goroutine.
 	applier *Applier
 	ahead   logAhead // what the applier reads
@@ -64,7 +65,7 @@ type indexedQuery struct {
 func newApplierLoop(n *Node, g raft.GroupID, s *shardLoop) *applierLoop {
 	return &applierLoop{
 		node: n, group: g, shard: s, in: newMailbox[func(*applierLoop)](applierInboxMax),
-		comparison: NewComparison(n.cfg.Self), quit: make(chan struct{}), ended: make(chan struct{}),
+		comparison: NewComparison(n.cfg.Self), feed: newEventFeed(), quit: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
 
@@ -210,6 +211,7 @@ func (l *applierLoop) publish() {
 		l.running.Store(&running)
 	}
 	l.publishExport()
+	l.feed.follow(l.applier.machine)
 	l.empty.Store(l.applier.Restoring())
 	if known := min(index, l.handed); known > 0 { // Why min: a snapshot of a peer's may be ahead of this log
 		l.shard.in.force(func(s *Shard) { s.Applied(l.group, known) })
@@ -225,6 +227,7 @@ func (l *applierLoop) halt(err error, w ApplyWork) {
 		l.halted = ErrStopping
 	}
 	l.leadNot()
+	l.feed.end(&MachineHaltedError{Cause: l.halted})
 	for _, w := range append(l.backlog, w) {
 		l.abandon(w)
 	}
@@ -308,6 +311,7 @@ func (l *applierLoop) serve(q *queryCall) {
 // finish ends the loop for a reason: the node stops, or the machine is deleted.
 func (l *applierLoop) finish(cause error) {
 	l.in.close()
+	l.feed.end(cause)
 	for _, in := range l.in.take(nil) {
 		l.halted = cause
 		in(l)

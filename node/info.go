@@ -19,6 +19,7 @@ type GroupInfo struct {
 	Rebuilt uint64 // how often its state was found wrong and made anew
 	// TermJumps counts how often a peer raised the term by more than raft.TermJumpMax at once.
 	TermJumps uint64
+	Events    EventStats
 }
 
 // Check is the verdict of one readiness check.
@@ -69,6 +70,7 @@ func (n *Node) Group(ctx context.Context, id raft.GroupID, machine string) (Grou
 	info.Status, info.Applied = status, raft.Index(g.applier.applied.Load())
 	info.Phase, info.Rebuilt = PhaseRunning, g.applier.rebuilt.Load()
 	info.TermJumps = g.termJumps.Load()
+	info.Events = g.applier.feed.stats()
 	if id != MetaGroup {
 		info.Phase, info.Cause = n.phase(id)
 	}

@@ -23,6 +23,9 @@ type handover struct {
 // it does not have: who asks it for them must hear that they are gone.
 type eventKeeper interface {
 	LastEvent() plugins.EventKey
+	DroppedEvent() plugins.EventKey
+	EventsAfter(plugins.EventKey) (events []plugins.Event, complete bool)
+	EventBytesMax() int
 	Succeed(last plugins.EventKey)
 }
 
@@ -83,6 +86,7 @@ func (a *Applier) takeOver(ctx context.Context, old Upgradable, h *handover, wor
 	case restored != nil:
 		return a.refuseOrHalt(words.restore, restored)
 	}
+	a.feed.follow(old)
 	h.events = lastEvent(old)
 	succeed(h.next, h.events)
 	return "", nil

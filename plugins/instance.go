@@ -178,6 +178,13 @@ func (i *Instance) EventsAfter(key EventKey) (events []Event, complete bool) {
 // not; zero when there was none.
 func (i *Instance) LastEvent() EventKey { return i.ring.last() }
 
+// DroppedEvent is the place of the newest event that is not kept any more; zero when
+// all are.
+func (i *Instance) DroppedEvent() EventKey { return i.ring.dropped }
+
+// EventBytesMax is how much of events the machine keeps, each counted as Event.Bytes does.
+func (i *Instance) EventBytesMax() int { return i.ring.bytesMax }
+
 // Succeed tells an instance which took over another's state, and has emitted nothing
 // yet, what the newest event of that one was: no event is kept up to there. It is part
 // of the state, so all replicas have to do it at the same entry.

@@ -38,13 +38,13 @@ type ring struct {
 func (r *ring) push(events []Event) {
 	for _, e := range events {
 		r.kept = append(r.kept, e)
-		r.bytes += eventBytes(e)
+		r.bytes += e.Bytes()
 		r.sum.Add(eventHash(e))
 	}
 	n := 0
 	for ; r.bytes > r.bytesMax; n++ {
 		e := r.kept[n]
-		r.bytes -= eventBytes(e)
+		r.bytes -= e.Bytes()
 		r.sum.Remove(eventHash(e))
 		r.dropped = e.Key()
 	}
@@ -54,7 +54,8 @@ func (r *ring) push(events []Event) {
 	}
 }
 
-func eventBytes(e Event) int { return len(e.Data) + eventOverheadBytes }
+// Bytes is what an event counts where events are bounded.
+func (e Event) Bytes() int { return len(e.Data) + eventOverheadBytes }
 
 // eventHash is the share of an event in the hash of a state.
 func eventHash(e Event) sumhash.Part {
