@@ -56,6 +56,8 @@ type call struct {
 	patient bool
 	// page calls take an answer of any status for one, if it is not a problem.
 	page bool
+	// anywhere calls ask any replica as well, so that one which has halted is passed by.
+	anywhere bool
 	// whole calls get all the time there is for one attempt: uploads, deploys.
 	whole bool
 }

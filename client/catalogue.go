@@ -29,6 +29,7 @@ const (
 	CodeMachineDeleted Code = "WRAFT-2005"
 	CodeUnknownNode    Code = "WRAFT-2006"
 	CodeUnknownToken   Code = "WRAFT-2007"
+	CodeEventsGone     Code = "WRAFT-2009"
 
 	CodeMachineExists     Code = "WRAFT-3001"
 	CodeSessionExpired    Code = "WRAFT-3002"

@@ -63,6 +63,9 @@ var catalogue = []Kind{
 	{CodeUnknownToken, "Unknown token", http.StatusNotFound, false, NotApplied, ExitNotFound,
 		"See all tokens with: wraftd token list",
 		"No token of the cluster has this ID or name."},
+	{CodeEventsGone, "Events gone", http.StatusGone, false, NotApplied, ExitNotFound,
+		"Read on from the index in the problem's field index; what was missed is in the machine's state.",
+		"Nodes keep the newest events of a machine. Some of those that were asked for, or that a slow reader had not taken, are older."},
 
 	{CodeMachineExists, "Machine exists", http.StatusConflict, false, NotApplied, ExitConflict,
 		"Upgrade the machine with --upgrade (\"upgrade\":true), or deploy under another name.",

@@ -74,6 +74,8 @@ func (k *call) mayRepeat(p *Problem, rounds int) bool {
 		return rounds < unreachableRoundsMax || (k.patient && p.Code == CodeUnreachable)
 	case p.Code == CodeTimeoutUnknown || p.Code == CodeConnectionLost:
 		return k.repeatable
+	case p.Code == CodeMachineHalted && k.anywhere:
+		return rounds < unreachableRoundsMax
 	case p.Code == CodeMinIndex || p.Code == CodeTooStale:
 		return false // The caller said how long to wait, and it was waited.
 	default:

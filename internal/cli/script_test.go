@@ -48,6 +48,9 @@ func setupFake(t *testing.T, env *testscript.Env) error {
 	})
 	b.AddMachine("counter")
 	b.AddMachine("kv")
+	b.Emit("counter", []byte("hello"), nil)
+	b.Emit("counter", []byte("\xff\n"))
+	b.Forget("kv", client.EventID{Index: b.Emit("kv", nil)})
 	s := apitest.Start(t, b, apitest.Options{CommandBytesMax: 1 << 10, ModuleBytesMax: 1 << 20})
 	// Compilers keep what they have built below a home, and scripts have none.
 	if cache, err := os.UserCacheDir(); err == nil {

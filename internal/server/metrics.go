@@ -23,6 +23,7 @@ type collector struct {
 	store *storage.Store
 
 	role, term, commit, applied, lag       *prometheus.Desc
+	events, eventBytes                     *prometheus.Desc
 	machineRunning, machineRebuilt, jumps  *prometheus.Desc
 	snapshotAt, purged                     *prometheus.Desc
 	syncs, batches, entries, bytes, syncS  *prometheus.Desc
@@ -56,6 +57,8 @@ func newCollector(n *node.Node, s *storage.Store) *collector {
 		commit:         desc("raft_commit_index", "The replica's commit index.", group...),
 		snapshotAt:     desc("raft_snapshot_index", "The index of the replica's newest snapshot.", group...),
 		purged:         desc("raft_purged_index", "The replica's log begins behind this index.", group...),
+		events:         desc("machine_events_total", "Events of the machine that came by on this node since it started.", group...),
+		eventBytes:     desc("machine_events_kept_bytes", "Bytes of the machine's newest events, which are kept for readers.", group...),
 		applied:        desc("machine_applied_index", "The last index that ran through the machine.", group...),
 		lag:            desc("raft_follower_lag_entries", "The leader's last index minus what is durable at the follower.", "group", "machine", "peer"),
 		machineRunning: desc("machine_running", "1 when the machine applies commands on this node.", group...),
@@ -144,6 +147,8 @@ func (c *collector) group(ctx context.Context, out chan<- prometheus.Metric, id 
 	gauge(c.machineRunning, one(g.Phase == node.PhaseRunning))
 	out <- prometheus.MustNewConstMetric(c.machineRebuilt, prometheus.CounterValue, float64(g.Rebuilt), labels...)
 	out <- prometheus.MustNewConstMetric(c.jumps, prometheus.CounterValue, float64(g.TermJumps), labels...)
+	out <- prometheus.MustNewConstMetric(c.events, prometheus.CounterValue, float64(g.Events.Taken), labels...)
+	gauge(c.eventBytes, float64(g.Events.KeptBytes))
 	gauge(c.stalled, one(g.Status.DiskSlow))
 	for _, f := range g.Status.Followers {
 		peer := strconv.FormatUint(uint64(f.ID), 10)

@@ -29,6 +29,7 @@ func (b backend) problem(err error) error {
 		refused   *plugins.RefusedError
 		limit     *node.LimitError
 		stale     *node.TooStaleError
+		gone      *node.EventsGoneError
 	)
 	switch {
 	case upgradeProblem(err) != nil: // Why first: its cause may be one of the others
@@ -49,6 +50,8 @@ func (b backend) problem(err error) error {
 		return p
 	case errors.As(err, &stale):
 		return staleProblem(stale)
+	case errors.As(err, &gone):
+		return client.NewProblem(client.CodeEventsGone, "%v", gone).WithIndex(gone.First).WithCause(err)
 	case errors.Is(err, node.ErrNoLeader):
 		return client.NewProblem(client.CodeNoLeader, "%v", err).WithCause(err)
 	case errors.Is(err, node.ErrTimeout):

@@ -31,6 +31,7 @@ POST /v1/machines/kv/activate             doa
 POST /v1/machines/kv/rollback             doa
 GET /v1/machines/kv/history             rwdoa
 POST /v1/machines/kv/snapshots             oa
+GET /v1/machines/kv/events              rwdoa
 GET /v1/machines/kv/backup              rwdoa
 PUT /v1/machines/kv/backup                 oa
 GET /v1/modules/HASH                    rwdoa

@@ -63,6 +63,23 @@ type Snapshots interface {
 	TakeSnapshot(ctx context.Context, name string) (client.SnapshotInfo, error)
 }
 
+// Emissions hands out what machines emit.
+type Emissions interface {
+	// Events begins to read a machine's events on this node behind a place, with nil
+	// whatever is kept. CodeMachineStarting when the machine is not here, or not yet.
+	Events(ctx context.Context, machine string, after *client.EventID) (EventReader, error)
+}
+
+// EventReader reads events in the order of the log, each once. It belongs to one goroutine
+// and has nothing to close.
+type EventReader interface {
+	// At is the place behind which it goes on.
+	At() client.EventID
+	// Read returns the next events without waiting, or none and a channel that is closed
+	// when it is time to ask again. CodeEventsGone when the next one is not kept any more.
+	Read() (events []client.Event, more <-chan struct{}, err error)
+}
+
 // Backups carries the states of machines away, and back.
 type Backups interface {
 	// Backup begins to write down a machine's state, linearizably; form is an image or an

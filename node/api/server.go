@@ -114,6 +114,7 @@ type Backend struct {
 	Catalogue
 	Upgrades
 	Snapshots
+	Emissions
 	Backups
 	Deletions
 	Members
@@ -131,6 +132,7 @@ type Server struct {
 	metrics *metrics
 	// inflight counts the commands, queries and sessions under way.
 	inflight *inflight
+	streams  *streams
 }
 
 // New makes a server that does not listen yet.
@@ -144,6 +146,9 @@ func New(config Config, backend Backend) (*Server, error) {
 		return nil, err
 	}
 	s.metrics = m
+	if s.streams, err = newStreams(config.Metrics); err != nil {
+		return nil, err
+	}
 	s.http = &http.Server{
 		Handler:           s.handler(),
 		TLSConfig:         config.TLS,
@@ -171,9 +176,10 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Shutdown stops listening and waits for running requests. When ctx ends first it
+// Shutdown stops listening, ends streams and waits for running requests. When ctx ends first it
 // cuts their connections and returns ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.streams.close()
 	if err := s.http.Shutdown(ctx); err != nil {
 		return errors.Join(fmt.Errorf("api: shut down: %w", err), s.http.Close())
 	}
