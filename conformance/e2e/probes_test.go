@@ -15,7 +15,8 @@ import (
 )
 
 // TestProbes keeps the probes honest: alive and ready are 200, and what is not
-// there is 404. Every metric of a node stands in docs/OPERATIONS.md.
+// there is 404. Every metric of a node stands in docs/OPERATIONS.md, and those that the
+// dashboard and the alerts in deploy name are there.
 func TestProbes(t *testing.T) {
 	ctx := within(t, 6*time.Minute)
 	c := startCluster(t, ctx, "probes")
@@ -42,6 +43,7 @@ func TestProbes(t *testing.T) {
 		}
 	}
 	metricsAreDocumented(t, bodies["/metrics"])
+	expressionsHold(t, observe(t, ctx, c))
 }
 
 // metricsAreDocumented holds a scrape against the page for operators, both ways.
