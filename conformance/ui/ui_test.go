@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -65,6 +66,10 @@ func TestPage(t *testing.T) {
 	w.open(3)
 	w.await("node 3 asks who one is", `!document.querySelector("#access").hidden && document.querySelector("#main").hidden`)
 	w.look("access")
+	w.enter("wraft_nonsense")
+	w.await("it says what is wrong with a token", `document.querySelector("#access-why").textContent.includes("WRAFT-1012")`)
+	w.enter(w.token())
+	w.await("a reader's token opens it", `!document.querySelector("#main").hidden && document.querySelector("#source").textContent.startsWith("as node 3")`)
 
 	w.open(1)
 	w.await("node 1 needs nothing", `!document.querySelector("#main").hidden`)
@@ -155,6 +160,23 @@ func (w *watched) must(err error) {
 func (w *watched) open(node int) {
 	w.Helper()
 	w.must(w.browser.Go(w.ctx, w.cluster.Nodes[node-1].URL()+"/ui"))
+}
+
+// token makes one for a reader.
+func (w *watched) token() string {
+	w.Helper()
+	r := w.cluster.Wraftd(w.ctx, "token", "create", "--role", "reader", "-o", "json")
+	var made struct{ Token string }
+	if err := json.Unmarshal([]byte(r.Stdout), &made); err != nil || made.Token == "" {
+		w.Fatalf("token create: exit code %d, %v: %s%s", r.Code, err, r.Stdout, r.Stderr)
+	}
+	return made.Token
+}
+
+// enter types a token and presses the button.
+func (w *watched) enter(token string) {
+	w.Helper()
+	w.must(w.browser.Run(w.ctx, fmt.Sprintf(`document.querySelector("#token").value = %q; document.querySelector("#token-form button").click()`, token), new(any)))
 }
 
 // await waits until the page shows something, and returns how long that took.

@@ -15,7 +15,10 @@ export async function views() {
   if (answer.ok) return answer.json();
   const problem = await answer.json().catch(() => ({}));
   const words = problem.detail ? `${problem.detail} (${problem.code})` : `HTTP status ${answer.status}`;
-  if (answer.status === 401 || answer.status === 403) throw new Refused(words);
+  if (answer.status === 401 || answer.status === 403) {
+    sessionStorage.removeItem(tokenKey); // it would stand in the way of a certificate
+    throw new Refused(words);
+  }
   throw new Error(words);
 }
 
