@@ -81,7 +81,8 @@ func TestPage(t *testing.T) {
 	w.look("lossy-link")
 
 	w.must(w.cluster.Nodes[2].Kill())
-	w.within("a killed node", `document.querySelector("#nodes [data-node='3'] .badge").dataset.state === "bad"`)
+	w.within("a killed node, which does not answer", `document.querySelector("#nodes [data-node='3'] .badge").dataset.state !== "good"`)
+	w.within("then that it is down", `document.querySelector("#nodes [data-node='3'] .badge").dataset.state === "bad"`)
 	w.await("both others miss it", `[1, 2].every((n) => document.querySelector("#links [data-from='" + n + "'] [data-to='3']").textContent.startsWith("down: "))`)
 	w.await("none more may fail", `document.querySelector("#verdict").textContent.includes("2 of 3 voters are up, none may fail")`)
 	w.look("killed-node")
