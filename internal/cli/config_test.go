@@ -73,7 +73,7 @@ func TestLayersOfTheConfiguration(t *testing.T) {
 // that none of them is a name without an effect.
 func TestEverySettingReachesTheConfig(t *testing.T) {
 	values := map[string]string{
-		"cluster": "other", "node": "1", "data-dir": "/d", "listen-api": "h:1", "listen-peer": "h:2", "native": "off", "fec": "on", "reads.lease": "on", "tls.ca": "/ca", "tls.cert": "/cert",
+		"cluster": "other", "node": "1", "data-dir": "/d", "listen-api": "h:1", "listen-peer": "h:2", "native": "off", "http3": "off", "fec": "on", "reads.lease": "on", "tls.ca": "/ca", "tls.cert": "/cert",
 		"tls.key": "/key", "tls.revoked": "/crl", "tls.authority-key": "/ca-key", "tls.client-auth": "none", "join": "true", "raft.heartbeat": "20ms", "raft.election-timeout": "3s", "limits.command-bytes": "2KiB",
 		"limits.module-bytes": "3MiB", "limits.machine-memory": "4MiB", "limits.node-memory": "5MiB",
 		"limits.compile-memory": "300MiB", "limits.compile-time": "15s",
@@ -83,7 +83,7 @@ func TestEverySettingReachesTheConfig(t *testing.T) {
 		"log.level": "debug", "log.format": "json",
 	}
 	want := nodeconfig.Config{
-		Cluster: "other", Node: 1, DataDir: "/d", ListenAPI: "h:1", ListenPeer: "h:2", Join: true, Native: "off", FEC: "on",
+		Cluster: "other", Node: 1, DataDir: "/d", ListenAPI: "h:1", ListenPeer: "h:2", Join: true, Native: "off", HTTP3: "off", FEC: "on",
 		TLS:  nodeconfig.TLSFiles{CA: "/ca", Cert: "/cert", Key: "/key", Revoked: "/crl", AuthorityKey: "/ca-key", ClientAuth: "none"},
 		Raft: nodeconfig.RaftTiming{Heartbeat: 20 * time.Millisecond, ElectionTimeout: 3 * time.Second},
 		Limits: nodeconfig.Limits{CommandBytes: 2 * nodeconfig.KiB, ModuleBytes: 3 * nodeconfig.MiB, MachineMemory: 4 * nodeconfig.MiB, NodeMemory: 5 * nodeconfig.MiB,

@@ -31,6 +31,8 @@ type Config struct {
 	// Native says whether clients may use the native protocol, over UDP at ListenAPI:
 	// NativeOn (default) or NativeOff.
 	Native string `koanf:"native"`
+	// HTTP3 says whether clients may use HTTP/3, over UDP at ListenAPI: as Native.
+	HTTP3 string `koanf:"http3"`
 	// FEC says whether losses on the way to other nodes are repaired by forward error
 	// correction: FECAuto (default: where there are losses), FECOff or FECOn (always).
 	FEC       string       `koanf:"fec"`
@@ -97,7 +99,7 @@ const (
 	ClientAuthNone    = "none"
 )
 
-// The values of Config.Native.
+// The values of Config.Native and Config.HTTP3.
 const (
 	NativeOn  = "on"
 	NativeOff = "off"
@@ -195,6 +197,7 @@ func (c Config) WithDefaults() Config {
 	}
 	setDefault(&c.TLS.ClientAuth, ClientAuthRequire)
 	setDefault(&c.Native, NativeOn)
+	setDefault(&c.HTTP3, NativeOn)
 	setDefault(&c.FEC, FECAuto)
 	setDefault(&c.Reads.Lease, LeaseOff)
 	setDefault(&c.Raft.Heartbeat, heartbeatDefault)

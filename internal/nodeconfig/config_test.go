@@ -22,7 +22,7 @@ func TestDefaultsMakeAMinimalConfigValid(t *testing.T) {
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	if c.ListenAPI != "127.0.0.1:7453" || c.ListenPeer != "127.0.0.1:7454" || c.TLS.ClientAuth != ClientAuthRequire || c.Native != NativeOn {
+	if c.ListenAPI != "127.0.0.1:7453" || c.ListenPeer != "127.0.0.1:7454" || c.TLS.ClientAuth != ClientAuthRequire || c.Native != NativeOn || c.HTTP3 != NativeOn {
 		t.Fatalf("defaults are %+v", c)
 	}
 	if c.Limits.CommandBytes != MiB || c.Raft.ElectionTimeout != time.Second || c.Disk.Ballast != 64*MiB {
@@ -54,6 +54,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"reads.lease:":                   func(c *Config) { c.Reads.Lease = "maybe" },
 		"fec:":                           func(c *Config) { c.FEC = "maybe" },
 		"native:":                        func(c *Config) { c.Native = "maybe" },
+		"http3:":                         func(c *Config) { c.HTTP3 = "maybe" },
 		"listen-peer: 127.0.0.1:7453 is": func(c *Config) { c.ListenPeer = c.ListenAPI },
 		"listen-peer: :7453 is":          func(c *Config) { c.ListenPeer = ":7453" },
 		"raft.heartbeat:":                func(c *Config) { c.Raft.Heartbeat = time.Millisecond },
@@ -92,7 +93,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 
 func TestPeersMayHaveTheAPIsPort(t *testing.T) {
 	for name, change := range map[string]func(*Config){
-		"without the native protocol": func(c *Config) { c.ListenPeer, c.Native = c.ListenAPI, NativeOff },
+		"without the native protocol": func(c *Config) { c.ListenPeer, c.Native, c.HTTP3 = c.ListenAPI, NativeOff, NativeOff },
 		"on another address":          func(c *Config) { c.ListenPeer = "127.0.0.2:7453" },
 	} {
 		c := goodConfig()

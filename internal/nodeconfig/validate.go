@@ -24,6 +24,7 @@ func (c Config) Validate() error {
 	problems = append(problems, c.Disk.validate()...)
 	problems = append(problems,
 		oneOf("native", c.Native, NativeOn, NativeOff),
+		oneOf("http3", c.HTTP3, NativeOn, NativeOff),
 		oneOf("reads.lease", c.Reads.Lease, LeaseOn, LeaseOff),
 		oneOf("fec", c.FEC, FECAuto, FECOff, FECOn),
 		oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error"),
@@ -50,8 +51,8 @@ func (c Config) validateIdentity() []error {
 	if c.ListenPeer != "" {
 		problems = append(problems, hostPort("listen-peer", c.ListenPeer))
 	}
-	if c.Native == NativeOn && c.APIListener == nil && samePort(c.ListenAPI, c.ListenPeer) {
-		problems = append(problems, fmt.Errorf("listen-peer: %s is also that of clients' native protocol over UDP: choose another port, or set native to off", c.ListenPeer))
+	if (c.Native == NativeOn || c.HTTP3 == NativeOn) && c.APIListener == nil && samePort(c.ListenAPI, c.ListenPeer) {
+		problems = append(problems, fmt.Errorf("listen-peer: %s is also that of clients over UDP: choose another port, or set native and http3 to off", c.ListenPeer))
 	}
 	return problems
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,8 +15,8 @@ import (
 	"github.com/wraft/wraft/node/api/native"
 )
 
-// listenClients opens what clients dial: TCP, and UDP on the same port for the native
-// protocol. conn is nil when that is not served.
+// listenClients opens what clients dial: TCP, and UDP on the same port for HTTP/3 and the
+// native protocol. conn is nil when neither is served.
 func (s *Server) listenClients(ctx context.Context, cfg Config) (listener net.Listener, conn net.PacketConn, err error) {
 	if cfg.APIListener != nil {
 		return cfg.APIListener, cfg.APIConn, nil
@@ -23,21 +25,37 @@ func (s *Server) listenClients(ctx context.Context, cfg Config) (listener net.Li
 		return nil, nil, listenProblem("the API (TCP)", cfg.ListenAPI, err)
 	}
 	s.undo = append(s.undo, listener.Close)
-	if cfg.Native == nodeconfig.NativeOff {
+	if cfg.Native == nodeconfig.NativeOff && cfg.HTTP3 == nodeconfig.NativeOff {
 		return listener, nil, nil
 	}
 	if conn, err = listenUDP(ctx, listener.Addr().String()); err != nil {
-		return nil, nil, listenProblem("clients' native protocol (UDP)", cfg.ListenAPI, err)
+		return nil, nil, listenProblem("clients (UDP)", cfg.ListenAPI, err)
 	}
 	s.undo = append(s.undo, conn.Close)
 	return listener, conn, nil
 }
 
-// openNative makes the server of the native protocol, which does not serve yet.
+// altSvc is what answers say of the UDP port.
+func altSvc(cfg Config, address net.Addr) string {
+	var all []string
+	if cfg.Native == nodeconfig.NativeOn {
+		all = append(all, native.AltSvc(address))
+	}
+	if cfg.HTTP3 == nodeconfig.NativeOn {
+		all = append(all, native.AltSvcHTTP3(address))
+	}
+	return strings.Join(all, ", ")
+}
+
+// openNative makes the server of the UDP port, which does not serve yet.
 func (s *Server) openNative(cfg Config, id *identity, conn net.PacketConn, b backend, registry *prometheus.Registry) error {
 	var err error
+	var over http.Handler
+	if cfg.HTTP3 == nodeconfig.NativeOn {
+		over = s.api.Handler()
+	}
 	s.native, err = native.New(native.Config{
-		Conn: conn, Cluster: cfg.Cluster, TLS: api.ServerTLS(id.certificate), Trust: id.trust, ClientAuth: cfg.TLS.ClientAuth == ClientAuthRequire,
+		Conn: conn, Off: cfg.Native == nodeconfig.NativeOff, HTTP3: over, Cluster: cfg.Cluster, TLS: api.ServerTLS(id.certificate), Trust: id.trust, ClientAuth: cfg.TLS.ClientAuth == ClientAuthRequire,
 		CommandBytesMax: int64(cfg.Limits.CommandBytes), Metrics: registry, Log: s.log,
 	}, b)
 	return err

@@ -282,20 +282,22 @@ func (s *Server) openAPI(ctx context.Context, cfg Config, id *identity) error {
 		return err
 	}
 	s.listener = listener
-	altSvc := ""
+	offer := ""
 	if conn != nil {
-		altSvc = native.AltSvc(listener.Addr())
-		if err := s.openNative(cfg, id, conn, b, registry); err != nil {
-			return err
-		}
+		offer = altSvc(cfg, listener.Addr())
 	}
 	s.api, err = api.New(api.Config{
 		Node: cfg.Node, Cluster: cfg.Cluster, TLS: api.ServerTLS(id.certificate), Trust: id.trust, ClientAuth: cfg.TLS.ClientAuth == ClientAuthRequire, Asked: asked,
 		CommandBytesMax: int64(cfg.Limits.CommandBytes), ModuleBytesMax: int64(cfg.Limits.ModuleBytes),
-		AltSvc: altSvc, Metrics: registry, Log: s.log,
+		AltSvc: offer, Metrics: registry, Log: s.log,
 	}, api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Emissions: b, Backups: b, Deletions: b, Members: b, Tokens: b, Joins: b, Audit: b, Cluster: b})
 	if err != nil {
 		return err
+	}
+	if conn != nil {
+		if err := s.openNative(cfg, id, conn, b, registry); err != nil {
+			return err
+		}
 	}
 	s.serveClients()
 	s.log.Info("node is up", "node", uint64(cfg.Node), "api", s.listener.Addr().String(), "peers", cfg.ListenPeer)

@@ -36,7 +36,11 @@ func (c *caller) check(shown []*x509.Certificate, trust *pki.Trust, cluster stri
 type callerKey struct{}
 
 // withCaller gives a connection its caller.
-func withCaller(ctx context.Context, _ net.Conn) context.Context {
+func withCaller(ctx context.Context, _ net.Conn) context.Context { return WithCaller(ctx) }
+
+// WithCaller is the context of a connection's requests to Server.Handler, for listeners of
+// other packages: without it each request has its certificate verified.
+func WithCaller(ctx context.Context) context.Context {
 	return context.WithValue(ctx, callerKey{}, new(caller))
 }
 

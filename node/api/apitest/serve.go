@@ -32,7 +32,7 @@ type Options struct {
 	CommandBytesMax int64
 	ModuleBytesMax  int64
 	NoClientAuth    bool
-	// Native also serves the native protocol, on the same port over UDP, and announces it.
+	// Native also serves the native protocol and HTTP/3, on the same port over UDP, and announces them.
 	Native bool
 	// Announce announces the native protocol without serving it.
 	Announce bool
@@ -76,18 +76,18 @@ func Start(tb testing.TB, b *Backend, o Options) *Server {
 	b.address, b.authority = s.Address, authority
 	altSvc := ""
 	if o.Native || o.Announce {
-		altSvc = native.AltSvc(l.Addr())
-	}
-	if o.Native {
-		s.serveNative(tb, native.Config{
-			Conn: udp, Cluster: clusterName, TLS: conf, Trust: s.trust.Load, ClientAuth: !o.NoClientAuth, CommandBytesMax: o.CommandBytesMax, StallTimeout: o.StallTimeout,
-			Metrics: s.Metrics, Log: slog.New(slog.DiscardHandler),
-		}, b)
+		altSvc = native.AltSvc(l.Addr()) + ", " + native.AltSvcHTTP3(l.Addr())
 	}
 	s.API = must(api.New(api.Config{
 		Node: b.node, Cluster: clusterName, TLS: conf, Trust: s.trust.Load, ClientAuth: !o.NoClientAuth, Asked: withAskedBy, CommandBytesMax: o.CommandBytesMax, ModuleBytesMax: o.ModuleBytesMax,
 		AltSvc: altSvc, Metrics: s.Metrics, Log: slog.New(slog.DiscardHandler),
 	}, b.API()))(tb)
+	if o.Native {
+		s.serveNative(tb, native.Config{
+			Conn: udp, Cluster: clusterName, TLS: conf, Trust: s.trust.Load, ClientAuth: !o.NoClientAuth, CommandBytesMax: o.CommandBytesMax, StallTimeout: o.StallTimeout,
+			HTTP3: s.API.Handler(), Metrics: s.Metrics, Log: slog.New(slog.DiscardHandler),
+		}, b)
+	}
 	served := make(chan error, 1)
 	go func() { served <- s.API.Serve(l) }()
 	tb.Cleanup(func() {

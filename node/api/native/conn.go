@@ -92,6 +92,11 @@ func (c *conn) serve() {
 func (c *conn) open(stream *quicgo.Stream) {
 	l := &lane{c: c, stream: stream, out: wire.NewOutbox(&steadyWriter{stream, c.s.config.StallTimeout})}
 	c.mu.Lock()
+	if len(c.lanes) == lanesMax {
+		c.mu.Unlock()
+		c.fail(fmt.Errorf("%w: more than %d streams", wire.ErrMalformed, lanesMax))
+		return
+	}
 	c.lanes = append(c.lanes, l)
 	leaving := c.leaving
 	c.mu.Unlock()

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	quicgo "github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/wraft/wraft/client"
@@ -42,6 +44,10 @@ type Config struct {
 	// ClientAuth refuses requests of clients without a certificate that is trusted and has a
 	// role that may do it. Without, everybody may do everything.
 	ClientAuth bool
+	// HTTP3 answers requests over HTTP/3 on the same port; nil: that is not served.
+	HTTP3 http.Handler
+	// Off leaves the port to HTTP3.
+	Off bool
 	// CommandBytesMax is the longest command or query; default 1 MiB.
 	CommandBytesMax int64
 	// ConnectionsMax bounds connections, handshakes under way included; default 4096.
@@ -68,8 +74,11 @@ const (
 	connectionShare      = 4
 	stallTimeoutDefault  = 30 * time.Second
 
-	// lanesMax is how many streams a client may have open.
+	// lanesMax is how many streams a client may open. QUIC lets it open http3StreamsMax when the
+	// port has HTTP/3 as well: what is negotiated shows only afterwards.
 	lanesMax          = 4
+	http3StreamsMax   = 1024
+	http3UniMax       = 8
 	connectionIDBytes = 12
 	handshakeTimeout  = 5 * time.Second
 	idleTimeout       = 30 * time.Second
@@ -113,6 +122,9 @@ func (c Config) Validate() error {
 	} else if c.ClientAuth && (c.TLS.ClientAuth == tls.NoClientCert || c.Trust == nil || c.Cluster == "") {
 		problems = append(problems, errors.New("ClientAuth needs a TLS configuration that asks for certificates, Trust and Cluster"))
 	}
+	if c.Off && c.HTTP3 == nil {
+		problems = append(problems, errors.New("Off without HTTP3 serves nobody"))
+	}
 	if c.CommandBytesMax < 0 || c.ConnectionsMax < 0 || c.InflightMax < 0 || c.InflightBytesMax < 0 || c.StallTimeout < 0 {
 		problems = append(problems, errors.New("limits must not be negative"))
 	}
@@ -133,6 +145,7 @@ type Server struct {
 	metrics   *metrics
 	transport *quicgo.Transport
 	listener  *quicgo.Listener
+	http3     *overQUIC // nil: not served
 	// bytes is what requests under way may hold, of all connections.
 	bytes *semaphore.Weighted
 	// here counts connections, pending those of them whose handshake is under way.
@@ -165,19 +178,35 @@ func New(config Config, backend Backend) (*Server, error) {
 		VerifySourceAddress: func(net.Addr) bool { return s.pending.Load() >= handshakesTrusted },
 	}
 	conf := config.TLS.Clone()
-	conf.NextProtos = []string{wire.ALPN}
+	conf.NextProtos = config.protocols()
 	// Why no tickets: a resumed session would not look at certificates again.
 	conf.SessionTicketsDisabled = true
+	streams, uniStreams := int64(lanesMax), int64(-1)
+	if config.HTTP3 != nil {
+		s.http3 = newOverQUIC(config.HTTP3, config.Log)
+		streams, uniStreams = http3StreamsMax, http3UniMax
+	}
 	s.listener, err = s.transport.Listen(conf, &quicgo.Config{
 		HandshakeIdleTimeout: handshakeTimeout, MaxIdleTimeout: idleTimeout,
 		InitialStreamReceiveWindow: streamWindowFirst, MaxStreamReceiveWindow: streamWindowMost,
 		InitialConnectionReceiveWindow: connectionWindowFirst, MaxConnectionReceiveWindow: connectionWindowMost,
-		MaxIncomingStreams: lanesMax, MaxIncomingUniStreams: -1,
+		MaxIncomingStreams: streams, MaxIncomingUniStreams: uniStreams,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("native: listen: %w", err), s.transport.Close())
 	}
 	return s, nil
+}
+
+// protocols are what clients may negotiate, the native one first.
+func (c Config) protocols() (all []string) {
+	if !c.Off {
+		all = append(all, wire.ALPN)
+	}
+	if c.HTTP3 != nil {
+		all = append(all, http3.NextProtoH3)
+	}
+	return all
 }
 
 // AltSvc is the value of the header Alt-Svc that tells clients of a Server on the same
@@ -224,7 +253,11 @@ func (s *Server) Serve() error {
 		if end, ok := quic.Context().Value(handshakeKey{}).(func()); ok {
 			end()
 		}
-		s.take(quic)
+		if quic.ConnectionState().TLS.NegotiatedProtocol == http3.NextProtoH3 {
+			s.hand(quic)
+		} else {
+			s.take(quic)
+		}
 	}
 }
 
@@ -248,6 +281,18 @@ func (s *Server) take(quic *quicgo.Conn) {
 	})
 }
 
+// hand has HTTP/3 serve a connection.
+func (s *Server) hand(quic *quicgo.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ends {
+		// Why the error is dropped: it would be that the connection has ended.
+		_ = quic.CloseWithError(0, "shutting down")
+		return
+	}
+	s.wg.Go(func() { s.http3.serve(quic) })
+}
+
 // Shutdown stops listening, tells clients to go elsewhere and waits for running
 // requests. When ctx ends first it cuts their connections and returns ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
@@ -260,6 +305,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Unlock()
 	problems := []error{s.listener.Close()}
 	var wg sync.WaitGroup
+	if s.http3 != nil {
+		wg.Go(func() { problems = append(problems, s.http3.shutdown(ctx)) })
+	}
 	for _, c := range conns {
 		wg.Go(func() { c.drain(ctx) })
 	}
