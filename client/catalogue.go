@@ -105,6 +105,7 @@ const (
 	CodeUnknownContext     Code = "WRAFT-7020"
 	CodeContextExists      Code = "WRAFT-7021"
 	CodeUnhealthy          Code = "WRAFT-7022"
+	CodeUndecodable        Code = "WRAFT-7023"
 
 	CodeInternal Code = "WRAFT-9001"
 )

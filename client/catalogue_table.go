@@ -282,6 +282,9 @@ var catalogue = []Kind{
 	{CodeUnhealthy, "Not healthy", 0, false, NotApplied, ExitFailed,
 		"The detail says what the node, or the way to it, lacks; see also the node's log.",
 		"A health check of a container found its node not ready. Its exit code is 1 for all reasons, because container runtimes know no other."},
+	{CodeUndecodable, "Not readable", 0, false, NotApplied, ExitRefused,
+		"Say what the bytes are with --as, and how they are written down with --encoding; a newer release may read what this one does not.",
+		"Bytes that were to be decoded are not of the form that was asked for, or of none."},
 
 	{CodeInternal, "Internal error", http.StatusInternalServerError, false, Unknown, ExitFailed,
 		"Look at the node's log, and report it.",

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -224,4 +225,15 @@ func (u *snapshotUnits) fill(at, n int) error {
 		err = io.ErrUnexpectedEOF
 	}
 	return err
+}
+
+// ReadSnapshotHeader reads the beginning of a snapshot file. What is behind the header is
+// neither read nor checked.
+func ReadSnapshotHeader(file []byte) (SnapshotHeader, error) {
+	u := snapshotUnits{r: bytes.NewReader(file)}
+	unit, err := u.next()
+	if err != nil {
+		return SnapshotHeader{}, fmt.Errorf("storage: snapshot header: %w", err)
+	}
+	return *unit.header, nil
 }

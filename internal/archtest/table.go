@@ -146,7 +146,7 @@ var rooms = []Room{
 		TestImports: []string{"internal/bootstrap", "internal/wasmtest", "transport/mem", "conformance/child"},
 		Why:         "assembles one wraftd process from all rooms"},
 	{Path: "internal/backup", Imports: []string{"client"}, Modules: []string{modCompress}, Why: "a file of parts; what is in them is not its business"},
-	{Path: "internal/offline", Imports: []string{"client", "node", "raft", "raft/confchange", "storage"}, TestImports: []string{"internal/clock"},
+	{Path: "internal/offline", Imports: []string{"client", "node", "raft", "raft/confchange", "storage"}, Modules: []string{modCBOR}, TestImports: []string{"internal/clock"},
 		Why: "reads what a node left behind; runs nothing"},
 	{Path: "internal/cli", Imports: with(leaves, "client", "internal/compileworker", "internal/backup", "internal/offline", "internal/server", "internal/bench", "internal/bootstrap", "internal/bundle", "internal/chaos", "internal/contexts", "internal/doctor", "internal/scrape", "internal/top", "internal/nodeconfig",
 		"internal/pki", "internal/problem", "internal/relay", "internal/project", "internal/toolchain", "plugins", "conformance/abi", "conformance/abi/scenario", "raft/quorum"),

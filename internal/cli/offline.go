@@ -17,7 +17,7 @@ import (
 )
 
 func (p *Program) debugCommand() *cobra.Command {
-	return group("debug", "Look into a node, and gather what helps to", p.debugStoreCommand(), p.debugBundleCommand())
+	return group("debug", "Look into a node, and gather what helps to", p.debugStoreCommand(), p.debugDecodeCommand(), p.debugBundleCommand())
 }
 
 func (p *Program) logCommand() *cobra.Command {
