@@ -194,6 +194,7 @@ core-bench: ## our core and etcd's side by side in memory; a module of its own, 
 ci: SEEDS = 500
 ci: NODE_SEEDS = 200
 ci: BUDGET = 5m
+ci: FUZZTIME = 10s
 ci: DERIVE = $(shell git rev-parse HEAD 2>/dev/null)
 ci: race sim crashpoints bitrot badmodules mutants fuzz spec determinism abi helm conformance killstorm bigsnapshot wan-short demo ## the long suites; .ci/run calls test first
 
