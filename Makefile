@@ -14,7 +14,7 @@ export CGO_ENABLED := 0
 # host's dependencies. Every folder with a go.mod below these counts.
 GUESTS = $(patsubst %/go.mod,%,$(wildcard sdk/go/go.mod examples/*/go.mod))
 # Packages with goroutines, which the race detector is for.
-CONCURRENT = $(wildcard client conformance node plugins storage transport internal/bench internal/cli internal/pki internal/relay internal/server)
+CONCURRENT = $(wildcard client conformance node plugins storage transport internal/bench internal/cli internal/clock internal/pki internal/relay internal/server)
 
 # What make cover looks at: commands and the module of core-bench are not part of it.
 COVERED := ./raft,./raft/quorum,./raft/tracker,./raft/confchange,./raft/rafttest,./raft/rafttest/sim

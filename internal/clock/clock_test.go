@@ -1,6 +1,7 @@
 package clock
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,4 +65,25 @@ func TestSystemTimerStop(t *testing.T) {
 		case <-c.NewTimer(time.Minute).C():
 		}
 	})
+}
+
+// TestManyTimersThatAreDue: goroutines of one bubble whose timers are all due at once. In a
+// build with the race detector the process ended here while timers could be due when set.
+func TestManyTimersThatAreDue(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			c := System()
+			var all sync.WaitGroup
+			for range 6 {
+				all.Go(func() {
+					timer := c.NewTimer(0)
+					for range 1000 {
+						<-timer.C()
+						timer.Reset(-1)
+					}
+				})
+			}
+			all.Wait()
+		})
+	}
 }
