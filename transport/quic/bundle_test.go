@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,20 +70,14 @@ func TestBubbleTheNextBundleBringsTheLast(t *testing.T) {
 		w := newSimWorld(t)
 		a, b := w.node(1, withRepair(fec.ModeOn)), w.node(2, withRepair(fec.ModeOn))
 		w.connect(a, b)
-		packets := 0
+		var packets atomic.Int64 // of node 1
 		w.sim.setLook(func(p simnet.Packet, from raft.NodeID) (drop bool) {
-			if fec.Ours(p.Data) {
-				return true
-			}
-			if from == 1 {
-				packets++
-			}
-			return from == 1 && packets%100 == 0
+			return fec.Ours(p.Data) || from == 1 && packets.Add(1)%100 == 0
 		})
 		const gap = time.Second / 110
 		took := latencies(t, a, b, 110, 20*time.Second)
-		if packets < 2000 {
-			t.Fatalf("%d packets: hardly any was lost", packets)
+		if n := packets.Load(); n < 2000 {
+			t.Fatalf("%d packets: hardly any was lost", n)
 		}
 		if last := took[len(took)-1]; last > simLatency+gap+time.Millisecond {
 			t.Errorf("an append took %v over a path of %v, with one more every %v", last, simLatency, gap)
