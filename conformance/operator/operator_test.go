@@ -82,14 +82,20 @@ func begin(t *testing.T, ctx context.Context) (*Day, *client.Client, string) {
 	return &Day{Cluster: c, Members: slices.Clone(c.Nodes), Load: load, Log: t.Logf}, clients[0], dir
 }
 
-// join adds a node, starts it and has it vote.
-func join(ctx context.Context, d *Day) (*cluster.Node, error) {
+// add adds a node and starts it.
+func add(ctx context.Context, d *Day) (*cluster.Node, error) {
 	n, err := d.Cluster.Add(ctx)
 	if err != nil {
 		return nil, err
 	}
 	d.Members = append(d.Members, n)
-	if err := d.Start(ctx, n); err != nil {
+	return n, d.Start(ctx, n)
+}
+
+// join adds a node, starts it and has it vote.
+func join(ctx context.Context, d *Day) (*cluster.Node, error) {
+	n, err := add(ctx, d)
+	if err != nil {
 		return nil, err
 	}
 	return n, d.Step(ctx, fmt.Sprintf("%d voters -> %d", len(d.Members)-1, len(d.Members)), "nodes", "promote", n.ID.String(), "--wait", "--timeout", patience)
@@ -131,10 +137,12 @@ func replaceDead(_ *testing.T, ctx context.Context, d *Day, _ *client.Client, _ 
 	if err := d.AtWork(ctx); err != nil {
 		return err
 	}
-	if _, err := join(ctx, d); err != nil {
+	n, err := add(ctx, d)
+	if err != nil {
 		return err
 	}
-	if err := remove(ctx, d, dead, "5 voters -> 4, tolerates 1 failure"); err != nil {
+	says := fmt.Sprintf("node %d for node %d: 4 voters -> 5, tolerates 2; then -> 4, tolerates 1", n.ID, dead.ID)
+	if err := d.Step(ctx, says, "nodes", "replace", dead.ID.String(), n.ID.String(), "--yes", "--timeout", patience); err != nil {
 		return err
 	}
 	if err := dead.Start(); err != nil {
