@@ -62,8 +62,10 @@ func TestRollingUpgrade(t *testing.T) {
 		}
 	}
 	r.same("all nodes of this release")
+	r.news(false)
 	r.raise(levelBefore + 1)
 	r.same("the level raised")
+	r.news(true)
 	r.oldRefuses(r.c.Nodes[0])
 	r.same("all is done")
 	r.settle()
@@ -188,6 +190,23 @@ func (r *roll) wraftd(says string, args ...string) {
 func (r *roll) raise(want int) {
 	r.t.Helper()
 	r.wraftd(fmt.Sprintf(`"feature_level": %d`, want), "cluster", "raise-level", "-o", "json", "--timeout", patience.String())
+}
+
+// news tries what the level brings: tokens, and commands under idempotency keys, of which the
+// witness obeys one however often it comes. Below the level both are refused with its code.
+func (r *roll) news(raised bool) {
+	r.t.Helper()
+	keyed := []string{"call", witness, "add 7", "--idempotency-key", "news", "--timeout", patience.String()}
+	for _, args := range [][]string{{"token", "create", "--role", "reader", "--name", "news"}, keyed, keyed} {
+		got := r.c.Wraftd(r.ctx, args...)
+		if raised && got.Code != 0 || !raised && !strings.Contains(got.Stderr, string(client.CodeFeatureLevel)) {
+			r.t.Fatalf("level raised: %v; wraftd %s: exit code %d\n%s", raised, strings.Join(args, " "), got.Code, got.Stderr)
+		}
+	}
+	if raised {
+		r.added += 7
+		r.sent++
+	}
 }
 
 // oldRefuses starts the release before where the level is beyond it; then this one again.
