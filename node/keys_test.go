@@ -162,12 +162,7 @@ func timedLog(t *testing.T, n int) logOf {
 // sessions, and forgets them at the same entries.
 func TestKeysTravelInSnapshots(t *testing.T) {
 	kvs, log := newKVs(t), timedLog(t, 120)
-	machine, err := kvs.open(MachineRun{}, plugins.Moment{}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := NewApplier(7, machine, log)
-	defer a.Close(context.Background())
+	a := kvs.applier(t, log)
 	applyUpTo(t, a, 60)
 	content := func(a *Applier) []byte {
 		c, err := a.Capture()
@@ -213,12 +208,7 @@ func TestKeysTravelInSnapshots(t *testing.T) {
 // TestWithoutKeysSnapshotsStayAsTheyWere: the release before reads them, and compares.
 func TestWithoutKeysSnapshotsStayAsTheyWere(t *testing.T) {
 	kvs, log := newKVs(t), snapshotLog(t, 30)
-	machine, err := kvs.open(MachineRun{}, plugins.Moment{}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := NewApplier(7, machine, log)
-	defer a.Close(context.Background())
+	a := kvs.applier(t, log)
 	applyUpTo(t, a, 30)
 	c, err := a.Capture()
 	if v := versionOfState(captureBytes(t, c, err)[:stateBeginBytes]); v != snapshotStateVersion {

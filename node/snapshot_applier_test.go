@@ -60,6 +60,22 @@ func applyUpTo(t *testing.T, a *Applier, last raft.Index) {
 	}
 }
 
+// applier is one at index 0 of group 7 with a new machine.
+func (kvs kvOf) applier(t *testing.T, log EntryReader) *Applier {
+	t.Helper()
+	machine, err := kvs.open(MachineRun{}, plugins.Moment{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := NewApplier(7, machine, log)
+	t.Cleanup(func() {
+		if err := a.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return a
+}
+
 func captureBytes(t *testing.T, c *SnapshotCapture, err error) []byte {
 	t.Helper()
 	if err != nil {
@@ -78,12 +94,7 @@ func captureBytes(t *testing.T, c *SnapshotCapture, err error) []byte {
 // rest of the log: both must be the same in every bit.
 func TestAReplicaGoesOnFromItsSnapshot(t *testing.T) {
 	kvs, log := newKVs(t), snapshotLog(t, 120)
-	machine, err := kvs.open(MachineRun{}, plugins.Moment{}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := NewApplier(7, machine, log)
-	defer a.Close(context.Background())
+	a := kvs.applier(t, log)
 	applyUpTo(t, a, 30)
 	whole, err := a.Capture()
 	applyUpTo(t, a, 45)

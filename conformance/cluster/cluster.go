@@ -109,6 +109,31 @@ func (c *Cluster) KillAll() error {
 	return errors.Join(errs...)
 }
 
+// Test is what EndWith needs of a *testing.T.
+type Test interface {
+	Cleanup(f func())
+	Failed() bool
+	Error(args ...any)
+	Logf(format string, args ...any)
+}
+
+// logTailBytes is how much of each node's log a failed test shows.
+const logTailBytes = 6000
+
+// EndWith kills all nodes when a test ends. One that failed shows the ends of their logs.
+func (c *Cluster) EndWith(t Test) {
+	t.Cleanup(func() {
+		if err := c.KillAll(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			for _, n := range c.Nodes {
+				t.Logf("the end of node %v's log:\n%s", n.ID, n.LogTail(logTailBytes))
+			}
+		}
+	})
+}
+
 // Stop asks all nodes to end and reports those that did not end well.
 func (c *Cluster) Stop(ctx context.Context) error {
 	ended := make(chan error, len(c.Nodes))

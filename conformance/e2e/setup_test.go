@@ -144,16 +144,7 @@ func clusterFrom(t *testing.T, ctx context.Context, cfg cluster.Config) *cluster
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := c.KillAll(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			for _, n := range c.Nodes {
-				t.Logf("the end of node %v's log:\n%s", n.ID, n.LogTail(4000))
-			}
-		}
-	})
+	c.EndWith(t)
 	return c
 }
 

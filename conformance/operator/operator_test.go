@@ -56,16 +56,7 @@ func begin(t *testing.T, ctx context.Context) (*Day, *client.Client, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := c.KillAll(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			for _, n := range c.Nodes {
-				t.Logf("the end of node %v's log:\n%s", n.ID, n.LogTail(6000))
-			}
-		}
-	})
+	c.EndWith(t)
 	if err := c.Launch(ctx, module, "counter"); err != nil {
 		t.Fatal(err)
 	}

@@ -92,16 +92,7 @@ func begin(t *testing.T, ctx context.Context, old string) *roll {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := c.KillAll(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			for _, n := range c.Nodes {
-				t.Logf("the end of node %v's log:\n%s", n.ID, n.LogTail(6000))
-			}
-		}
-	})
+	c.EndWith(t)
 	r := &roll{t: t, ctx: ctx, c: c, old: old}
 	count, slow := filepath.Join(dir, "counter.wasm"), filepath.Join(dir, "slow.wasm")
 	r.must(cluster.BuildModule(ctx, "examples/wasm-counter", count), cluster.BuildModule(ctx, "internal/wasmtest/guests/slow", slow))

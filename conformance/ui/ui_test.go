@@ -120,11 +120,7 @@ func (w *watched) startCluster() {
 		w.Fatal(err)
 	}
 	w.cluster = c
-	w.Cleanup(func() {
-		if err := c.KillAll(); err != nil {
-			w.Error(err)
-		}
-	})
+	c.EndWith(w)
 	if w.links, err = c.Link(1); err != nil {
 		w.Fatal(err)
 	}
