@@ -220,12 +220,15 @@ func TestLinksBlackHole(t *testing.T) {
 		s.expectGap(struck, 20*time.Second)
 		s.tell("1,300 bytes pass", struck, term)
 		// Why so many: heartbeats are stuck behind appends, and each leader finds out for
-		// its own paths.
-		s.expectTerm(term, 4)
+		// its own paths, in each of which somebody may campaign every two seconds.
+		s.expectTerm(term, 10)
 		s.expectWhole(0)
+		// Why not how many were found: each end may find its path first, or both at once, and
+		// where nothing but large packets was under way, QUIC takes the other for gone at about
+		// the same time. Every connection is made anew, by whichever of these.
 		narrowed := s.narrowed()
-		if anew := s.reconnects(); narrowed == 0 || narrowed > 3 || anew > 8 {
-			t.Errorf("%d paths were found narrow of 3, %d ends of connections were made anew", narrowed, anew)
+		if anew := s.reconnects(); narrowed > anew || anew < 6 || anew > 8 {
+			t.Errorf("%d ends found the path narrow, %d were made anew of 6", narrowed, anew)
 		}
 		if n := s.logs.count("carries no large packets any more"); uint64(n) != narrowed {
 			t.Errorf("it was logged %d times that %d paths are narrow", n, narrowed)
