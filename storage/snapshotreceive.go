@@ -23,8 +23,7 @@ type SnapshotReceiver struct {
 	hash      hash.Hash
 	kept      int64 // bytes of whole units that were checked and written
 	synced    int64 // of them
-	behind    writeBehind
-	ended     bool // the end is among them, and vouches for all
+	ended     bool  // the end is among them, and vouches for all
 	err       error
 }
 
@@ -173,9 +172,6 @@ func (r *SnapshotReceiver) write(b []byte, at int64) {
 	if err == nil {
 		_, err = r.f.WriteAt(b, at)
 	}
-	if err == nil {
-		err = r.settled(r.behind.wrote(r.f, r.kept))
-	}
 	if err == nil && r.kept-r.synced >= receiveSyncBytes {
 		err = r.sync()
 	}
@@ -184,23 +180,17 @@ func (r *SnapshotReceiver) write(b []byte, at int64) {
 	}
 }
 
-// sync makes what was received durable.
-func (r *SnapshotReceiver) sync() error {
-	err := r.settled(r.f.Sync())
-	if err == nil {
-		r.synced = r.kept
-	}
-	return err
-}
-
-// settled passes on what became of a sync. A failed one is final, as any other on this disk. What
+// sync makes what was received durable. A failed one is final, as any other on this disk. What
 // it leaves behind is not known, and a later one would say that all is well: it is received anew.
-func (r *SnapshotReceiver) settled(err error) error {
+func (r *SnapshotReceiver) sync() error {
+	err := r.f.Sync()
 	if err != nil {
 		_ = r.snapshots.remove(r.file, partSuffix) // the digest tells in the end, should it come back
 		r.snapshots.store.fail(fmt.Errorf("storage: receive snapshot of group %d at %d: %w", r.file.Group, r.file.Index, err))
+		return err
 	}
-	return err
+	r.synced = r.kept
+	return nil
 }
 
 // Finish gives the complete file its name, durably, and closes the receiver.

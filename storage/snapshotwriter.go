@@ -27,7 +27,6 @@ type SnapshotWriter struct {
 	unit      []byte // scratch
 	raw       uint64 // content in chunks
 	size      int64
-	behind    writeBehind
 	err       error
 }
 
@@ -105,17 +104,6 @@ func (w *SnapshotWriter) put(b []byte) {
 		w.err = fmt.Errorf("storage: snapshot of group %d: %w", w.header.Group, err)
 	}
 	w.size += int64(len(b))
-	if w.err == nil {
-		w.err = w.settled(w.behind.wrote(w.file, w.size))
-	}
-}
-
-// settled passes on what became of a sync. A failed one is final.
-func (w *SnapshotWriter) settled(err error) error {
-	if err != nil {
-		w.snapshots.store.fail(fmt.Errorf("storage: snapshot of group %d at %d: %w", w.header.Group, w.header.Meta.Index, err))
-	}
-	return err
 }
 
 // Finish makes the snapshot durable and gives it its name. After an error there is
@@ -129,7 +117,9 @@ func (w *SnapshotWriter) Finish() (SnapshotFile, error) {
 	copy(out.Digest[:], sum)
 	w.put(sum)
 	if w.err == nil {
-		w.err = w.settled(w.file.Sync())
+		if w.err = w.file.Sync(); w.err != nil {
+			w.snapshots.store.fail(fmt.Errorf("storage: snapshot of group %d at %d: %w", out.Group, out.Index, w.err))
+		}
 	}
 	err := errors.Join(w.err, w.close())
 	if err == nil {
