@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/wraft/wraft/node"
 	"github.com/wraft/wraft/raft"
 )
@@ -43,14 +45,15 @@ func (b *bubble) addKeyed(ctx context.Context, key string) (sum uint64) {
 func TestKeysLiveThroughCrashes(t *testing.T) {
 	inBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
 		const commands = 30
+		var old raft.NodeID
+		var disk *vfs.MemFS
 		for i := range uint64(commands) {
-			if i%10 == 5 {
-				old := b.leader(2)
-				disk := b.crash(old)
-				go func() {
-					time.Sleep(3 * time.Second) // virtual: commands go on without it
-					b.boot(old, disk)
-				}()
+			switch i % 10 {
+			case 5:
+				old = b.leader(2)
+				disk = b.crash(old)
+			case 8: // commands went on without it
+				b.boot(old, disk)
 			}
 			if sum := b.addKeyed(ctx, fmt.Sprint("k", i)); sum != i+1 {
 				t.Fatalf("command %d answers %d", i, sum)
