@@ -34,6 +34,7 @@ const (
 	streamWindowBytes   = 4 << 20
 	handshakesMax       = 64
 	handshakesTrusted   = 16
+	handshakesUnderWay  = 512
 	connectionIDBytes   = 12
 	deliverFramesMax    = 256
 	writeBytesMax       = 256 << 10

@@ -28,8 +28,14 @@ func endHandshake(ctx context.Context) {
 }
 
 // watchHandshake is told of every connection before its handshake. It counts those
-// that fail, which the listener never shows, and those under way.
+// that fail, which the listener never shows, and those under way, of which there are only
+// so many: those who prove their address and then say nothing more fill no memory.
 func (n *Network) watchHandshake(ctx context.Context, info *quicgo.ClientInfo) (context.Context, error) {
+	if n.pending.Load() >= handshakesUnderWay {
+		err := refuse(ReasonBusy, "quic: %d handshakes are under way", handshakesUnderWay)
+		n.refusals.note(err, "address", info.RemoteAddr.String())
+		return nil, err
+	}
 	h := &handshake{n: n}
 	n.pending.Add(1)
 	// Nobody waits for this function: it runs once, when the connection has ended,
@@ -47,4 +53,10 @@ func (n *Network) watchHandshake(ctx context.Context, info *quicgo.ClientInfo) (
 // crowded makes whoever dials prove its address first while many handshakes are
 // under way (RFC 9000 §8.1.2): a flood from forged addresses then costs this node
 // an answer each, and no handshake.
-func (n *Network) crowded(net.Addr) bool { return n.pending.Load() >= handshakesTrusted }
+func (n *Network) crowded(net.Addr) bool {
+	if n.pending.Load() < handshakesTrusted {
+		return false
+	}
+	n.retries.Add(1)
+	return true
+}

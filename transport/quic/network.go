@@ -31,6 +31,7 @@ type Network struct {
 	files      *limiter
 	handshakes chan struct{} // holds a token per hello of an accepted connection
 	pending    atomic.Int64  // TLS handshakes under way on the accepting side
+	retries    atomic.Uint64 // dialling packets that were asked to prove their address
 	dials      atomic.Uint64 // connections dialled since the start
 	lifeNow    atomic.Uint32 // the raft.Incarnation that hellos name
 	stopAccept context.CancelFunc
@@ -108,6 +109,10 @@ func (n *Network) quicConfig() *quicgo.Config {
 // Counters returns how many connections were refused, or ended for what came over
 // them, by reason. The map is the caller's.
 func (n *Network) Counters() map[Reason]uint64 { return n.refusals.snapshot() }
+
+// Retries returns how often somebody who dialled had to prove its address first, because
+// many handshakes were under way.
+func (n *Network) Retries() uint64 { return n.retries.Load() }
 
 // Send implements transport.Network. In class control an older frame falls for a
 // newer one, and counts as dropped; ErrQueueFull comes there only when heartbeats
