@@ -9,7 +9,8 @@ import (
 const (
 	// batchBytesMax bounds the body of a batch.
 	batchBytesMax = 8 << 20
-	// batchAtOnce is how many commands of a batch are under way.
+	// batchAtOnce bounds how many commands of a batch are under way together, each of which
+	// takes a place of its own among those of inflightMax.
 	batchAtOnce = 256
 )
 
@@ -37,7 +38,12 @@ func (s *Server) postBatch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	results := client.RunBatch(commands, batchAtOnce, func(b client.BatchCommand) (client.CommandResult, error) {
+	atOnce, leave, err := s.inflight.enterBatch(sender(r), len(commands))
+	if err != nil {
+		return err
+	}
+	defer leave()
+	results := client.RunBatch(commands, atOnce, func(b client.BatchCommand) (client.CommandResult, error) {
 		return s.backend.Command(ctx, machine, client.Command{Data: b.Data, Key: b.Key, Forward: true})
 	})
 	answers := make([]batchAnswer, len(results))

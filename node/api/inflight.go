@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// inflightMax bounds the commands, queries and sessions over HTTP that are under way,
-	// and inflightBytesMax their bodies.
+	// inflightMax bounds the commands, those of batches too, queries and sessions over HTTP
+	// that are under way, and inflightBytesMax their bodies.
 	inflightMax      = 8192
 	inflightBytesMax = 256 << 20
 	// inflightShare is the part of either that one client may use while more than half is
@@ -36,33 +36,48 @@ type inflight struct {
 
 func newInflight(most load) *inflight { return &inflight{most: most, by: map[string]load{}} }
 
-// enter takes a place for a request of so many bytes, until leave is called, or refuses it
-// with CodeBackpressure.
-func (f *inflight) enter(who string, bytes int64) (leave func(), err error) {
+// enter takes room for more of a client's, all of it or none, until leave is called, or
+// refuses it with CodeBackpressure.
+func (f *inflight) enter(who string, more load) (leave func(), err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	one := load{1, bytes}
-	own := f.by[who].plus(one)
-	switch all := f.all.plus(one); {
+	own := f.by[who].plus(more)
+	switch all := f.all.plus(more); {
 	case all.above(f.most):
 		return nil, client.NewProblem(client.CodeBackpressure, "%d requests with %d bytes are under way at this node", f.all.requests, f.all.bytes)
 	case all.above(f.most.part(2)) && own.above(f.most.part(inflightShare)):
 		return nil, client.NewProblem(client.CodeBackpressure, "%d requests with %d bytes of yours are under way at this node, which is more than your share",
-			own.requests-1, own.bytes-bytes)
+			own.requests-more.requests, own.bytes-more.bytes)
 	default:
 		f.all = all
 	}
 	f.by[who] = own
-	return func() { f.leave(who, one) }, nil
+	return func() { f.leave(who, more) }, nil
 }
 
-func (f *inflight) leave(who string, one load) {
+func (f *inflight) leave(who string, gone load) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.all = f.all.minus(one)
-	if f.by[who] = f.by[who].minus(one); f.by[who] == (load{}) {
+	f.all = f.all.minus(gone)
+	if f.by[who] = f.by[who].minus(gone); f.by[who] == (load{}) {
 		delete(f.by, who)
 	}
+}
+
+// atOnce is how many commands of a batch may be under way together. Why a client's share at
+// most: a batch is to fit when nothing else is there.
+func (f *inflight) atOnce(commands int) int {
+	return max(1, min(commands, batchAtOnce, f.most.part(inflightShare).requests))
+}
+
+// enterBatch takes the places that a batch needs beyond the one that its request has.
+func (f *inflight) enterBatch(who string, commands int) (atOnce int, leave func(), err error) {
+	atOnce = f.atOnce(commands)
+	if atOnce == 1 { // Why: who asks for nothing is not refused, however full it is
+		return atOnce, func() {}, nil
+	}
+	leave, err = f.enter(who, load{requests: atOnce - 1})
+	return atOnce, leave, err
 }
 
 // requests is how many are under way.
@@ -89,7 +104,7 @@ func (s *Server) boundedTo(most int64, do handlerFunc) handlerFunc {
 		if bytes < 0 || bytes > most {
 			bytes = most // Why not more: longer bodies are refused unread
 		}
-		leave, err := s.inflight.enter(sender(r), bytes)
+		leave, err := s.inflight.enter(sender(r), load{1, bytes})
 		if err != nil {
 			return err
 		}
