@@ -68,7 +68,8 @@ func (l *deployLoop) do(a DeployAction) {
 	case a.FetchModule != nil:
 		f := *a.FetchModule
 		l.node.spawn(func() {
-			if err := l.node.fetchModule(l.node.ctx, f.Module, f.Peers); err != nil {
+			near := slices.DeleteFunc(l.node.others(), func(id raft.NodeID) bool { return !slices.Contains(f.Peers, id) })
+			if err := l.node.fetchModule(l.node.ctx, f.Module, near); err != nil {
 				l.in.force(func(d *Deployer) { d.FetchFailed(f.Module, err) })
 			}
 		})
@@ -241,15 +242,4 @@ func (n *Node) bootstrapCatalogue() {
 			return
 		}
 	}
-}
-
-// others are the other nodes of the cluster.
-func (n *Node) others() []raft.NodeID {
-	var out []raft.NodeID
-	for _, r := range n.Nodes() {
-		if r.ID != n.cfg.Self && r.State != NodeRemoved {
-			out = append(out, r.ID)
-		}
-	}
-	return out
 }

@@ -149,7 +149,7 @@ func (s *snapshots) obtain(ctx context.Context, g *group, least raft.Index) erro
 	for _, peer := range s.node.others() {
 		files, err := s.list(ctx, peer, g.id, snapshotFromName, least)
 		if err == nil {
-			err = s.receiveAll(ctx, g, files, peer, func(uint64) {})
+			err = s.receiveAll(ctx, g, files, firstOf(peer, s.node.others()), func(uint64) {})
 		}
 		if err == nil {
 			return nil
@@ -191,18 +191,16 @@ func (s *snapshots) receive(ctx context.Context, g *group, c raft.SnapshotComman
 
 func (s *snapshots) receiveOnce(ctx context.Context, g *group, c raft.SnapshotCommand) error {
 	index := c.Snapshot.Index
-	files, err := s.list(ctx, c.Peer, g.id, snapshotAtName, index)
-	for _, peer := range s.node.others() {
-		if err != nil { // Why others may help: equal logs make equal snapshots
-			files, err = s.list(ctx, peer, g.id, snapshotAtName, index)
-		}
-	}
+	sources := s.sources(g.id, c.Peer)
+	files, err := s.listAny(ctx, sources, g.id, index, c.Peer)
 	if err != nil {
 		return err
 	}
-	if err := s.receiveAll(ctx, g, files, c.Peer, func(bytes uint64) {
+	err = s.receiveAll(ctx, g, files, sources, func(bytes uint64) {
 		s.progress(g, c, forwardedProgress{Index: index, Bytes: bytes})
-	}); err != nil {
+	})
+	s.received(g.id, err)
+	if err != nil {
 		return err
 	}
 	g.shard.in.force(func(sh *Shard) { sh.SnapshotReceived(g.id, c.Snapshot) })
@@ -230,12 +228,11 @@ func (s *snapshots) hear(from raft.NodeID, g *group, p forwardedProgress) {
 	}
 }
 
-// receiveAll gets the files that are not here, each from first or else from any peer
-// that has it.
-func (s *snapshots) receiveAll(ctx context.Context, g *group, files []storage.SnapshotFile, first raft.NodeID, progress func(bytes uint64)) error {
+// receiveAll gets the files that are not here, each from the first of the peers that has it.
+func (s *snapshots) receiveAll(ctx context.Context, g *group, files []storage.SnapshotFile, peers []raft.NodeID, progress func(bytes uint64)) error {
 	before := uint64(0)
 	for _, file := range files {
-		if err := s.receiveFile(ctx, g, file, first, func(bytes int64) { progress(before + uint64(bytes)) }); err != nil {
+		if err := s.receiveFile(ctx, g, file, peers, func(bytes int64) { progress(before + uint64(bytes)) }); err != nil {
 			return err
 		}
 		before += uint64(file.Size)
@@ -246,7 +243,7 @@ func (s *snapshots) receiveAll(ctx context.Context, g *group, files []storage.Sn
 
 // receiveFile gets a file that is not here. Why one at a time: the core and a machine
 // that is made anew may want the same one, and it has one place to be received in.
-func (s *snapshots) receiveFile(ctx context.Context, g *group, file storage.SnapshotFile, first raft.NodeID, progress func(bytes int64)) error {
+func (s *snapshots) receiveFile(ctx context.Context, g *group, file storage.SnapshotFile, peers []raft.NodeID, progress func(bytes int64)) error {
 	select {
 	case g.receiving <- struct{}{}:
 		defer func() { <-g.receiving }()
@@ -262,7 +259,7 @@ func (s *snapshots) receiveFile(ctx context.Context, g *group, file storage.Snap
 	}
 	defer r.Close()
 	var problems []error
-	for _, peer := range append([]raft.NodeID{first}, s.node.others()...) {
+	for _, peer := range peers {
 		if r.Complete() {
 			break
 		}

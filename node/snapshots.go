@@ -31,6 +31,7 @@ type snapshots struct {
 	mu       sync.Mutex // guards the fields below
 	sending  map[sendingTo]raft.Index
 	renewing map[raft.GroupID]bool
+	damaged  map[raft.GroupID]bool // what was received last; see sources
 }
 
 // sendingTo is a follower that is being sent a snapshot of a group.
@@ -69,7 +70,7 @@ func (n *Node) SnapshotStats() SnapshotStats {
 }
 
 func newSnapshots(n *Node, files *storage.Snapshots) *snapshots {
-	return &snapshots{node: n, files: files, writing: make(chan struct{}, snapshotWritesMax), sending: map[sendingTo]raft.Index{}, renewing: map[raft.GroupID]bool{}}
+	return &snapshots{node: n, files: files, writing: make(chan struct{}, snapshotWritesMax), sending: map[sendingTo]raft.Index{}, renewing: map[raft.GroupID]bool{}, damaged: map[raft.GroupID]bool{}}
 }
 
 // ErrNoSnapshots: this node keeps no snapshots, or the group is not here. Ask another.
