@@ -36,7 +36,7 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance e2e ui-screenshots helm nemesis killstorm failover bigsnapshot wan wan-short wan-peers wan-virtual restart-bench cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
+.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance e2e ui-screenshots helm nemesis killstorm failover bigsnapshot wan wan-short wan-peers wan-snapshot wan-virtual restart-bench cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
@@ -158,6 +158,11 @@ wan-peers: ## wraft beside etcd over an emulated network in namespaces: needs ro
 	rm -f $(BUILD)/wan-peers.jsonl
 	conformance/wan/peers.sh $(BUILD)/wan-peers.jsonl
 	[[ ! -s $(BUILD)/wan-peers.jsonl ]] || go run ./conformance/wan/cmd/wantable -svg $(WAN_SVG) $(BUILD)/wan-peers.jsonl
+
+# SIZE is the snapshot's in MiB (1024 for the record); ROWS, FEC, DURATION and WARMUP as the script says.
+SIZE ?= 256
+wan-snapshot: ## how much of a link a snapshot uses, alone and beside TCP, in namespaces: needs root and WRAFT_LAB, skips without
+	SIZE=$(SIZE) conformance/wan/snapshot.sh
 
 helm: ## renders the chart in deploy/helm with Helm's engine and compares with what is kept; a module of its own
 	cd deploy/helmcheck && go vet . && go run .

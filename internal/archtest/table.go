@@ -158,6 +158,9 @@ var rooms = []Room{
 	// What stands outside: black-box suites, guest libraries, examples.
 	{Path: "conformance/...", Imports: []string{"client", "internal/project", "internal/relay", "internal/toolchain", "raft", "raft/rafttest", "transport", "transport/wire", "plugins/abi"},
 		Modules: []string{modPorcupine, modCBOR, modHistogram}, Why: "black box: what a user could run against a cluster"},
+	{Path: "conformance/wan/stream", Imports: []string{"internal/pki", "raft", "transport", "transport/fec", "transport/quic"}, Modules: []string{modSys},
+		Why: "two ends of the nodes' network and nothing else, so that a link is measured and not a machine"},
+	{Path: "conformance/wan/cmd/stream", Imports: []string{"conformance/wan/stream", "transport/fec"}, Why: "main"},
 	{Path: "conformance/abi/...", Imports: []string{"plugins", "plugins/abi", "plugins/wasm", "internal/toolchain"},
 		TestImports: []string{"internal/wasmtest"}, Why: "runs one module as a host does; of a cluster it knows nothing"},
 	{Path: "conformance/badmodules/...", Imports: []string{"internal/wasmtest", "plugins", "plugins/abi"},
