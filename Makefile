@@ -36,7 +36,7 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance e2e ui-screenshots helm nemesis killstorm failover bigsnapshot wan wan-short wan-peers wan-snapshot wan-virtual restart-bench cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
+.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance e2e ui-screenshots helm nemesis killstorm failover bigsnapshot wan wan-short wan-peers peers-bench wan-snapshot wan-virtual restart-bench cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
@@ -163,6 +163,14 @@ wan-peers: ## wraft beside etcd over an emulated network in namespaces: needs ro
 SIZE ?= 256
 wan-snapshot: ## how much of a link a snapshot uses, alone and beside TCP, in namespaces: needs root and WRAFT_LAB, skips without
 	SIZE=$(SIZE) conformance/wan/snapshot.sh
+
+# DURATION and WARMUP of each load, CLIENTS, SYSTEMS, SHORT=1 for a minute or two of it, UPDATE=1
+# to write the tables in docs/BENCHMARKS.md; PEERS are further flags, as PEERS='-rounds 5 -note "quiet"'.
+PEERS ?=
+peers-bench: ## wraft beside etcd, hashicorp/raft and dragonboat on this machine: needs WRAFT_LAB, skips without
+	mkdir -p $(BUILD)
+	go run ./conformance/peers/cmd/peersbench -out $(BUILD)/peers-bench.jsonl $(if $(SHORT),-short) $(if $(UPDATE),-update) \
+		$(if $(DURATION),-duration $(DURATION)) $(if $(WARMUP),-warmup $(WARMUP)) $(if $(CLIENTS),-clients '$(CLIENTS)') $(if $(SYSTEMS),-systems '$(SYSTEMS)') $(PEERS)
 
 helm: ## renders the chart in deploy/helm with Helm's engine and compares with what is kept; a module of its own
 	cd deploy/helmcheck && go vet . && go run .

@@ -61,18 +61,23 @@ const bugVariable = "github.com/wraft/wraft/raft/mutant.planted"
 // versionVariable is where the linker puts a released program's version.
 const versionVariable = "github.com/wraft/wraft/internal/server.version"
 
-// BuildModule compiles the guest in folder, relative to the repository's root,
-// with the Go toolchain into the file out.
+// BuildModule compiles the guest in folder, relative to the repository's root, with
+// the compiler of its language into the file out.
 func BuildModule(ctx context.Context, folder, out string) error {
 	root, err := Root()
 	if err != nil {
 		return err
 	}
-	compiler, err := toolchain.Find("go")
+	dir := filepath.Join(root, folder)
+	language, err := toolchain.Detect(dir)
 	if err != nil {
 		return fmt.Errorf("cluster: %w", err)
 	}
-	return compiler.Build(ctx, filepath.Join(root, folder), out)
+	compiler, err := toolchain.Find(language)
+	if err != nil {
+		return fmt.Errorf("cluster: %w", err)
+	}
+	return compiler.BuildKept(ctx, root, dir, out)
 }
 
 // noteSources opens every file a build below root may read. Why: the go command

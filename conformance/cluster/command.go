@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/wraft/wraft/client"
 )
@@ -15,6 +16,8 @@ type Result struct {
 	Stdout, Stderr string
 	// Code is the exit code; -1 when the program could not run or was killed.
 	Code int
+	// CPU is the processor time that the program took, user and system.
+	CPU time.Duration
 }
 
 // Env is an environment in which wraftd's client commands reach the cluster.
@@ -44,7 +47,9 @@ func (c *Cluster) run(ctx context.Context, env []string, args ...string) Result 
 	r := Result{Stdout: stdout.String(), Stderr: stderr.String(), Code: cmd.ProcessState.ExitCode()}
 	if cmd.ProcessState == nil {
 		r.Stderr, r.Code = err.Error(), -1
+		return r
 	}
+	r.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	return r
 }
 

@@ -66,7 +66,7 @@ var rooms = []Room{
 	{Path: "raft/confchange", Imports: []string{"raft/quorum", "raft/tracker"}, Why: "configurations as pure transitions"},
 	{Path: "raft", Imports: []string{"raft/mutant", "raft/quorum", "raft/tracker", "raft/confchange"},
 		TestImports: []string{"raft/rafttest"}, Why: "inputs in, effects out; it must run in a simulator byte for byte"},
-	{Path: "raft/rafttest/...", Imports: []string{"raft", "raft/mutant", "raft/quorum", "raft/tracker", "raft/confchange"},
+	{Path: "raft/rafttest/...", Imports: []string{"internal/marked", "raft", "raft/mutant", "raft/quorum", "raft/tracker", "raft/confchange"},
 		Modules: []string{modDatadriven, modRapid, modPorcupine}, Why: "scripts and the simulator drive the core alone"},
 	{Path: "raft/rafttest/corebench", Imports: []string{"raft", "raft/confchange"}, Modules: []string{modEtcdRaft},
 		Why: "a module of its own: what the core is compared with stays out of the project"},
@@ -88,7 +88,7 @@ var rooms = []Room{
 	{Path: "plugins", Imports: with(leaves, "plugins/abi", "plugins/instrument", "plugins/wasm"), Modules: []string{modWazero, modXXH3},
 		TestImports: []string{"internal/toolchain", "internal/wasmtest", "plugins/plugintest/bare", "plugins/plugintest/graft", "plugins/plugintest/spec"},
 		Why:         "the only room with the WebAssembly engine"},
-	{Path: "plugins/plugintest/...", Imports: []string{"plugins", "plugins/abi", "plugins/instrument", "plugins/wasm", "internal/toolchain", "internal/wasmtest"},
+	{Path: "plugins/plugintest/...", Imports: []string{"internal/marked", "plugins", "plugins/abi", "plugins/instrument", "plugins/wasm", "internal/toolchain", "internal/wasmtest"},
 		Modules: []string{modWazero}, Why: "runs guests as they were written beside rewritten ones, so it needs the bare engine too"},
 
 	// The node puts them together.
@@ -117,6 +117,7 @@ var rooms = []Room{
 
 	// Leaves and tools.
 	{Path: "internal/clock", Why: "leaf"},
+	{Path: "internal/marked", Why: "writes between two marks of a page; leaf"},
 	{Path: "internal/sumhash", Modules: []string{modXXH3}, Why: "leaf"},
 	{Path: "internal/invariants", Why: "leaf"},
 	{Path: "internal/relay", Imports: leaves, Why: "does to datagrams what bad networks do; knows nothing of what it carries"},
@@ -156,7 +157,7 @@ var rooms = []Room{
 	{Path: "cmd/wraftd", Imports: []string{"internal/cli"}, Why: "main"},
 
 	// What stands outside: black-box suites, guest libraries, examples.
-	{Path: "conformance/...", Imports: []string{"client", "internal/project", "internal/relay", "internal/toolchain", "raft", "raft/rafttest", "transport", "transport/wire", "plugins/abi"},
+	{Path: "conformance/...", Imports: []string{"client", "internal/marked", "internal/project", "internal/relay", "internal/toolchain", "raft", "raft/rafttest", "transport", "transport/wire", "plugins/abi"},
 		Modules: []string{modPorcupine, modCBOR, modHistogram}, Why: "black box: what a user could run against a cluster"},
 	{Path: "conformance/wan/stream", Imports: []string{"internal/pki", "raft", "transport", "transport/fec", "transport/quic"}, Modules: []string{modSys},
 		Why: "two ends of the nodes' network and nothing else, so that a link is measured and not a machine"},

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
@@ -14,6 +13,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/wraft/wraft/internal/marked"
 	"github.com/wraft/wraft/plugins/plugintest/guests"
 	"github.com/wraft/wraft/plugins/plugintest/measure"
 )
@@ -72,7 +72,7 @@ func run(ctx context.Context, o measure.Options, file string, update bool, note 
 	if !update {
 		return nil
 	}
-	return write(filepath.Join(root, "docs", "BENCHMARKS.md"), tables)
+	return marked.Update(filepath.Join(root, "docs", "BENCHMARKS.md"), begin, end, tables)
 }
 
 // figures are what the file has.
@@ -89,19 +89,4 @@ func conditions(o measure.Options, note string) string {
 		text += " " + note
 	}
 	return text
-}
-
-// write puts the tables between their marks.
-func write(path, tables string) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	from, to := bytes.Index(text, []byte(begin)), bytes.Index(text, []byte(end))
-	if from < 0 || to < from {
-		return fmt.Errorf("%s has no marks %q and %q", path, begin, end)
-	}
-	out := append([]byte{}, text[:from+len(begin)]...)
-	out = append(append(out, tables...), text[to:]...)
-	return os.WriteFile(path, out, 0o644)
 }

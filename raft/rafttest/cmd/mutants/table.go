@@ -1,15 +1,13 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/wraft/wraft/internal/marked"
 	"github.com/wraft/wraft/raft/mutant"
 )
 
@@ -97,15 +95,5 @@ func table(findings []finding) string {
 
 // updateTable writes the table anew. The rest of the file stays.
 func updateTable(path string, findings []finding) error {
-	old, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	before, rest, ok := bytes.Cut(old, []byte(tableBegin))
-	_, after, ended := bytes.Cut(rest, []byte(tableEnd))
-	if !ok || !ended {
-		return errors.New("the marks of the table are missing in " + path)
-	}
-	fresh := string(before) + tableBegin + table(findings) + tableEnd + string(after)
-	return os.WriteFile(path, []byte(fresh), 0o644)
+	return marked.Update(path, tableBegin, tableEnd, table(findings))
 }
