@@ -15,7 +15,7 @@ type AuditRecord struct {
 	// "" when neither was shown.
 	By string `json:"by,omitempty"`
 	// Action is what was done: deploy, upgrade, rollback, restore, delete, add-node,
-	// promote-node, demote-node, remove-node, transfer-leader, raise-level, create-token,
+	// promote-node, demote-node, remove-node, remove-dead-node, transfer-leader, raise-level, create-token,
 	// revoke-token; there may be others.
 	Action string `json:"action"`
 	// Subject is what it was done to, Detail says more; both may be empty.

@@ -64,6 +64,8 @@ func (c laterCommand) audited() AuditRecord {
 		return AuditRecord{Action: "revoke-token", Subject: c.RevokeToken.Name}
 	case c.Join != nil:
 		return AuditRecord{Action: "join-node", Detail: c.Join.Node.PeerAddress}
+	case c.RemoveDead != nil:
+		return AuditRecord{Action: "remove-dead-node", Subject: c.RemoveDead.Node.String(), Detail: fmt.Sprintf("nobody reached it for %v", c.RemoveDead.Silent.Round(time.Second))}
 	case c.Transferred != nil:
 		return AuditRecord{Action: "transfer-leader", Subject: c.Transferred.Machine, Detail: fmt.Sprintf("to %v", c.Transferred.To)}
 	}

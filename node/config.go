@@ -70,6 +70,11 @@ type Config struct {
 	// asks for: see Retention. Default 1 hour, which a deploy behind an upload does not take;
 	// at least ModuleGraceMin; less than 0 is "for ever".
 	ModuleGrace time.Duration
+	// RemoveDeadAfter is for how long nobody has reached a node that is removed for it, and
+	// MinVoters how many others have to vote and answer: see RemovalPolicy. Default 0, which is
+	// "never", and 3. Alike on all nodes.
+	RemoveDeadAfter time.Duration
+	MinVoters       int
 	// Serves is the newest feature level of this node, default FeatureLevelMax. Only
 	// tests set it.
 	Serves FeatureLevel
@@ -176,7 +181,10 @@ type Parts struct {
 	// Network opens the network that delivers to h.
 	Network func(h transport.Handler) (transport.Network, error)
 	Clock   clock.Clock
-	Logger  *slog.Logger
+	// Wall tells the time of the day for those who read what this node did by itself;
+	// nothing is decided by it. nil: it is not told.
+	Wall   func() time.Time
+	Logger *slog.Logger
 }
 
 // NetworkFile is how a peer names a module in Network.OpenFile.
@@ -198,6 +206,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.SnapshotLogBytes, 64<<20)
 	setDefault(&c.SnapshotInterval, 30*time.Minute)
 	setDefault(&c.SnapshotsKept, 2)
+	setDefault(&c.MinVoters, 3)
 	setDefault(&c.Serves, FeatureLevelMax)
 	return c
 }
@@ -231,6 +240,9 @@ func (c Config) Validate() error {
 	}
 	if c.ModuleGrace > 0 && c.ModuleGrace < ModuleGraceMin {
 		add("modules that stay for %v: at least %v, so that a request that needs one has ended", c.ModuleGrace, ModuleGraceMin)
+	}
+	if c.RemoveDeadAfter < 0 || c.MinVoters < 0 || c.RemoveDeadAfter > 0 && c.MinVoters > 0 && c.MinVoters < 3 {
+		add("nodes are removed after %v of silence where %d voters stay: it takes 3 or more of them to tolerate a failure", c.RemoveDeadAfter, c.MinVoters)
 	}
 	if c.SnapshotsKept < 0 {
 		add("%d snapshots kept: must not be negative", c.SnapshotsKept)

@@ -24,6 +24,7 @@ const (
 	forwardTransfer uint8 = 9  // body: forwardedTransfer; answered when the receiver has begun to hand over
 	forwardView     uint8 = 16 // body: forwardedView; answered with what Node.ServeView was given
 	forwardEcho     uint8 = 12 // body: forwardedReady; answered at once
+	forwardSilence  uint8 = 20 // body: forwardedSilence; answered with a silenceAnswer
 	forwardMeasure  uint8 = 13 // body: forwardedMeasure; answered with a Transfer when the receiver has fetched that from the sender
 )
 
@@ -195,9 +196,8 @@ func (n *Node) serveForward(from raft.NodeID, g raft.GroupID, f transport.Forwar
 	w := &forwardedCall{node: n, from: from, group: g, id: f.ID}
 	switch f.Op {
 	case forwardCommand:
-		var c forwardedCommand
-		if err := batchDecoding.Unmarshal(f.Body, &c); err != nil {
-			w.resolve(reply{err: fmt.Errorf("node: malformed forward: %w", err)})
+		c, ok := readForward[forwardedCommand](f, w)
+		if !ok {
 			return
 		}
 		if uint64(len(c.Command.Data)) > n.cfg.CommandBytesMax {
@@ -206,12 +206,55 @@ func (n *Node) serveForward(from raft.NodeID, g raft.GroupID, f transport.Forwar
 		}
 		n.submit(g, w, c.Command)
 	case forwardPull:
-		var p forwardedPull
-		if err := batchDecoding.Unmarshal(f.Body, &p); err != nil {
-			w.resolve(reply{err: fmt.Errorf("node: malformed forward: %w", err)})
+		p, ok := readForward[forwardedPull](f, w)
+		if !ok {
 			return
 		}
 		n.deploys.pull(p, from, w)
+	case forwardState, forwardProgress:
+		n.serveTold(from, g, f)
+	case forwardReady:
+		n.deploys.ready(g, w)
+	case forwardBirth:
+		n.births.answerBirth(from, w)
+	case forwardClaim:
+		c, ok := readForward[forwardedClaim](f, w)
+		if !ok {
+			return
+		}
+		n.births.obey(from, c, w)
+	case forwardGone:
+		n.deploys.goneHere(g, w)
+	case forwardTransfer:
+		t, ok := readForward[forwardedTransfer](f, w)
+		if !ok {
+			return
+		}
+		n.transferHere(n.group(g), t.To, w)
+	case forwardView:
+		n.answerView(w)
+	case forwardSilence:
+		q, ok := readForward[forwardedSilence](f, w)
+		if !ok {
+			return
+		}
+		n.answerSilence(q, w)
+	case forwardEcho:
+		w.resolve(reply{})
+	case forwardMeasure:
+		m, ok := readForward[forwardedMeasure](f, w)
+		if !ok {
+			return
+		}
+		n.measureFor(from, m, w)
+	default:
+		w.resolve(reply{err: fmt.Errorf("node: unknown forwarded operation %d", f.Op)})
+	}
+}
+
+// serveTold takes what a peer tells and wants no answer to.
+func (n *Node) serveTold(from raft.NodeID, g raft.GroupID, f transport.Forward) {
+	switch f.Op {
 	case forwardState:
 		var s forwardedState
 		if err := batchDecoding.Unmarshal(f.Body, &s); err != nil {
@@ -226,40 +269,16 @@ func (n *Node) serveForward(from raft.NodeID, g raft.GroupID, f transport.Forwar
 		} else if gr := n.group(g); gr != nil {
 			n.snapshots.hear(from, gr, p)
 		}
-	case forwardReady:
-		n.deploys.ready(g, w)
-	case forwardBirth:
-		n.births.answerBirth(from, w)
-	case forwardClaim:
-		var c forwardedClaim
-		if err := batchDecoding.Unmarshal(f.Body, &c); err != nil {
-			w.resolve(reply{err: fmt.Errorf("node: malformed forward: %w", err)})
-			return
-		}
-		n.births.obey(from, c, w)
-	case forwardGone:
-		n.deploys.goneHere(g, w)
-	case forwardTransfer:
-		var t forwardedTransfer
-		if err := batchDecoding.Unmarshal(f.Body, &t); err != nil {
-			w.resolve(reply{err: fmt.Errorf("node: malformed forward: %w", err)})
-			return
-		}
-		n.transferHere(n.group(g), t.To, w)
-	case forwardView:
-		n.answerView(w)
-	case forwardEcho:
-		w.resolve(reply{})
-	case forwardMeasure:
-		var m forwardedMeasure
-		if err := batchDecoding.Unmarshal(f.Body, &m); err != nil {
-			w.resolve(reply{err: fmt.Errorf("node: malformed forward: %w", err)})
-			return
-		}
-		n.measureFor(from, m, w)
-	default:
-		w.resolve(reply{err: fmt.Errorf("node: unknown forwarded operation %d", f.Op)})
 	}
+}
+
+// readForward decodes a request. One that is malformed is answered with an error.
+func readForward[T any](f transport.Forward, w waiter) (body T, ok bool) {
+	if err := batchDecoding.Unmarshal(f.Body, &body); err != nil {
+		w.resolve(reply{err: fmt.Errorf("node: malformed forward: %w", err)})
+		return body, false
+	}
+	return body, true
 }
 
 // forwardedCall is a waiter on another node.

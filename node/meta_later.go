@@ -23,6 +23,7 @@ type laterCommand struct {
 	RevokeToken *revokeTokenCommand `cbor:"11,keyasint,omitempty"`
 	Transferred *transferredCommand `cbor:"12,keyasint,omitempty"`
 	Join        *joinCommand        `cbor:"13,keyasint,omitempty"`
+	RemoveDead  *removeDeadCommand  `cbor:"20,keyasint,omitempty"`
 }
 
 const laterCommandVersion = 2
@@ -67,6 +68,8 @@ func (m *MetaMachine) runLater(index raft.Index, c laterCommand) plugins.Result 
 		return m.revokeToken(index, *c.RevokeToken)
 	case c.Join != nil:
 		return m.join(index, c)
+	case c.RemoveDead != nil:
+		return m.removeDead(index, *c.RemoveDead)
 	case c.Transferred != nil:
 		return plugins.Result{}
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/wraft/wraft/internal/clock"
 	"github.com/wraft/wraft/raft"
@@ -23,6 +24,7 @@ type Node struct {
 	opener  MachineOpener
 	network transport.Network
 	clock   clock.Clock
+	wall    func() time.Time // see Parts.Wall; never nil
 	log     *slog.Logger
 
 	ctx    context.Context // ends when the node stops
@@ -39,6 +41,7 @@ type Node struct {
 	snapshots *snapshots
 	scrub     *scrub
 	shelf     *shelf
+	watch     watch
 	backups   chan struct{} // a token per backup that is being taken
 	view      atomic.Pointer[View]
 	views     chan struct{} // a token per peer that is told how this node sees the cluster
@@ -93,9 +96,12 @@ func Start(cfg Config, parts Parts) (*Node, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	n := &Node{
 		cfg: cfg, store: parts.Store, modules: parts.Modules, opener: parts.Opener, space: parts.Space,
-		clock: parts.Clock, log: parts.Logger.With("node", uint64(cfg.Self)),
+		clock: parts.Clock, wall: parts.Wall, log: parts.Logger.With("node", uint64(cfg.Self)),
 		ctx: ctx, cancel: cancel, stop: ctx.Done(),
 		changed: newBroadcast(), groups: map[raft.GroupID]*group{}, failed: make(chan struct{}),
+	}
+	if n.wall == nil {
+		n.wall = func() time.Time { return time.Unix(0, 0) }
 	}
 	n.catalogue.Store(&Catalogue{})
 	n.room.Store(&storage.Room{})
@@ -148,6 +154,7 @@ func (n *Node) open(parts Parts) error {
 	n.spawn(n.upgrades.run)
 	n.spawn(n.seating.run)
 	n.spawn(n.runPaths)
+	n.spawn(n.runWatch)
 	if n.cfg.ScrubInterval > 0 {
 		n.spawn(n.scrub.run)
 	}

@@ -73,6 +73,8 @@ var settings = []setting{
 	{key: "disk.scrub-interval", help: "how often logs, snapshots and modules are read over for rot (default 24h)"},
 	{key: "disk.scrub-rate", help: "bytes that are read over in a second (default 8MiB)"},
 	{key: "disk.keep-modules", help: "how long a module stays that nothing names any more (default 1h)"},
+	{key: "members.remove-dead-after", help: "silence to everybody after which a node is removed, where the quorum stays safe (default 0: never)"},
+	{key: "members.min-voters", help: "voters that have to be left and answer when one is removed so (default 3)"},
 	{key: "log.level", help: "debug, info, warn or error (default info)"},
 	{key: "log.format", help: "auto, text or json (default auto: text on a terminal)"},
 }

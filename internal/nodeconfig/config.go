@@ -42,6 +42,7 @@ type Config struct {
 	Limits    Limits       `koanf:"limits"`
 	Snapshots Snapshots    `koanf:"snapshots"`
 	Disk      Disk         `koanf:"disk"`
+	Members   Members      `koanf:"members"`
 	Log       LogSelection `koanf:"log"`
 
 	// APIListener and PeerConn, when set, are used instead of opening ListenAPI
@@ -209,6 +210,7 @@ func (c Config) WithDefaults() Config {
 	setDefault(&c.Limits.CompileTime, compileTimeDefault)
 	c.Snapshots = c.Snapshots.withDefaults()
 	c.Disk = c.Disk.withDefaults()
+	c.Members = c.Members.withDefaults()
 	setDefault(&c.Log.Level, "info")
 	setDefault(&c.Log.Format, "auto")
 	return c

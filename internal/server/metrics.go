@@ -42,6 +42,7 @@ type collector struct {
 	linkRepaired, linkRebuilt              *prometheus.Desc
 	linkDown, linkNarrowed                 *prometheus.Desc
 	linkParity, linkParityB                *prometheus.Desc
+	deadRemoved                            *prometheus.Desc
 }
 
 func newCollector(n *node.Node, s *storage.Store) *collector {
@@ -107,6 +108,7 @@ func newCollector(n *node.Node, s *storage.Store) *collector {
 		linkRebuilt:    desc("link_rebuilt_packets_total", "Packets from the peer that were rebuilt here.", peer...),
 		linkParity:     desc("link_parity_packets_total", "Parity packets sent to the peer.", peer...),
 		linkParityB:    desc("link_parity_bytes_total", "Bytes of parity sent to the peer.", peer...),
+		deadRemoved:    desc("dead_nodes_removed_total", "Nodes that this one had removed because nobody reached them."),
 		re:             desc("link_reconnects_total", "Connections to the peer after the first.", peer...),
 	}
 }
@@ -127,6 +129,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	c.snapshots(out)
 	c.moduleFiles(out)
 	c.links(out)
+	out <- prometheus.MustNewConstMetric(c.deadRemoved, prometheus.CounterValue, float64(c.node.DeadRemoved()))
 }
 
 func (c *collector) group(ctx context.Context, out chan<- prometheus.Metric, id raft.GroupID, machine string) {

@@ -230,7 +230,7 @@ func (s *Server) openNode(ctx context.Context, cfg Config, id *identity) error {
 	}
 	n, err := node.Start(nodeConfig(cfg, seed), node.Parts{
 		Store: s.store, Snapshots: s.store.Snapshots(), Modules: node.NewStoredModules(s.store.Modules()), Opener: node.NewWASM(s.engine),
-		Clock: clock.System(), Logger: s.log, Space: s.store.Space(), Life: &s.life,
+		Clock: clock.System(), Wall: time.Now, Logger: s.log, Space: s.store.Space(), Life: &s.life,
 		Network: func(h transport.Handler) (transport.Network, error) {
 			network, err := quic.New(quic.Config{
 				Node: raft.NodeID(cfg.Node), Incarnation: s.life.Incarnation, Boot: s.store.Boot(), Cluster: cfg.Cluster, Conn: conn,
@@ -324,6 +324,7 @@ func nodeConfig(cfg Config, seed uint64) node.Config {
 		DiskStallTimeout: cfg.Disk.StallTimeout, ModuleGrace: cfg.Disk.KeepModules, ScrubInterval: cfg.Disk.ScrubInterval, ScrubBytesPerSecond: uint64(cfg.Disk.ScrubRate),
 		MachineMemoryMax: uint64(cfg.Limits.MachineMemory), MemoryBudget: uint64(cfg.Limits.NodeMemory),
 		SnapshotLogBytes: int64(cfg.Snapshots.LogBytes), SnapshotInterval: cfg.Snapshots.Interval,
+		RemoveDeadAfter: cfg.Members.RemoveDeadAfter, MinVoters: cfg.Members.MinVoters,
 		SnapshotsKept: cfg.Snapshots.Keep, LogTailBytes: uint64(cfg.Snapshots.TailBytes),
 	}
 	for _, n := range cfg.Nodes {

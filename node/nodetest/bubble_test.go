@@ -138,7 +138,7 @@ func (b *bubble) tryBoot(id raft.NodeID, fs *vfs.MemFS) error {
 		b.tune(&cfg)
 	}
 	n, err := node.Start(cfg, node.Parts{
-		Store: b.logOf(id, store), Snapshots: store.Snapshots(), Modules: node.NewStoredModules(store.Modules()), Opener: b.opener(id), Clock: clock.System(),
+		Store: b.logOf(id, store), Snapshots: store.Snapshots(), Modules: node.NewStoredModules(store.Modules()), Opener: b.opener(id), Clock: clock.System(), Wall: time.Now,
 		Logger: slog.New(slog.DiscardHandler), Life: life, Space: store.Space(),
 		Network: func(h transport.Handler) (transport.Network, error) {
 			return b.network(raft.Member{Node: id, Incarnation: life.Incarnation}, store.Boot(), conn, h)
