@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -23,9 +24,13 @@ type Options struct {
 	Look func(context.Context) Reading
 }
 
-// Run shows the cluster until the user or ctx ends it.
+// Run shows the cluster until the user or ctx ends it. No look is under way when it returns.
 func Run(ctx context.Context, o Options) error {
-	m := model{every: o.Every, look: func() Reading { return o.Look(ctx) }}
+	looking, cancel := context.WithCancel(ctx)
+	l := &looker{ctx: looking, ask: o.Look}
+	defer l.end()
+	defer cancel()
+	m := model{every: o.Every, look: l.look}
 	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithEnvironment(o.Environ), tea.WithoutSignalHandler())
 	_, err := p.Run()
 	if ctx.Err() != nil {
@@ -35,6 +40,31 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("top: %w", err)
 	}
 	return nil
+}
+
+// looker lets no look outlive the view. The terminal library starts commands in goroutines of
+// its own, and does not wait for them when the program quits.
+type looker struct {
+	ctx   context.Context
+	ask   func(context.Context) Reading
+	mu    sync.Mutex // held during a look
+	ended bool
+}
+
+func (l *looker) look() (r Reading) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.ended {
+		r = l.ask(l.ctx)
+	}
+	return r
+}
+
+// end waits for a look under way. Its context has to be cancelled.
+func (l *looker) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
 }
 
 // model is the state of the terminal program.

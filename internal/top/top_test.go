@@ -1,8 +1,11 @@
 package top
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -144,5 +147,24 @@ func TestKeysAndSizes(t *testing.T) {
 	lines := strings.Split(m.View().Content, "\n")
 	if len(lines) != 5 || lines[0] != "cluster test, as nod" || lines[4] != "... 8 more lines: ma" {
 		t.Errorf("got %q", lines)
+	}
+}
+
+// TestNoLookOutlivesTheView: the user quits while a look is under way.
+func TestNoLookOutlivesTheView(t *testing.T) {
+	keys, typed := io.Pipe()
+	over := false // Why no lock: under the race detector a look that outlives Run shows here
+	err := Run(t.Context(), Options{
+		In: keys, Out: io.Discard, Every: time.Hour,
+		Look: func(ctx context.Context) Reading {
+			go func() { typed.Write([]byte("q")) }()
+			<-ctx.Done()
+			runtime.Gosched()
+			over = true
+			return Reading{Err: ctx.Err()}
+		},
+	})
+	if err != nil || !over {
+		t.Errorf("Run: %v, the look was over: %v", err, over)
 	}
 }
