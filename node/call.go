@@ -1,6 +1,8 @@
 package node
 
 import (
+	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -12,6 +14,12 @@ import (
 type waiter interface {
 	// resolve hands over the answer. It must not block.
 	resolve(reply)
+}
+
+// accepter is a waiter that also wants to know where its command stands.
+type accepter interface {
+	// accept is told that before the answer. It must not block.
+	accept(raft.Index, raft.Term)
 }
 
 // reply is the answer to a command or query: err says that there is none.
@@ -43,6 +51,20 @@ func (c *call) resolve(r reply) {
 func (c *call) accept(index raft.Index, term raft.Term) {
 	c.term.Store(uint64(term))
 	c.index.Store(uint64(index))
+}
+
+// unknown is err with the command's place, if err leaves its outcome open. The end of waiting
+// does: the command was handed over and may still commit.
+func (c *call) unknown(err error) error {
+	index, term := raft.Index(c.index.Load()), raft.Term(c.term.Load())
+	var unknown *UnknownOutcomeError
+	switch {
+	case errors.As(err, &unknown) && unknown.Index == 0 && index != 0:
+		return &UnknownOutcomeError{Index: index, Term: term, Cause: unknown.Cause}
+	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, ErrStopping):
+		return &UnknownOutcomeError{Index: index, Term: term, Cause: err}
+	}
+	return err
 }
 
 // queryCall is a read on its way: first its index, then its answer.

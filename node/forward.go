@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/transport"
@@ -26,6 +27,7 @@ const (
 	forwardEcho     uint8 = 12 // body: forwardedReady; answered at once
 	forwardSilence  uint8 = 20 // body: forwardedSilence; answered with a silenceAnswer
 	forwardMeasure  uint8 = 13 // body: forwardedMeasure; answered with a Transfer when the receiver has fetched that from the sender
+	forwardPlace    uint8 = 17 // body: forwardedPlace; answered when the command stands in the log, or has an answer
 )
 
 // forwardedCommand is a command passed on to the leader.
@@ -140,31 +142,48 @@ func (f *forwards) peerDown(peer raft.NodeID) {
 // forward passes a request on and waits for the answer, for as long as current
 // holds (nil: for ever); changed wakes it to look again.
 func (n *Node) forward(ctx context.Context, to raft.NodeID, g raft.GroupID, op uint8, body any, current func() (holds bool, changed <-chan struct{})) (reply, error) {
-	data, err := batchEncoding.Marshal(body)
-	if err != nil {
-		return reply{}, fmt.Errorf("node: encode forward: %w", err)
-	}
 	c := newCall()
-	id, ok := n.forwards.add(to, c)
-	if !ok {
-		return reply{}, ErrBusy
+	id, err := n.pass(to, g, op, body, c)
+	if err != nil {
+		return reply{}, err
 	}
 	defer n.forwards.remove(id)
-	if err := n.network.Send(to, transport.Frame{Group: g, Payload: transport.Forward{ID: id, Op: op, Body: data}}); err != nil {
-		return reply{}, fmt.Errorf("%w: %v could not be reached: %w", ErrNoLeader, to, err)
-	}
 	if current == nil {
 		return n.await(ctx, c)
 	}
+	return n.awaitLeader(ctx, to, c, current, nil, nil)
+}
+
+// pass sends a request that w gets the answer of, unless it is removed from the forwards.
+func (n *Node) pass(to raft.NodeID, g raft.GroupID, op uint8, body any, w waiter) (id uint64, err error) {
+	data, err := batchEncoding.Marshal(body)
+	if err != nil {
+		return 0, fmt.Errorf("node: encode forward: %w", err)
+	}
+	id, ok := n.forwards.add(to, w)
+	if !ok {
+		return 0, ErrBusy
+	}
+	if err := n.network.Send(to, transport.Frame{Group: g, Payload: transport.Forward{ID: id, Op: op, Body: data}}); err != nil {
+		n.forwards.remove(id)
+		return 0, fmt.Errorf("%w: %v could not be reached: %w", ErrNoLeader, to, err)
+	}
+	return id, nil
+}
+
+// awaitLeader is await for as long as current holds. It calls overdue once late has fired.
+func (n *Node) awaitLeader(ctx context.Context, leader raft.NodeID, c *call, current func() (bool, <-chan struct{}), late <-chan time.Time, overdue func()) (reply, error) {
 	for {
 		holds, changed := current()
 		if !holds {
-			return reply{}, &UnknownOutcomeError{Cause: fmt.Errorf("node: %v does not lead any more and has not answered", to)}
+			return reply{}, &UnknownOutcomeError{Cause: fmt.Errorf("node: %v does not lead any more and has not answered", leader)}
 		}
 		select {
 		case r := <-c.done:
 			return r, r.err
 		case <-changed:
+		case <-late:
+			overdue()
 		case <-ctx.Done():
 			return reply{}, ctx.Err()
 		case <-n.stop:
@@ -204,7 +223,13 @@ func (n *Node) serveForward(from raft.NodeID, g raft.GroupID, f transport.Forwar
 			w.resolve(reply{err: ErrTooLarge})
 			return
 		}
-		n.submit(g, w, c.Command)
+		n.submit(g, n.passed.add(w), c.Command)
+	case forwardPlace:
+		p, ok := readForward[forwardedPlace](f, w)
+		if !ok {
+			return
+		}
+		n.passed.tell(from, p.ID, w)
 	case forwardPull:
 		p, ok := readForward[forwardedPull](f, w)
 		if !ok {

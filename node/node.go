@@ -38,6 +38,7 @@ type Node struct {
 	seating   *seatingLoop
 	births    *birthLoop
 	forwards  *forwards
+	passed    *passed
 	snapshots *snapshots
 	scrub     *scrub
 	shelf     *shelf
@@ -105,7 +106,7 @@ func Start(cfg Config, parts Parts) (*Node, error) {
 	}
 	n.catalogue.Store(&Catalogue{})
 	n.room.Store(&storage.Room{})
-	n.forwards = newForwards()
+	n.forwards, n.passed = newForwards(), newPassed()
 	n.snapshots = newSnapshots(n, parts.Snapshots)
 	n.scrub = &scrub{node: n}
 	n.shelf = newShelf(n)

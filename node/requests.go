@@ -146,13 +146,12 @@ func (n *Node) replicateOnce(ctx context.Context, g *group, c Command, forward b
 	if forward && leader != 0 && leader != n.cfg.Self {
 		// Why give up when another leads: a dead leader never answers, and a client
 		// with a session wants to repeat the command at the new one at once.
-		r, err := n.forward(ctx, leader, g.id, forwardCommand, forwardedCommand{Command: c}, g.ledBy(leader))
-		return r, unknownAfter(err, 0, 0)
+		return n.passOn(ctx, g, leader, c)
 	}
 	w := newCall()
 	n.submit(g.id, w, c)
 	r, err := n.await(ctx, w)
-	return r, unknownAfter(err, raft.Index(w.index.Load()), raft.Term(w.term.Load()))
+	return r, w.unknown(err)
 }
 
 // submit hands a command to the group's shard.
@@ -190,15 +189,6 @@ func (n *Node) bound(ctx context.Context) (context.Context, context.CancelFunc) 
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeout(ctx, n.cfg.RequestTimeout)
-}
-
-// unknownAfter turns the end of waiting into an unknown outcome: the command was
-// handed over and may still commit.
-func unknownAfter(err error, index raft.Index, term raft.Term) error {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, ErrStopping) {
-		return &UnknownOutcomeError{Index: index, Term: term, Cause: err}
-	}
-	return err
 }
 
 func timeoutError(err error) error {

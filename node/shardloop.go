@@ -105,7 +105,7 @@ func (l *shardLoop) dispatch() {
 
 func (l *shardLoop) answer() {
 	for _, a := range l.out.Accepted {
-		if c, ok := a.Ticket.(*call); ok {
+		if c, ok := a.Ticket.(accepter); ok {
 			c.accept(a.Index, a.Term)
 		}
 	}
