@@ -145,7 +145,7 @@ func TestDoubtOutlastsLaterAttempts(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	var p *client.Problem
-	if errors.As(err, &p); p.Retryable || !strings.Contains(p.Hint, "same session") {
+	if errors.As(err, &p); p.Retryable || !strings.Contains(p.Hint, "read the state") {
 		t.Errorf("the advice is %v, %q", p.Retryable, p.Hint)
 	}
 }

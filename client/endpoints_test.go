@@ -95,23 +95,23 @@ func TestLeaderCacheIsBounded(t *testing.T) {
 }
 
 func TestSessionTellsTheLowestSequenceItWaitsFor(t *testing.T) {
-	s := &Session{waiting: make(map[uint64]struct{})}
+	s, r := &Session{}, newRegistration(1)
 	begin := func(sequence, below uint64) {
 		t.Helper()
-		if gotSequence, gotBelow := s.begin(); gotSequence != sequence || gotBelow != below {
+		if gotSequence, gotBelow := s.begin(r); gotSequence != sequence || gotBelow != below {
 			t.Fatalf("got %d, %d, want %d, %d", gotSequence, gotBelow, sequence, below)
 		}
 	}
 	begin(1, 1)
 	begin(2, 1)
 	begin(3, 1)
-	s.end(2)
+	s.end(r, 2)
 	begin(4, 1)
-	s.end(1)
+	s.end(r, 1)
 	begin(5, 3)
-	s.end(3)
-	s.end(4)
-	s.end(5)
+	s.end(r, 3)
+	s.end(r, 4)
+	s.end(r, 5)
 	begin(6, 6)
 }
 

@@ -33,8 +33,8 @@ var (
 	// the current state and decide again.
 	ErrConflict = errors.New("client: conflict")
 	// ErrSessionExpired: the machine no longer knows the session; the command was
-	// not executed by this attempt. Register anew, and find out from the state
-	// whether earlier attempts got through.
+	// not executed by this attempt. Session.Command registers anew where no earlier
+	// attempt is in doubt; elsewhere find out from the state whether one got through.
 	ErrSessionExpired = errors.New("client: session expired")
 	// ErrRefused: the module or the machine rejects the input. Fix the input.
 	ErrRefused = errors.New("client: refused")

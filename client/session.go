@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/wraft/wraft/client/wire"
@@ -13,18 +14,30 @@ const sessionInflightMax = 128
 
 // Session applies each command exactly once, also when attempts are lost, doubled
 // or answered by a node that dies. It belongs to one machine. Commands of
-// concurrent callers are applied in an order of the cluster's choice.
+// concurrent callers are applied in an order of the cluster's choice. The cluster ends a
+// session that nobody uses for long, or when it has too many: then Command registers anew.
 type Session struct {
 	client  *Client
 	machine string
-	id      SessionID
 	slots   chan struct{}
 
-	// mu guards the fields below.
-	mu sync.Mutex
+	renewing chan struct{} // capacity 1; held by whoever registers anew
+
+	// mu guards the field below and what it points to.
+	mu      sync.Mutex
+	current *registration
+}
+
+// registration is a session of the cluster, by which commands are told apart.
+type registration struct {
+	id SessionID
 	// last is the sequence given out last; waiting are those not yet answered.
 	last    uint64
 	waiting map[uint64]struct{}
+}
+
+func newRegistration(id SessionID) *registration {
+	return &registration{id: id, waiting: make(map[uint64]struct{})}
 }
 
 // Register opens a session. When the outcome of an attempt is unknown it tries
@@ -33,30 +46,42 @@ func (c *Client) Register(ctx context.Context, machine string) (*Session, error)
 	if err := CheckMachineName(machine); err != nil {
 		return nil, err
 	}
+	id, err := c.register(ctx, machine)
+	if err != nil {
+		return nil, err
+	}
+	return &Session{
+		client: c, machine: machine, slots: make(chan struct{}, sessionInflightMax),
+		renewing: make(chan struct{}, 1), current: newRegistration(id),
+	}, nil
+}
+
+func (c *Client) register(ctx context.Context, machine string) (SessionID, error) {
 	ctx, cancel := c.bound(ctx, c.config.Timeout)
 	defer cancel()
 	a, err := c.do(ctx, &call{request: &wire.Request{Kind: wire.KindSession, Machine: machine}, machine: machine, repeatable: true})
 	if err != nil {
 		// Like a read: whatever was registered, no command was applied.
-		return nil, asRead(err)
+		return 0, asRead(err)
 	}
-	id, err := openedSession(a)
-	if err != nil {
-		return nil, err
-	}
-	return &Session{
-		client: c, machine: machine, id: id,
-		slots: make(chan struct{}, sessionInflightMax), waiting: make(map[uint64]struct{}),
-	}, nil
+	return openedSession(a)
 }
 
-// ID is the session's number.
-func (s *Session) ID() SessionID { return s.id }
+// ID is the number of the cluster's session that the next command goes under.
+func (s *Session) ID() SessionID { return s.registered().id }
+
+func (s *Session) registered() *registration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current
+}
 
 // Command applies one command exactly once. It repeats the command under the same
 // sequence until it has an answer or ctx ends (Config.Timeout when ctx has no
 // deadline). errors.Is(err, ErrUnknownOutcome) then says that it may have been
-// applied, once; ErrSessionExpired that the session is of no more use.
+// applied, once. When the cluster has ended the session, and no attempt of this command can
+// have been applied, it registers anew, once, and goes on; otherwise the error is also
+// ErrSessionExpired: only the machine's state tells, and later commands go on.
 func (s *Session) Command(ctx context.Context, data []byte) (CommandResult, error) {
 	ctx, cancel := s.client.bound(ctx, s.client.config.Timeout)
 	defer cancel()
@@ -66,35 +91,76 @@ func (s *Session) Command(ctx context.Context, data []byte) (CommandResult, erro
 	case <-ctx.Done():
 		return CommandResult{}, NewProblem(CodeTimeout, "%d commands of the session wait already", sessionInflightMax).WithCause(ctx.Err())
 	}
-	sequence, below := s.begin()
+	r := s.registered()
+	result, err := s.commandUnder(ctx, r, data)
+	var ended *Problem
+	if !errors.As(err, &ended) || ended.Code != CodeSessionExpired {
+		return result, err
+	}
+	if ended.Outcome != NotApplied {
+		return result, ended.WithHint("The session ended while the outcome of an earlier attempt was open: read the state before you send the command again.")
+	}
+	if r, err = s.renew(ctx, r); err != nil {
+		return CommandResult{}, err
+	}
+	return s.commandUnder(ctx, r, data)
+}
+
+// commandUnder applies a command under one registration.
+func (s *Session) commandUnder(ctx context.Context, r *registration, data []byte) (CommandResult, error) {
+	sequence, below := s.begin(r)
 	// Why also when the outcome is unknown: nobody waits for this answer any more,
 	// and an attempt still under way is applied at most once whatever we forget.
-	defer s.end(sequence)
+	defer s.end(r, sequence)
 	return s.client.command(ctx, &call{
 		request: &wire.Request{
 			Kind: wire.KindCommand, Machine: s.machine, Data: data,
-			Session: uint64(s.id), Sequence: sequence, AcknowledgedBelow: below,
+			Session: uint64(r.id), Sequence: sequence, AcknowledgedBelow: below,
 		},
 		repeatable: true, patient: true,
 	})
 }
 
-// begin takes the next sequence, and tells the lowest one still waited for.
-func (s *Session) begin() (sequence, below uint64) {
+// renew registers anew, unless another caller has since r.
+//
+// Why that gives nothing up: what was sent under r and is still under way is refused, since
+// a machine never makes a session of that number again.
+func (s *Session) renew(ctx context.Context, r *registration) (*registration, error) {
+	select {
+	case s.renewing <- struct{}{}:
+		defer func() { <-s.renewing }()
+	case <-ctx.Done():
+		return nil, NewProblem(CodeTimeout, "the session ended, and another one is being registered").WithCause(ctx.Err())
+	}
+	if now := s.registered(); now != r {
+		return now, nil
+	}
+	id, err := s.client.register(ctx, s.machine)
+	if err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.last++
-	s.waiting[s.last] = struct{}{}
-	below = s.last
-	for waiting := range s.waiting {
+	s.current = newRegistration(id)
+	return s.current, nil
+}
+
+// begin takes the next sequence, and tells the lowest one still waited for.
+func (s *Session) begin(r *registration) (sequence, below uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.last++
+	r.waiting[r.last] = struct{}{}
+	below = r.last
+	for waiting := range r.waiting {
 		below = min(below, waiting)
 	}
-	return s.last, below
+	return r.last, below
 }
 
 // end stops waiting for a sequence.
-func (s *Session) end(sequence uint64) {
+func (s *Session) end(r *registration, sequence uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.waiting, sequence)
+	delete(r.waiting, sequence)
 }

@@ -454,3 +454,10 @@ func (b *Backend) Checks(context.Context) []client.Check {
 	defer b.mu.Unlock()
 	return slices.Clone(b.checks)
 }
+
+// EndSessions forgets a machine's sessions, as when nobody used them for long.
+func (b *Backend) EndSessions(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.machines[name].sessions)
+}
