@@ -150,6 +150,34 @@ func TestCongestionIsNotHidden(t *testing.T) {
 	}
 }
 
+// What a path was known to lose by chance is still repaired when a queue fills on it, as
+// far as the queue does not explain it.
+func TestKnownLossIsRepairedBesideAQueue(t *testing.T) {
+	w := newWorldOf(t, 12, Config{}, testRTT)
+	const rate, queue = 3e6 / 8, 50 * time.Millisecond
+	p := w.paths[0]
+	p.rate, p.queue, p.lose = rate, int(queue.Seconds()*rate), w.chanceOf(0.02)
+	stop := w.stream(0.5*rate/300, 300)
+	w.run(20 * time.Second)
+	if f := w.figures(); f.parity == 0 {
+		t.Fatal("no parity before the queue fills")
+	}
+	stop()
+	stop = w.stream(1.2*rate/300, 300)
+	w.run(3 * time.Second)
+	w.figures()
+	w.run(5 * time.Second)
+	f := w.figures()
+	t.Logf("parity %.3f, left %.4f of %d, withheld %d", f.share(), f.left(), f.fell, f.withheld)
+	if f.share() < 0.1 || f.share() > 0.35 {
+		t.Errorf("parity is %.3f of all packets at 2 %% of loss and a full queue", f.share())
+	}
+	if f.left() < 0.9 {
+		t.Errorf("%.3f of %d losses are hidden while a queue stands", 1-f.left(), f.fell)
+	}
+	stop()
+}
+
 // Loss that comes is met within seconds, and loss that goes costs nothing for long.
 func TestStepsAreFollowed(t *testing.T) {
 	w := newWorldOf(t, 6, Config{}, testRTT)

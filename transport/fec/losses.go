@@ -10,6 +10,11 @@ const (
 	slowTau = 8 * time.Second
 	// patternTau is for how losses come, which changes less than how many.
 	patternTau = 30 * time.Second
+	// calmTau is for what the path loses while no queue stands, which a queue that fills
+	// does not change; so many packets make it known.
+	calmTau       = time.Minute
+	calmPackets   = 1000
+	calmCongested = 0.5 // packets, of the slower sums
 	// fastEnough is how many packets make the faster sums worth more than the others.
 	fastEnough = 1000
 
@@ -71,19 +76,30 @@ type sample struct{ sent, lost, congested, told, runs, runLost float64 }
 // losses is what the sender believes of the path.
 type losses struct {
 	fast, slow, pattern window
-	fellAt              time.Duration // when packets were last lost
-	lostAt              time.Duration // when packets were last lost by chance
-	since               float64       // packets sent since
+	// calm holds only what was counted when nothing had been lost to a queue for long.
+	calm   window
+	fellAt time.Duration // when packets were last lost
+	lostAt time.Duration // when packets were last lost by chance
+	since  float64       // packets sent since
 }
 
 func newLosses(now time.Duration) losses {
 	return losses{
 		fast: window{tau: fastTau, at: now}, slow: window{tau: slowTau, at: now}, pattern: window{tau: patternTau, at: now},
-		lostAt: now, fellAt: now,
+		calm: window{tau: calmTau, at: now}, lostAt: now, fellAt: now,
 	}
 }
 
+// add takes in what a report counted.
 func (l *losses) add(now time.Duration, s sample) {
+	l.seed(now, s)
+	if l.slow.congested < calmCongested {
+		l.calm.add(now, s)
+	}
+}
+
+// seed takes in what QUIC lost, of which nobody knows why.
+func (l *losses) seed(now time.Duration, s sample) {
 	l.fast.add(now, s)
 	l.slow.add(now, s)
 	l.pattern.add(now, s)
@@ -102,6 +118,7 @@ func (l *losses) fade(now time.Duration) {
 	l.fast.fade(now)
 	l.slow.fade(now)
 	l.pattern.fade(now)
+	l.calm.fade(now)
 }
 
 // window returns the sums to go by: the faster ones when they hold enough.
@@ -119,14 +136,24 @@ func (l *losses) total() float64 {
 }
 
 // random returns the share of packets that are lost by chance. Where most losses
-// are congestion, what seems to be chance is taken for its fringe.
+// are congestion, what seems to be chance is taken for its fringe, and what was known
+// before the queue stood goes on.
 func (l *losses) random(now time.Duration) float64 {
-	w, pause := l.window(), cleanAfter
+	w, pause, at := l.window(), cleanAfter, l.lostAt
 	if l.burst() >= burstMin {
 		pause *= cleanBursts
 	}
-	if now-l.lostAt >= pause && l.since >= cleanPackets || l.total() > lossCongested || w.congested > w.lost/2 {
+	congested := w.congested > w.lost/2
+	if congested {
+		at = l.fellAt // what falls by chance into a full queue is not told from the rest
+	}
+	switch {
+	case now-at >= pause && l.since >= cleanPackets, l.total() > lossCongested:
 		return 0
+	case congested && l.calm.sent < calmPackets:
+		return 0
+	case congested:
+		return min(1, max(0, l.calm.lost)/l.calm.sent)
 	}
 	return min(1, max(0, w.lost-max(0, w.congested))/max(1, w.sent))
 }

@@ -90,7 +90,7 @@ func (s *sender) begin(now time.Duration) {
 	s.beaconAt = now
 	s.losses = newLosses(now)
 	weight := min(1, priorPackets/max(1, s.quic.sent))
-	s.losses.add(now, sample{sent: weight * s.quic.sent, lost: weight * s.quic.lost})
+	s.losses.seed(now, sample{sent: weight * s.quic.sent, lost: weight * s.quic.lost})
 	s.plan = makePlan(&s.losses, now, s.path.RTT, s.cfg)
 }
 

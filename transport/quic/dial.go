@@ -66,7 +66,7 @@ func (p *peer) dialOnce(ctx context.Context) (*link, error) {
 	if err != nil {
 		return nil, &addressError{fmt.Errorf("quic: dial %v: %w", p.id, err)}
 	}
-	conn, err := p.n.transport.Dial(ctx, address, p.n.clientTLS(p.id), p.n.quicConfig())
+	conn, err := p.n.transport.Dial(ctx, address, p.n.clientTLS(p.id, ALPN), p.n.quicConfig())
 	if err != nil {
 		return nil, fmt.Errorf("quic: dial %v at %s: %w", p.id, address, err)
 	}

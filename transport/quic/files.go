@@ -55,8 +55,16 @@ func (n *Network) OpenFile(ctx context.Context, from raft.NodeID, name string, o
 
 // fetch asks the peer for a file and reads its answer.
 func (l *link) fetch(ctx context.Context, request []byte, offset int64) (*fetch, int64, error) {
-	stream, err := l.conn.OpenStreamSync(ctx)
+	f := &fetch{l: l}
+	conn, err := l.carrier(ctx)
+	if err == nil {
+		f.own = conn
+	} else if conn = l.conn; ctx.Err() != nil {
+		return nil, 0, ctx.Err()
+	}
+	stream, err := conn.OpenStreamSync(ctx)
 	if err != nil {
+		f.end()
 		return nil, 0, lost(ctx, err)
 	}
 	giveUp := func() {
@@ -76,9 +84,11 @@ func (l *link) fetch(ctx context.Context, request []byte, offset int64) (*fetch,
 	}
 	if err != nil {
 		giveUp()
+		f.end()
 		return nil, 0, lost(ctx, err)
 	}
-	return &fetch{l: l, stream: stream, left: int64(reply.Size) - offset}, int64(reply.Size), nil
+	f.stream, f.left = stream, int64(reply.Size)-offset
+	return f, int64(reply.Size), nil
 }
 
 // lost names an error by what the caller can do about it.
@@ -127,6 +137,7 @@ func statusError(status wire.FileStatus) error {
 // fetch is a file that is being fetched. It belongs to one goroutine.
 type fetch struct {
 	l      *link
+	own    *quicgo.Conn // nil: it comes over the link
 	stream *quicgo.Stream
 	left   int64 // bytes that are still to come
 	closed bool
@@ -159,7 +170,15 @@ func (f *fetch) Close() error {
 	if !f.closed {
 		f.closed = true
 		f.stream.CancelRead(streamGivenUp)
+		f.end()
 		<-f.l.fetches
 	}
 	return nil
+}
+
+// end ends the file's own connection.
+func (f *fetch) end() {
+	if f.own != nil {
+		_ = f.own.CloseWithError(codeShutdown, "the file was fetched")
+	}
 }

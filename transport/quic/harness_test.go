@@ -93,11 +93,16 @@ type memFile struct{ *bytes.Reader }
 func (memFile) Close() error { return nil }
 
 func (r *recorder) hold(name string, data []byte) {
+	r.serve(name, func() (io.ReadSeekCloser, int64, error) {
+		return memFile{bytes.NewReader(data)}, int64(len(data)), nil
+	})
+}
+
+// serve has a file opened in some way.
+func (r *recorder) serve(name string, open func() (io.ReadSeekCloser, int64, error)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.files[name] = func() (io.ReadSeekCloser, int64, error) {
-		return memFile{bytes.NewReader(data)}, int64(len(data)), nil
-	}
+	r.files[name] = open
 }
 
 // until waits until the condition holds; it is called with r.mu held.
@@ -197,7 +202,11 @@ func (w *world) listen(id raft.NodeID, at net.Addr) net.PacketConn {
 	if w.sim != nil {
 		late := &latecomer{simWorld: w.sim}
 		conn := &simConn{link: simnet.Simnet{Router: late}}
-		conn.SimConn = conn.link.NewEndpoint(simAddr(id), simnet.NodeBiDiLinkSettings{Latency: simLatency})
+		settings := simnet.NodeBiDiLinkSettings{Latency: simLatency}
+		if w.sim.settings != nil {
+			settings = *w.sim.settings
+		}
+		conn.SimConn = conn.link.NewEndpoint(simAddr(id), settings)
 		if err := conn.link.Start(); err != nil {
 			w.t.Fatal(err)
 		}

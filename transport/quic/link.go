@@ -31,7 +31,9 @@ type link struct {
 	lanes   []*queue // appends
 	forward *queue
 	fetches chan struct{} // holds a token per file being fetched
-	repair  atomic.Pointer[fec.Link]
+	// carriers are connections for files beside this one.
+	carriers carriers
+	repair   atomic.Pointer[fec.Link]
 	// arrivals are the bundles of the peer's lanes.
 	arrivals [lanesMax]arrivals
 	// ask and answer are numbers of checks to send and to answer, 0: none; answered is
@@ -80,7 +82,7 @@ func (l *link) startWriters() {
 func (l *link) startReaders() {
 	l.wg.Go(l.readDatagrams)
 	l.wg.Go(l.readStreams)
-	l.wg.Go(l.serveFiles)
+	l.wg.Go(fileServer{n: l.p.n, peer: l.p.id, conn: l.conn}.run)
 	if l.p.n.cfg.Probe != nil {
 		l.wg.Go(l.probe)
 	}

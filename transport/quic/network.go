@@ -285,6 +285,10 @@ func (n *Network) accept(ctx context.Context) {
 			return
 		}
 		endHandshake(conn.Context())
+		if forFiles(conn) {
+			n.wg.Go(func() { n.carry(ctx, conn) })
+			continue
+		}
 		select {
 		case n.handshakes <- struct{}{}:
 			n.wg.Go(func() {

@@ -201,13 +201,9 @@ func (p *peer) attend(ctx context.Context, l *link) (next *arrival) {
 
 // absorb adds a link's sums to those of the links before it.
 func (p *peer) absorb(l *link) {
-	now := l.conn.ConnectionStats()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.past.SentBytes += now.BytesSent
-	p.past.RecvBytes += now.BytesReceived
-	p.past.SentPackets += now.PacketsSent
-	p.past.LostPackets += now.PacketsLost
+	l.traffic().addTo(&p.past)
 	l.repaired(&p.past)
 	p.past.Repair, p.past.RepairLoss = transport.RepairOff, 0
 }
@@ -223,10 +219,7 @@ func (p *peer) stats() transport.LinkStats {
 	if l := p.link.Load(); l != nil {
 		now := l.conn.ConnectionStats()
 		out.Up, out.RTT, out.RTTVariance, out.Down = true, now.SmoothedRTT, now.MeanDeviation, transport.DownUnknown
-		out.SentBytes += now.BytesSent
-		out.RecvBytes += now.BytesReceived
-		out.SentPackets += now.PacketsSent
-		out.LostPackets += now.PacketsLost
+		l.traffic().addTo(&out)
 		l.repaired(&out)
 	}
 	return out

@@ -6,6 +6,7 @@ import (
 
 	quicgo "github.com/quic-go/quic-go"
 
+	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/transport"
 	"github.com/wraft/wraft/transport/wire"
 )
@@ -89,7 +90,10 @@ func (l *link) readStream(stream *quicgo.ReceiveStream) error {
 }
 
 // abort counts what the peer did wrong and ends the connection.
-func (l *link) abort(err error) {
-	l.p.n.refusals.note(err, "peer", l.p.id)
-	_ = l.conn.CloseWithError(codeMalformed, "malformed frame")
+func (l *link) abort(err error) { l.p.n.abort(l.conn, l.p.id, err) }
+
+// abort ends a connection of a peer's for bytes that no correct peer sends.
+func (n *Network) abort(conn *quicgo.Conn, peer raft.NodeID, err error) {
+	n.refusals.note(err, "peer", peer)
+	_ = conn.CloseWithError(codeMalformed, "malformed frame")
 }

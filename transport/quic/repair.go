@@ -35,9 +35,9 @@ func (n *Network) packetConn() (net.PacketConn, error) {
 // features are the abilities that this node's hello tells of.
 func (n *Network) features() uint64 {
 	if n.repair == nil {
-		return featureChecks
+		return featureChecks | featureFiles
 	}
-	return featureChecks | featureRepair | featureBundles
+	return featureChecks | featureFiles | featureRepair | featureBundles
 }
 
 // agreesToRepair reports whether both sides repair losses.
@@ -87,8 +87,8 @@ func (l *link) observe(repair *fec.Link) {
 		if !ok {
 			return
 		}
-		now := l.conn.ConnectionStats()
-		repair.Observe(remote, fec.Path{RTT: now.SmoothedRTT, RTTMin: now.MinRTT, Sent: now.PacketsSent, Lost: now.PacketsLost})
+		now, all := l.conn.ConnectionStats(), l.traffic()
+		repair.Observe(remote, fec.Path{RTT: now.SmoothedRTT, RTTMin: now.MinRTT, Sent: all.sentPackets, Lost: all.lostPackets})
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	quicgo "github.com/quic-go/quic-go"
 
+	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/transport"
 	"github.com/wraft/wraft/transport/wire"
 )
@@ -18,29 +19,38 @@ import (
 // fileStepBytes is how much of a file is read and written at once.
 const fileStepBytes = 64 << 10
 
-// serveFiles answers the peer's requests for files, each in a goroutine of its
-// own; the connection bounds how many there are.
-func (l *link) serveFiles() {
+// fileServer serves files on one connection of a peer's.
+type fileServer struct {
+	n    *Network
+	peer raft.NodeID
+	conn *quicgo.Conn
+}
+
+// run answers the peer's requests for files until the connection has ended, each in a
+// goroutine of its own; the connection bounds how many there are.
+func (s fileServer) run() {
+	var serving sync.WaitGroup
+	defer serving.Wait()
 	for {
-		stream, err := l.conn.AcceptStream(l.conn.Context())
+		stream, err := s.conn.AcceptStream(s.conn.Context())
 		if err != nil {
 			return // the connection ended
 		}
-		l.wg.Go(func() {
-			if err := l.serveFile(stream); err != nil {
+		serving.Go(func() {
+			if err := s.serve(stream); err != nil {
 				stream.CancelWrite(streamGivenUp)
 				stream.CancelRead(streamGivenUp)
 				if errors.Is(err, wire.ErrMalformed) {
-					l.abort(err)
+					s.n.abort(s.conn, s.peer, err)
 				}
 			}
 		})
 	}
 }
 
-// serveFile answers one request.
-func (l *link) serveFile(stream *quicgo.Stream) error {
-	cfg := &l.p.n.cfg
+// serve answers one request.
+func (s fileServer) serve(stream *quicgo.Stream) error {
+	cfg := &s.n.cfg
 	stream.SetPriority(urgencyFiles, true)
 	if err := stream.SetReadDeadline(time.Now().Add(cfg.HandshakeTimeout)); err != nil {
 		return err
@@ -54,16 +64,16 @@ func (l *link) serveFile(stream *quicgo.Stream) error {
 		return err
 	}
 	select {
-	case l.p.n.serves <- struct{}{}:
-		defer func() { <-l.p.n.serves }()
+	case s.n.serves <- struct{}{}:
+		defer func() { <-s.n.serves }()
 	default:
-		return l.reply(stream, wire.FileReply{Status: wire.FileBusy})
+		return reply(stream, wire.FileReply{Status: wire.FileBusy})
 	}
-	file, size, err := l.p.n.handler.ServeFile(request.Name)
+	file, size, err := s.n.handler.ServeFile(request.Name)
 	if err != nil {
-		return l.reply(stream, wire.FileReply{Status: statusOf(err)})
+		return reply(stream, wire.FileReply{Status: statusOf(err)})
 	}
-	err = l.transfer(stream, file, size, request.Offset)
+	err = s.transfer(stream, file, size, request.Offset)
 	return errors.Join(err, file.Close())
 }
 
@@ -75,7 +85,7 @@ func statusOf(err error) wire.FileStatus {
 }
 
 // reply answers with a status and ends the stream.
-func (l *link) reply(stream *quicgo.Stream, r wire.FileReply) error {
+func reply(stream *quicgo.Stream, r wire.FileReply) error {
 	if _, err := stream.Write(wire.AppendFileReply(nil, r)); err != nil {
 		return err
 	}
@@ -83,12 +93,12 @@ func (l *link) reply(stream *quicgo.Stream, r wire.FileReply) error {
 }
 
 // transfer sends a file from an offset on, at the rate that is allowed.
-func (l *link) transfer(stream *quicgo.Stream, file io.ReadSeeker, size int64, offset uint64) error {
+func (s fileServer) transfer(stream *quicgo.Stream, file io.ReadSeeker, size int64, offset uint64) error {
 	if size < 0 || offset > math.MaxInt64 || int64(offset) > size {
-		return l.reply(stream, wire.FileReply{Status: wire.FileBadOffset})
+		return reply(stream, wire.FileReply{Status: wire.FileBadOffset})
 	}
 	if _, err := file.Seek(int64(offset), io.SeekStart); err != nil {
-		return l.reply(stream, wire.FileReply{Status: wire.FileFailed})
+		return reply(stream, wire.FileReply{Status: wire.FileFailed})
 	}
 	buf := wire.AppendFileReply(make([]byte, 0, fileStepBytes), wire.FileReply{Size: uint64(size)})
 	if _, err := stream.Write(buf); err != nil {
@@ -100,10 +110,10 @@ func (l *link) transfer(stream *quicgo.Stream, file io.ReadSeeker, size int64, o
 		if _, err := io.ReadFull(file, step); err != nil {
 			return fmt.Errorf("quic: serve a file: %w", err)
 		}
-		if err := l.p.n.files.wait(l.conn.Context(), len(step)); err != nil {
+		if err := s.n.files.wait(s.conn.Context(), len(step)); err != nil {
 			return err
 		}
-		if err := stream.SetWriteDeadline(time.Now().Add(l.p.n.cfg.StallTimeout)); err != nil {
+		if err := stream.SetWriteDeadline(time.Now().Add(s.n.cfg.StallTimeout)); err != nil {
 			return err
 		}
 		if _, err := stream.Write(step); err != nil {

@@ -17,6 +17,8 @@ import (
 type simWorld struct {
 	simnet.PerfectRouter
 	whole bool // QUIC's packets grow to what the path carries
+	// settings are those of endpoints that are opened from now on; nil: a delay of simLatency.
+	settings *simnet.NodeBiDiLinkSettings
 
 	mu   sync.Mutex
 	drop func(from, to raft.NodeID) bool

@@ -11,14 +11,14 @@ import (
 	"github.com/wraft/wraft/raft"
 )
 
-// ALPN names the protocol between nodes.
+// ALPN names the protocol between nodes; there is a second one for files, see carrier.
 const ALPN = "wraft-peer/1"
 
 // serverTLS is what this node accepts connections with.
 func (n *Network) serverTLS() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13,
-		NextProtos: []string{ALPN},
+		NextProtos: []string{ALPN, filesALPN},
 		// Why any: what is trusted may change, so VerifyConnection checks the chain.
 		ClientAuth: tls.RequireAnyClientCert,
 		Time:       n.cfg.Now,
@@ -32,11 +32,11 @@ func (n *Network) serverTLS() *tls.Config {
 	}
 }
 
-// clientTLS is what this node dials a peer with.
-func (n *Network) clientTLS(peer raft.NodeID) *tls.Config {
+// clientTLS is what this node dials a peer with, for one of the two protocols.
+func (n *Network) clientTLS(peer raft.NodeID, protocol string) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13,
-		NextProtos: []string{ALPN},
+		NextProtos: []string{protocol},
 		Time:       n.cfg.Now,
 		// Why: crypto/tls would compare the certificate with an address. What counts
 		// is the node's identity, so verifyServer checks the chain and that.
@@ -97,7 +97,7 @@ func (l *link) recheck() {
 // identify reads who the other side is from its certificate, whose chain was
 // verified, and refuses whoever is no other node of this cluster.
 func (n *Network) identify(state tls.ConnectionState) (raft.NodeID, error) {
-	if state.NegotiatedProtocol != ALPN {
+	if state.NegotiatedProtocol != ALPN && state.NegotiatedProtocol != filesALPN {
 		return 0, refuse(ReasonProtocol, "quic: the protocol is %q, not %q", state.NegotiatedProtocol, ALPN)
 	}
 	if len(state.PeerCertificates) == 0 {

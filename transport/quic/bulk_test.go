@@ -1,0 +1,108 @@
+package quic
+
+import (
+	"io"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/quic-go/quic-go/testutils/simnet"
+
+	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/transport/fec"
+)
+
+// bottleneck is a link of a rate, with a queue before it that drops what finds no room, and
+// which loses a share of what it carries. Each direction has its own.
+type bottleneck struct {
+	rate  int // bytes a second
+	queue int // bytes
+	loss  float64
+	delay time.Duration // one way
+
+	mu     sync.Mutex // guards all below
+	chance *rand.Rand
+	freed  map[raft.NodeID]time.Time // by sender: when the link has sent all that waits
+}
+
+// udpHeaders is what IP and UDP add to a packet.
+const udpHeaders = 28
+
+// takes reports whether a packet gets through.
+func (b *bottleneck) takes(p simnet.Packet, from raft.NodeID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	freed := b.freed[from]
+	if freed.Before(now) {
+		freed = now
+	}
+	size := len(p.Data) + udpHeaders
+	if int(freed.Sub(now).Seconds()*float64(b.rate))+size > b.queue {
+		return false
+	}
+	b.freed[from] = freed.Add(time.Duration(float64(size) / float64(b.rate) * float64(time.Second)))
+	return b.chance.Float64() >= b.loss
+}
+
+// latency is what a packet takes that got through a moment ago.
+func (b *bottleneck) latency(p simnet.Packet) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.delay + max(0, time.Until(b.freed[raft.NodeID(p.From.(*net.UDPAddr).IP.To4()[3])]))
+}
+
+// beyond makes the link the way between all nodes that start from now on.
+func (w *world) beyond(b *bottleneck) {
+	b.chance, b.freed = rand.New(rand.NewPCG(7, 3)), map[raft.NodeID]time.Time{}
+	w.sim.settings = &simnet.NodeBiDiLinkSettings{
+		Downlink: simnet.LinkSettings{MTU: 1500}, Uplink: simnet.LinkSettings{MTU: 1500}, LatencyFunc: b.latency,
+	}
+	w.sim.setLook(func(p simnet.Packet, from raft.NodeID) bool { return !b.takes(p, from) })
+}
+
+// zeros is a file.
+type zeros struct{ *io.SectionReader }
+
+func (zeros) Close() error { return nil }
+
+type zeroAt struct{}
+
+func (zeroAt) ReadAt(b []byte, _ int64) (int, error) { clear(b); return len(b), nil }
+
+// TestBubbleSnapshotUsesTheLink: over a long and fast way that loses packets by chance, a
+// file that follows some appends gets half of what the link carries, parity included.
+// Over the appends' connection it got a fifth.
+func TestBubbleSnapshotUsesTheLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSimWorld(t)
+		w.sim.whole = true
+		const rate = 100e6 / 8
+		size, want := int64(96<<20), 0.4
+		if testing.Short() {
+			size, want = 24<<20, 0.25
+		}
+		w.beyond(&bottleneck{rate: rate, queue: rate / 20, loss: 0.02, delay: 40 * time.Millisecond})
+		a, b := w.node(1, withRepair(fec.ModeAuto)), w.node(2, withRepair(fec.ModeAuto))
+		w.connect(a, b)
+		b.rec.serve("f", func() (io.ReadSeekCloser, int64, error) {
+			return zeros{io.NewSectionReader(zeroAt{}, 0, size)}, size, nil
+		})
+		latencies(t, b, a, 200, 12*time.Second) // the loss is known
+		began := time.Now()
+		f, _, err := a.net.OpenFile(t.Context(), 2, "f", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := io.Copy(io.Discard, f)
+		used := float64(n) / time.Since(began).Seconds() / rate
+		t.Logf("%.2f of the link; %+v", used, b.net.Links()[0])
+		if err != nil || n != size || used < want {
+			t.Errorf("%d of %d bytes used %.2f of the link, %v", n, size, used, err)
+		}
+		_ = f.Close()
+	})
+}
