@@ -36,7 +36,7 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance e2e ui-screenshots helm nemesis killstorm failover bigsnapshot wan wan-short wan-peers peers-bench wan-snapshot wan-virtual restart-bench cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
+.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance e2e ui-screenshots helm nemesis killstorm failover bigsnapshot wan flaky3 wan-short wan-peers peers-bench wan-snapshot wan-virtual restart-bench cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
@@ -147,6 +147,9 @@ wan: ## three regions on this machine, links that lose packets, clients beside t
 # Why so patient an election: it judges what is lost, and machines of CI are busy.
 wan-short: ## the same for some seconds: nothing may be lost, nobody elected
 	$(WAN_CMD) -loss $(LOSS) -fec $(FEC) -warmup 4s -duration 8s -election 4s -heartbeat 200ms -calm
+
+flaky3: ## nobody may be elected at 5 % of loss with 20 ms of jitter, overtaking and repetitions, under load: DURATION (60s)
+	$(WAN_CMD) -rtt 50ms -loss 5% -jitter 20ms -reorder 20% -duplicate 0.5% -fec $(FEC) -duration $(if $(DURATION),$(DURATION),60s) -calm $(WAN)
 
 wan-virtual: ## the same in virtual time, where nothing but links takes any: all losses, and an hour at 10 %
 	WRAFT_WAN=full go test -count=1 -timeout 20m -v -run 'TestRegionsThatLose|TestNobodyIsElectedForLoss' ./node/nodetest | grep -E 'loss|^(---|FAIL|ok|panic)'

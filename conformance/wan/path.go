@@ -22,15 +22,16 @@ type Path struct {
 	BurstTime    time.Duration
 	// Jitter is what may come on top of the time a datagram takes, evenly spread.
 	Jitter time.Duration
-	// Reorder is the share that others overtake, by up to 20 ms.
-	Reorder float64
+	// Reorder is the share that others overtake, by up to 20 ms, Duplicate the share that
+	// arrives twice.
+	Reorder, Duplicate float64
 }
 
 // conditions are those of one direction of a link with a round trip.
 func (p Path) conditions(rtt time.Duration) relay.Conditions {
 	return relay.Conditions{
 		Loss: p.Loss, LossBurst: p.BurstPackets, LossBurstTime: p.BurstTime,
-		Delay: rtt / 2, Jitter: p.Jitter, Reorder: p.Reorder,
+		Delay: rtt / 2, Jitter: p.Jitter, Reorder: p.Reorder, Duplicate: p.Duplicate,
 	}
 }
 
@@ -69,17 +70,23 @@ var roundTrips = map[[2]client.NodeID]time.Duration{
 }
 
 // quorumRTT is the round trip that the first node needs to have a quorum.
-func quorumRTT(down client.NodeID) time.Duration {
-	if down == 2 {
+func (c Config) quorumRTT() time.Duration {
+	switch {
+	case c.RTT > 0:
+		return c.RTT
+	case c.Down == 2:
 		return roundTrips[[2]client.NodeID{1, 3}]
 	}
 	return roundTrips[[2]client.NodeID{1, 2}]
 }
 
 // lay gives all links the path.
-func lay(links *cluster.Links, p Path) error {
+func (c Config) lay(links *cluster.Links, p Path) error {
 	var errs []error
 	for pair, rtt := range roundTrips {
+		if c.RTT > 0 {
+			rtt = c.RTT
+		}
 		errs = append(errs, links.Set(pair[0], pair[1], p.conditions(rtt)), links.Set(pair[1], pair[0], p.conditions(rtt)))
 	}
 	return errors.Join(errs...)

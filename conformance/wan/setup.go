@@ -24,7 +24,7 @@ func (r *run) setUp(ctx context.Context) error {
 	}
 	// Why before the start: what a connection believes of its path dates from its first
 	// round trips.
-	if err := lay(r.links, Path{}); err != nil {
+	if err := r.cfg.lay(r.links, Path{}); err != nil {
 		return err
 	}
 	if err := c.Launch(ctx, module, machine); err != nil {
@@ -49,7 +49,7 @@ func (r *run) setUp(ctx context.Context) error {
 	if r.cfg.Step {
 		return nil
 	}
-	return lay(r.links, r.cfg.Path)
+	return r.cfg.lay(r.links, r.cfg.Path)
 }
 
 // lead cuts off whoever leads the machine until the first node does. Why that way: it
@@ -65,7 +65,7 @@ func (r *run) lead(ctx context.Context) error {
 			return err
 		}
 		_, err = r.leader(ctx, leader)
-		if err := errors.Join(err, lay(r.links, Path{})); err != nil {
+		if err := errors.Join(err, r.cfg.lay(r.links, Path{})); err != nil {
 			return err
 		}
 		if err := r.cluster.WaitReady(ctx); err != nil {

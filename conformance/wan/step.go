@@ -60,7 +60,7 @@ func (r *run) step(ctx context.Context) (*Steps, error) {
 
 // follow lays a path and watches for its time how parity follows.
 func (r *run) follow(ctx context.Context, p Path, part time.Duration, reached func(share float64) bool) (time.Duration, error) {
-	if err := lay(r.links, p); err != nil {
+	if err := r.cfg.lay(r.links, p); err != nil {
 		return 0, err
 	}
 	began, found := time.Now(), Never

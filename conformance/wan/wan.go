@@ -19,6 +19,8 @@ type Config struct {
 	// and have this path for the second third of the time.
 	Path Path
 	Step bool
+	// RTT is the round trip of all links; 0: 70, 80 and 140 ms, those of three regions.
+	RTT time.Duration
 	// FEC is auto, on or off: whether the nodes repair losses. Default auto.
 	FEC string
 	// Down is a follower that does not run, 2 or 3; 0: none.
@@ -67,7 +69,7 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("wan: %d clients, %d writes a second, %d bytes: use at most 4096 clients and values of 8 bytes to 1 MiB",
 			c.Clients, c.Rate, c.ValueBytes))
 	}
-	if c.Duration <= 0 || c.Warmup < 0 || c.Step && c.Duration < stepLeast {
+	if c.Duration <= 0 || c.Warmup < 0 || c.RTT < 0 || c.Step && c.Duration < stepLeast {
 		errs = append(errs, fmt.Errorf("wan: measured for %v after %v: use times above 0, and %v for steps", c.Duration, c.Warmup, stepLeast))
 	}
 	return errors.Join(append(errs, c.Path.conditions(0).Validate())...)
@@ -139,7 +141,7 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 }
 
 func (r *run) all(ctx context.Context) error {
-	r.result.Path, r.result.RTT = r.cfg.Path, quorumRTT(r.cfg.Down)
+	r.result.Path, r.result.RTT = r.cfg.Path, r.cfg.quorumRTT()
 	if err := r.setUp(ctx); err != nil {
 		return err
 	}

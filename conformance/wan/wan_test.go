@@ -83,9 +83,12 @@ func TestConfigs(t *testing.T) {
 
 func TestQuorumOfWhoRuns(t *testing.T) {
 	for down, want := range map[client.NodeID]time.Duration{0: 70 * time.Millisecond, 2: 80 * time.Millisecond, 3: 70 * time.Millisecond} {
-		if got := quorumRTT(down); got != want {
+		if got := (Config{Down: down}).quorumRTT(); got != want {
 			t.Errorf("node %v down: %v, want %v", down, got, want)
 		}
+	}
+	if got := (Config{Down: 2, RTT: 50 * time.Millisecond}).quorumRTT(); got != 50*time.Millisecond {
+		t.Errorf("all links of 50 ms: %v", got)
 	}
 }
 

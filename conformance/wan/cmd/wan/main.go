@@ -55,6 +55,11 @@ func parse(args []string) (cfg wan.Config, calm bool, err error) {
 		cfg.Path.Reorder, err = relay.ParseShare(text)
 		return err
 	})
+	f.Func("duplicate", "share of packets that arrive twice (0%)", func(text string) (err error) {
+		cfg.Path.Duplicate, err = relay.ParseShare(text)
+		return err
+	})
+	f.DurationVar(&cfg.RTT, "rtt", 0, "round trip of all links (70, 80 and 140 ms, between three regions)")
 	f.DurationVar(&cfg.Path.Jitter, "jitter", 0, "what may come on top of a packet's time")
 	f.StringVar(&cfg.FEC, "fec", "auto", "auto, on or off: whether nodes repair losses")
 	f.BoolVar(&cfg.Step, "step", false, "lose nothing, then that, then nothing, a third of the time each")
