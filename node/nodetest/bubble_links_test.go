@@ -207,18 +207,18 @@ func TestLinksLatePackets(t *testing.T) {
 	})
 }
 
-// TestLinksBlackHole: every path comes to drop packets of more than 1,300 bytes. Commands
+// TestLinksBlackHole: every path comes to drop packets of more than 1,250 bytes. Commands
 // of 3 kB go on as soon as that is noticed, for which there is a bound, and small ones
 // all along; then one node's path drops what QUIC cannot do without, and that is said.
 func TestLinksBlackHole(t *testing.T) {
 	atWork(t, make([]byte, 3000), func(s *linkScene) {
 		term, struck := s.term(), time.Now()
 		for id := range raft.NodeID(3) {
-			s.router.narrow(bubbleAddr(id+1), 1300)
+			s.router.narrow(bubbleAddr(id+1), 1250)
 		}
 		s.calm(40 * time.Second)
 		s.expectGap(struck, 20*time.Second)
-		s.tell("1,300 bytes pass", struck, term)
+		s.tell("1,250 bytes pass", struck, term)
 		// Why so many: heartbeats are stuck behind appends, and each leader finds out for
 		// its own paths, in each of which somebody may campaign every two seconds.
 		s.expectTerm(term, 10)

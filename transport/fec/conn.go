@@ -91,10 +91,10 @@ func (c *Conn) sent(b []byte, to net.Addr, segment int, ecn ECN, oob []byte) {
 	}
 }
 
-// oversize reports whether a datagram is larger than what parity could protect.
+// oversize reports whether a datagram is larger than one whose parity most paths carry.
 // QUIC sends such only to find out how large packets may be, and must not.
 func (c *Conn) oversize(size int) bool {
-	if size <= DataBytesMax {
+	if size <= packetBytesMax {
 		return false
 	}
 	c.large.Add(1)

@@ -129,11 +129,11 @@ func TestConnRebuilds(t *testing.T) {
 	})
 }
 
-// Without links packets pass, but for those that could never be protected.
+// Without links packets pass, but for those whose parity few paths carry.
 func TestConnPassesAndLimits(t *testing.T) {
 	p, c := pipeConn(t, Config{})
 	conn := c.PacketConn()
-	for _, size := range []int{1, 100, DataBytesMax, DataBytesMax + 1, datagramBytesMax} {
+	for _, size := range []int{1, 100, packetBytesMax, packetBytesMax + 1, datagramBytesMax} {
 		if n, err := conn.WriteTo(make([]byte, size), peerAddr); n != size || err != nil {
 			t.Errorf("%d bytes: %d, %v", size, n, err)
 		}

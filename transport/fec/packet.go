@@ -21,9 +21,15 @@ const (
 const (
 	// datagramBytesMax is the largest packet quic-go sends or reads.
 	datagramBytesMax = 1452
-	// DataBytesMax is the largest packet that is protected: its parity and the
+	// DataBytesMax is the largest packet that may be protected: its parity and the
 	// names of a full block fit into datagramBytesMax.
 	DataBytesMax = datagramBytesMax - parityHeaderBytes - nameBytes*dataShardsMax - macBytes - lengthBytes
+	// parityOver is what the parity of a full block is larger than its largest packet.
+	parityOver = datagramBytesMax - DataBytesMax
+	// packetBytesMax is the largest packet that QUIC may send, so that parity for it has at
+	// most 1,372 bytes. Those get through most tunnels (an MTU of 1,400 over IPv4, of 1,420
+	// over IPv6), where parity for packets as large as can be protected would not.
+	packetBytesMax = 1372 - parityOver
 	// dataBytesMin is the smallest: a QUIC packet with the shortest payload.
 	dataBytesMin = 21
 

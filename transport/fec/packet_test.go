@@ -67,8 +67,8 @@ func TestLayoutIsAsDocumented(t *testing.T) {
 	if got := hex.EncodeToString(b[:len(b)-len(p.shard)]); got != head {
 		t.Errorf("a parity packet begins with %s, not %s", got, head)
 	}
-	if DataBytesMax != 1358 || macBytes != 8 || beaconBytes != 18 || reportBytes != 43 {
-		t.Errorf("sizes %d %d %d %d", DataBytesMax, macBytes, beaconBytes, reportBytes)
+	if DataBytesMax != 1358 || packetBytesMax != 1278 || macBytes != 8 || beaconBytes != 18 || reportBytes != 43 {
+		t.Errorf("sizes %d %d %d %d %d", DataBytesMax, packetBytesMax, macBytes, beaconBytes, reportBytes)
 	}
 }
 

@@ -27,7 +27,7 @@ func newSocket(c *Conn, udp *net.UDPConn) net.PacketConn {
 // to cut them (UDP_SEGMENT).
 func (s *socket) WriteMsgUDP(b, oob []byte, to *net.UDPAddr) (n, oobn int, err error) {
 	coding := s.c.coding.Load() > 0
-	if !coding && len(b) <= DataBytesMax {
+	if !coding && len(b) <= packetBytesMax {
 		return s.UDPConn.WriteMsgUDP(b, oob, to)
 	}
 	control := readControl(oob)

@@ -52,7 +52,7 @@ func TestBubbleBlackHole(t *testing.T) {
 	}{
 		{fec.ModeOff, 1380, 1},
 		// Where losses may be repaired QUIC's packets are smaller, only parity falls.
-		{fec.ModeAuto, 1400, 0}, {fec.ModeAuto, 1300, 1},
+		{fec.ModeAuto, 1300, 0}, {fec.ModeAuto, 1250, 1},
 		{fec.ModeOn, packetBytesMin, 1},
 	} {
 		t.Run(fmt.Sprintf("%s %d", row.mode, row.max), func(t *testing.T) {
@@ -84,4 +84,25 @@ func TestBubbleBlackHole(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestBubbleParityFitsTunnels: over a tunnel that carries 1,372 bytes, what falls of large
+// packets is rebuilt.
+func TestBubbleParityFitsTunnels(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSimWorld(t)
+		w.sim.whole = true
+		w.sim.narrow(1372)
+		w.sim.lose(0.03)
+		a, b := w.node(1, withRepair(fec.ModeAuto)), w.node(2, withRepair(fec.ModeAuto))
+		w.connect(a, b)
+		a.stream(b, 1, 20*time.Second)
+		l := a.net.Links()[0]
+		if size := l.SentBytes / l.SentPackets; size < packetBytesMin*9/10 {
+			t.Errorf("packets of %d bytes on average are not large", size)
+		}
+		if l.PathLostPackets < 50 || l.RepairedPackets < l.PathLostPackets*3/4 {
+			t.Errorf("%d of %d large packets that fell were rebuilt: %+v", l.RepairedPackets, l.PathLostPackets, l)
+		}
+	})
 }
