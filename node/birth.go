@@ -32,6 +32,7 @@ type Birth struct {
 	founder bool // one of the initial nodes
 	past    bool // it is known to have had a life before this one
 	others  []raft.NodeID
+	met     []raft.NodeID // who may obey a claim besides; they have no say in a first life
 	nonce   uint64
 
 	stage   BirthStage
@@ -144,10 +145,23 @@ func (b *Birth) NextDeadline() (at time.Duration, ok bool) {
 
 // Answered takes in what a node says of itself.
 func (b *Birth) Answered(from raft.NodeID, a BirthAnswer) {
-	if slices.Contains(b.others, from) {
+	if slices.Contains(b.asked(), from) {
 		b.answers[from] = a
 	}
 }
+
+// Meet has nodes asked too that are not among the initial ones: they may know the cluster as
+// it is now.
+func (b *Birth) Meet(ids []raft.NodeID) {
+	for _, id := range ids {
+		if id != b.self && !slices.Contains(b.asked(), id) && len(b.met) < NodesMax {
+			b.met = append(b.met, id)
+		}
+	}
+}
+
+// asked are all who are asked.
+func (b *Birth) asked() []raft.NodeID { return slices.Concat(b.others, b.met) }
 
 // Claimed says what came of Claim.
 func (b *Birth) Claimed(life raft.Incarnation, err error) {
@@ -193,7 +207,7 @@ func (b *Birth) Next() []BirthAction {
 		return nil
 	}
 	b.askAt = b.now + birthAskPause
-	return []BirthAction{{Ask: slices.Clone(b.others)}}
+	return []BirthAction{{Ask: b.asked()}}
 }
 
 // mayBegin: only a first life waits for others.
@@ -218,10 +232,11 @@ func (b *Birth) claim() *BirthClaim {
 	if b.now < b.claimAt {
 		return nil
 	}
-	for i := range b.others {
-		id := b.others[(b.turn+i)%len(b.others)]
+	asked := b.asked()
+	for i := range asked {
+		id := asked[(b.turn+i)%len(asked)]
 		if a := b.answers[id]; a.Stage == StageBorn && a.Known {
-			b.turn = (b.turn + i + 1) % len(b.others)
+			b.turn = (b.turn + i + 1) % len(asked)
 			return &BirthClaim{Peer: id, From: a.Life, Nonce: b.nonce}
 		}
 	}
@@ -231,7 +246,7 @@ func (b *Birth) claim() *BirthClaim {
 // Explain says what a node that is not born waits for.
 func (b *Birth) Explain() string {
 	var silent, bereft []raft.NodeID
-	for _, id := range b.others {
+	for _, id := range b.asked() {
 		switch a := b.answers[id]; {
 		case a.Stage == StageBorn && !a.Known:
 			return fmt.Sprintf("%v does not know this node as a member: add it first, or wait until %v knows the cluster", id, id)
@@ -240,7 +255,7 @@ func (b *Birth) Explain() string {
 				"If a majority lost their disks, what they held is lost"
 		case a.Stage == StageBereft:
 			bereft = append(bereft, id)
-		case a.Stage == 0:
+		case a.Stage == 0 && slices.Contains(b.others, id):
 			silent = append(silent, id)
 		}
 	}
@@ -252,5 +267,6 @@ func (b *Birth) Explain() string {
 	case !b.founder:
 		return fmt.Sprintf("none of %v answers; they refuse who is not in the list of nodes: add it with wraftd nodes add, also if it was removed", b.others)
 	}
-	return fmt.Sprintf("the first start of a cluster takes all its nodes; there is no answer of %v", silent)
+	return fmt.Sprintf("the first start of a cluster takes all its nodes; there is no answer of %v. If the cluster is there, and they left it, "+
+		"give this node join: true and a node of today's in its configuration, or put a new one in its place with wraftd nodes replace", silent)
 }

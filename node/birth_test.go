@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +121,38 @@ func TestALaterLifeIsClaimed(t *testing.T) {
 	b.Settled()
 	if got := said(b.Next()); got != "begin in 6" || b.Refused() != nil {
 		t.Fatal(got, b.Refused())
+	}
+}
+
+// TestWhoIsMetHasNoSayInAFirstLife: such a node is asked, and may obey a claim; what else it
+// says changes nothing.
+func TestWhoIsMetHasNoSayInAFirstLife(t *testing.T) {
+	b := NewBirth(founder(), 0)
+	b.Meet([]raft.NodeID{1, 3, 4, 4})
+	if a := b.Next(); said(a) != "ask" || !slices.Equal(a[0].Ask, []raft.NodeID{1, 2, 4}) {
+		t.Fatalf("it does %+v", a)
+	}
+	b.Answered(1, BirthAnswer{Stage: StageUnborn})
+	b.Answered(4, BirthAnswer{Stage: StageUnborn})
+	b.Answered(9, BirthAnswer{Stage: StageBorn, Known: true, Life: 1})
+	if got := said(b.Next()); got != "" {
+		t.Fatalf("without a word of 2 it does %q", got)
+	}
+	if got := b.Explain(); !strings.Contains(got, "no answer of [n2]") || !strings.Contains(got, "nodes replace") {
+		t.Errorf("it says %q", got)
+	}
+	b.Answered(4, BirthAnswer{Stage: StageBorn, Known: true, Life: 1})
+	if got := said(b.Next()); got != "claim behind 1 at n4" {
+		t.Fatalf("it does %q", got)
+	}
+
+	settled := founder()
+	settled.Settled = 1
+	b = NewBirth(settled, 0)
+	b.Meet([]raft.NodeID{4})
+	b.Answered(4, BirthAnswer{Stage: StageBorn, Known: true, Life: 1})
+	if got := said(b.Next()); got != "ask" {
+		t.Errorf("in a first life that nobody of the initial nodes confirms it does %q", got)
 	}
 }
 

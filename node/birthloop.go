@@ -82,6 +82,18 @@ func newBirthLoop(n *Node, life *Life) *birthLoop {
 // Stage is how far the node is; for any goroutine.
 func (l *birthLoop) Stage() BirthStage { return BirthStage(l.stage.Load()) }
 
+// meet has others asked too, while the node is not born.
+func (l *birthLoop) meet(others []NodeRecord) {
+	if l.Stage() == StageBorn {
+		return
+	}
+	var ids []raft.NodeID
+	for _, r := range others {
+		ids = append(ids, r.ID)
+	}
+	l.in.put(func(b *Birth) { b.Meet(ids) }) // Why unchecked: who is there comes again
+}
+
 // run is the birth goroutine. It ends with the birth.
 func (l *birthLoop) run() {
 	ctx, cancel := context.WithCancel(l.node.ctx)

@@ -111,7 +111,7 @@ func (d *Deployer) Observe(c *Catalogue) {
 		have, ok := d.machines[m.Group]
 		switch {
 		case ok:
-			have.ousted = m.ousted()
+			have.ousted, have.record.Seats = m.ousted(), m.Seats // Why the seats: who had a replica once may be gone
 		case !leaving || d.found[m.Group]:
 			added = append(added, m)
 		}

@@ -94,6 +94,21 @@ func TestDeployer(t *testing.T) {
 	}
 }
 
+// TestDeployerAsksThoseOfToday: who had a replica when the catalogue was first seen may be gone.
+func TestDeployerAsksThoseOfToday(t *testing.T) {
+	d := NewDeployer(2, 0, 0)
+	d.Current()
+	m := MachineRecord{Name: "a", Group: 2, Run: MachineRun{Module: Digest{0xbb}, Artefact: Digest{0xaa}}, Seats: testSeats(1, 2, 3)}
+	d.Observe(&Catalogue{Machines: []MachineRecord{m}})
+	d.Next()
+	m.Seats = testSeats(2, 4)
+	d.Observe(&Catalogue{Index: 1, Machines: []MachineRecord{m}})
+	d.GroupCreated(2, nil)
+	if got := describeActions(d.Next()); got != "fetch aa from [n4]; " {
+		t.Errorf("the actions are %q", got)
+	}
+}
+
 // TestDeployerBehindAnUpgrade: what a machine was created with is fetched only as long as it
 // runs that. Behind an upgrade the replica is opened, and gets what its own log begins with.
 func TestDeployerBehindAnUpgrade(t *testing.T) {

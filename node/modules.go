@@ -134,6 +134,9 @@ func (n *Node) fetchModule(ctx context.Context, d Digest, peers []raft.NodeID) e
 	if n.modules.Has(d) {
 		return n.keptAlready(d)
 	}
+	if len(peers) == 0 {
+		return fmt.Errorf("node: fetch module %v: there is no other node that may have it", d)
+	}
 	var problems []error
 	for _, p := range peers {
 		err := n.fetchModuleFrom(ctx, d, p)

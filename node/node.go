@@ -50,6 +50,8 @@ type Node struct {
 	room      atomic.Pointer[storage.Room]
 	catalogue atomic.Pointer[Catalogue]
 	met       atomic.Pointer[[]NodeRecord] // see Meet
+	greets    atomic.Bool                  // the network is open, so that strangers may be met
+	peersMu   sync.Mutex                   // held while the network is told of the peers, so that the newest list is the last
 	changed   *broadcast                   // the catalogue, or a machine's phase, changed
 	life      raft.Incarnation             // set before the first group is added
 	born      atomic.Uint32                // life, for any goroutine
@@ -145,7 +147,8 @@ func (n *Node) open(parts Parts) error {
 		_ = n.network.Close() // the first error says more
 		return err
 	}
-	n.network.SetPeers(n.peers())
+	n.connect()
+	n.greets.Store(true)
 	for _, s := range n.shards {
 		n.spawn(s.run)
 		n.spawn(s.runFetches)
@@ -365,7 +368,7 @@ func (n *Node) observeCatalogue(c *Catalogue) {
 	n.deploys.in.force(func(d *Deployer) { d.Observe(c) })
 	n.upgrades.in.force(func(u *Upgrader) { u.Observe(c) })
 	n.seating.in.force(func(s *Seating) { s.Observe(c) })
-	n.network.SetPeers(n.peers())
+	n.connect()
 	n.changed.notify()
 }
 
@@ -386,6 +389,13 @@ func (n *Node) fail(err error) {
 		n.cause = err
 		close(n.failed)
 	})
+}
+
+// connect has the network keep the nodes connected that are its peers now.
+func (n *Node) connect() {
+	n.peersMu.Lock()
+	defer n.peersMu.Unlock()
+	n.network.SetPeers(n.peers())
 }
 
 // peers are the nodes to keep connected.

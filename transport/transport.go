@@ -192,3 +192,11 @@ type Handler interface {
 	// ServeFile opens the named file for a peer; ErrNotFound when it is not here.
 	ServeFile(name string) (r io.ReadSeekCloser, size int64, err error)
 }
+
+// Greeter is a Handler that hears of nodes which are refused because they are not in the list
+// of peers. It may put them there; they come again.
+type Greeter interface {
+	// Stranger tells of a node that showed a certificate of the cluster, and from where
+	// (host:port) it connected. It must not block for long.
+	Stranger(id raft.NodeID, address string)
+}

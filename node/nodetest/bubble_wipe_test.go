@@ -125,8 +125,8 @@ func TestAWipedNodeWaitsForAQuorum(t *testing.T) {
 }
 
 // TestAWipedNodeMeetsTheNewLeader: a node that joined later leads when one of the first
-// loses its disk, whose configuration does not name that leader. Until somebody tells it of
-// the leader the two cannot talk; then it comes back.
+// loses its disk, whose configuration does not name that leader. The leader knows where it
+// is, and so they meet.
 func TestAWipedNodeMeetsTheNewLeader(t *testing.T) {
 	inBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
 		b.tune = joins
@@ -138,18 +138,90 @@ func TestAWipedNodeMeetsTheNewLeader(t *testing.T) {
 		}
 		b.crash(2)
 		b.boot(2, vfs.NewCrashableMem())
-		n := b.nodes[2].node
-		b.eventually(ctx, "life of node 2", func() bool { return n.Life() == 2 })
-		time.Sleep(time.Minute) // virtual
-		synctest.Wait()
-		if c := n.Catalogue(); len(c.Nodes) > 0 || len(n.Links()) != 2 {
-			t.Fatalf("node 2 talks to %d others and has %d nodes in its catalogue", len(n.Links()), len(c.Nodes))
-		}
-		n.Meet(b.nodes[4].node.Nodes())
 		b.expectLife(ctx, 2, 2)
+		n := b.nodes[2].node
 		n.Meet([]node.NodeRecord{joiner(9)}) // it knows better
 		if _, known := n.Catalogue().Node(9); known || len(n.Links()) != 3 {
 			t.Errorf("with a catalogue node 2 has %d links", len(n.Links()))
+		}
+	})
+}
+
+// TestAWipedNodeWhoseFirstOthersAreGone: all whom its configuration names were removed, and those
+// who came since take it back.
+func TestAWipedNodeWhoseFirstOthersAreGone(t *testing.T) {
+	inBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
+		b.tune = joins
+		answers := make(chan uint64, 20)
+		if err := b.client(ctx, 10, answers); err != nil {
+			t.Fatal(err)
+		}
+		b.grow(ctx)
+		n := b.nodes[4].node
+		if err := n.AddNode(ctx, joiner(5)); err != nil {
+			t.Fatal(err)
+		}
+		b.boot(5, vfs.NewCrashableMem())
+		if err := n.MoveNode(ctx, 5, node.NodeVoter); err != nil {
+			t.Fatal(err)
+		}
+		b.expectLife(ctx, 5, 1)
+		for _, gone := range []raft.NodeID{1, 2} {
+			if err := n.MoveNode(ctx, gone, node.NodeLeaving); err != nil {
+				t.Fatal(err)
+			}
+			b.expectState(ctx, 4, gone, node.NodeRemoved)
+			b.expectRemoved(ctx, gone)
+			b.stop(gone)
+		}
+		b.crash(3)
+		b.boot(3, vfs.NewCrashableMem())
+		b.expectLife(ctx, 3, 2)
+		b.expectSum(ctx, 3, 10)
+	})
+}
+
+// TestANodeThatWasAwayMeetsTheNewLeader: the disk is there, but what it knows of the cluster is
+// from before the leader was added.
+func TestANodeThatWasAwayMeetsTheNewLeader(t *testing.T) {
+	inBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
+		b.tune = joins
+		disk := b.crash(2)
+		b.grow(ctx)
+		for g := raft.GroupID(1); g <= 2; g++ {
+			if _, err := b.nodes[4].node.TransferLeadership(ctx, g, 4); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.boot(2, disk)
+		b.expectLife(ctx, 2, 1)
+		if l := b.leader(node.MetaGroup); l != 4 {
+			t.Errorf("%v leads, the test tries nothing", l)
+		}
+	})
+}
+
+// TestARemovedNodeGivesNobodyALife: it takes itself for a member and is met by a node that lost
+// its disk, but no majority obeys what it asks for.
+func TestARemovedNodeGivesNobodyALife(t *testing.T) {
+	inBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
+		b.tune = joins
+		b.grow(ctx)
+		disk := b.crash(4)
+		if err := b.nodes[1].node.MoveNode(ctx, 4, node.NodeLeaving); err != nil {
+			t.Fatal(err)
+		}
+		b.expectState(ctx, 1, 4, node.NodeRemoved)
+		for id := raft.NodeID(2); id <= 3; id++ {
+			b.crash(id)
+		}
+		b.crash(1)
+		b.boot(4, disk) // all that is left of the cluster
+		b.boot(1, vfs.NewCrashableMem())
+		time.Sleep(time.Minute) // virtual
+		synctest.Wait()
+		if _, lives := b.nodes[1].store.Identity(); lives || len(b.nodes[1].node.Links()) != 3 {
+			t.Errorf("node 1 has a life: %v, and %d links", lives, len(b.nodes[1].node.Links()))
 		}
 	})
 }

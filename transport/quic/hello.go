@@ -9,6 +9,7 @@ import (
 	quicgo "github.com/quic-go/quic-go"
 
 	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/transport"
 	"github.com/wraft/wraft/transport/wire"
 )
 
@@ -75,6 +76,9 @@ func (n *Network) meet(ctx context.Context, conn *quicgo.Conn) (*arrival, *peer,
 	}
 	p, err := n.peer(id)
 	if err != nil {
+		if g, greets := n.handler.(transport.Greeter); greets && errors.Is(err, transport.ErrUnknownPeer) {
+			g.Stranger(id, conn.RemoteAddr().String())
+		}
 		return nil, nil, refuse(ReasonUnknownPeer, "quic: %w", err)
 	}
 	return &arrival{conn: conn, stream: stream, hello: hello}, p, nil
