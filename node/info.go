@@ -126,7 +126,7 @@ func (n *Node) Checks() []Check {
 	if !checks[2].OK {
 		checks[2].Detail = "the catalogue has not been read yet"
 	}
-	return append(checks, n.machineCheck())
+	return append(checks, n.machineCheck(), n.tailCheck())
 }
 
 func (n *Node) machineCheck() Check {

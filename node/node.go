@@ -80,6 +80,7 @@ type group struct {
 	changed *broadcast                  // status changed
 
 	termJumps atomic.Uint64
+	caughtUp  atomic.Bool // the machine has applied what was committed before the replica was begun here
 
 	ctx    context.Context // ends with the node, or when the machine is deleted
 	cancel context.CancelFunc
@@ -235,6 +236,7 @@ func (n *Node) begin(life raft.Incarnation) error {
 	n.spawn(n.bootstrapCatalogue)
 	n.spawn(n.announce)
 	n.spawn(n.catchUp)
+	n.spawn(n.runTails)
 	n.spawn(n.runRemoved)
 	n.openMeta()
 	n.changed.notify()
