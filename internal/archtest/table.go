@@ -43,6 +43,10 @@ const (
 	modSync       = "golang.org/x/sync"
 	modTerm       = "golang.org/x/term"
 	modTestscript = "github.com/rogpeppe/go-internal"
+	modOTel       = "go.opentelemetry.io/otel"
+	modOTelTrace  = "go.opentelemetry.io/otel/trace"
+	modOTelAttr   = "go.opentelemetry.io/otel/attribute"
+	modOTelCodes  = "go.opentelemetry.io/otel/codes"
 	modTint       = "github.com/lmittmann/tint"
 	modWazero     = "github.com/tetratelabs/wazero"
 	modXXH3       = "github.com/zeebo/xxh3"
@@ -93,7 +97,7 @@ var rooms = []Room{
 
 	// The node puts them together.
 	{Path: "node", Imports: with(leaves, "raft", "raft/quorum", "raft/confchange", "transport", "transport/wire", "storage",
-		"plugins", "plugins/abi"), Modules: []string{modCBOR, modXXH3, modSync, modPrometheus},
+		"plugins", "plugins/abi", "internal/tracecontext"), Modules: []string{modCBOR, modXXH3, modSync, modPrometheus, modOTelTrace, modOTelAttr, modOTelCodes},
 		TestImports: []string{"node/nodetest", "transport/mem", "transport/quic", "internal/pki", "internal/wasmtest"},
 		Why:         "assembles core, storage, transport and plugins; no HTTP, no flags"},
 	{Path: "node/nodetest", Imports: with(leaves, "node", "raft", "raft/quorum", "raft/confchange", "transport", "transport/mem",
@@ -106,7 +110,7 @@ var rooms = []Room{
 	{Path: "client/wire", Modules: []string{modCBOR}, Why: "frames of the native protocol; both sides read them, and neither leaks in"},
 	{Path: "client", Imports: []string{"client/wire", "internal/problem"}, Modules: []string{modCBOR, modQUIC},
 		TestImports: []string{"node/api", "node/api/apitest", "internal/pki"}, Why: "programs import it: nothing of the node may leak in"},
-	{Path: "node/api", Imports: with(leaves, "client", "internal/pki", "internal/problem", "node/api/ui"), Modules: []string{modQUIC, modPrometheus, modSync},
+	{Path: "node/api", Imports: with(leaves, "client", "internal/pki", "internal/problem", "internal/tracecontext", "node/api/ui"), Modules: []string{modQUIC, modPrometheus, modSync, modOTelTrace, modOTelAttr, modOTelCodes},
 		TestImports: []string{"node/api/apitest", "internal/pki"}, Why: "declares what it needs of a node, so that it can be tested without one"},
 
 	{Path: "node/api/ui", Why: "files and nothing else"},
@@ -120,6 +124,8 @@ var rooms = []Room{
 	{Path: "internal/marked", Why: "writes between two marks of a page; leaf"},
 	{Path: "internal/sumhash", Modules: []string{modXXH3}, Why: "leaf"},
 	{Path: "internal/invariants", Why: "leaf"},
+	{Path: "internal/tracecontext", Modules: []string{modOTel}, Why: "leaf"},
+	{Path: "internal/tracing", Modules: []string{modOTel, modPrometheus}, TestImports: []string{"internal/tracecontext"}, Why: "the only room with OpenTelemetry's SDK; whoever makes spans knows its API"},
 	{Path: "internal/relay", Imports: leaves, Why: "does to datagrams what bad networks do; knows nothing of what it carries"},
 	{Path: "internal/chaos", Imports: []string{"client", "internal/relay"}, Why: "links of a throw-away cluster; of what runs on them it knows nothing"},
 	{Path: "internal/problem", Why: "the catalogue of errors; leaf"},
@@ -142,8 +148,8 @@ var rooms = []Room{
 		Why: "writes down a cluster before any node runs"},
 	{Path: "internal/compileworker", Imports: []string{"plugins"}, TestImports: []string{"internal/wasmtest"}, Why: "runs the engine's compiler where it can be stopped"},
 	{Path: "internal/server", Imports: with(leaves, "client", "internal/compileworker", "node", "node/api", "node/api/native", "raft", "raft/quorum", "raft/confchange", "storage",
-		"plugins", "plugins/abi", "transport", "transport/quic", "transport/fec", "internal/nodeconfig", "internal/pki", "internal/problem"),
-		Modules:     []string{modPrometheus, modPebble, modSync, modCBOR},
+		"plugins", "plugins/abi", "transport", "transport/quic", "transport/fec", "internal/nodeconfig", "internal/pki", "internal/problem", "internal/tracing"),
+		Modules:     []string{modPrometheus, modPebble, modSync, modCBOR, modOTelTrace},
 		TestImports: []string{"internal/bootstrap", "internal/wasmtest", "transport/mem", "conformance/child"},
 		Why:         "assembles one wraftd process from all rooms"},
 	{Path: "internal/backup", Imports: []string{"client"}, Modules: []string{modCompress}, Why: "a file of parts; what is in them is not its business"},
