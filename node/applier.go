@@ -29,6 +29,7 @@ type Applied struct {
 	Ticket   Ticket
 	Answer   Answer
 	Replayed bool
+	Fuel     int64 // that its entry spent, all commands of it together
 }
 
 // Applier runs the committed entries of one group through its machine and keeps
@@ -46,6 +47,7 @@ type Applier struct {
 	termBase int64     // log time when that term's first batch was applied
 	logTime  int64     // ns, never goes back
 	commands uint64    // executed by the machine, for metrics
+	fuel     int64     // spent by the machine's last entry
 	upgrades upgrades
 	exported ExportOutcome // the newest; Index 0 is none
 	checks   []StateCheck  // since TakeChecks
@@ -119,7 +121,7 @@ func (a *Applier) applyRange(ctx context.Context, w ApplyWork) ([]Applied, error
 				return out, err
 			}
 			for i, t := range w.Waiting[e.Index] {
-				out = append(out, Applied{Ticket: t, Answer: answers[i].Answer, Replayed: answers[i].Replayed})
+				out = append(out, Applied{Ticket: t, Answer: answers[i].Answer, Replayed: answers[i].Replayed, Fuel: a.fuel})
 			}
 			clear(a.decoded) // Why: the room is kept, what it leads to may be large
 			clear(a.answers)
@@ -174,6 +176,7 @@ func (a *Applier) Close(ctx context.Context) error {
 
 // applyEntry applies an entry. The answers are valid until the next one.
 func (a *Applier) applyEntry(ctx context.Context, e raft.Entry) ([]Applied, error) {
+	a.fuel = 0
 	if e.Type != raft.EntryCommand {
 		return nil, nil
 	}

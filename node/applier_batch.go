@@ -154,6 +154,9 @@ func (a *Applier) execute(ctx context.Context, e raft.Entry, at plugins.Moment, 
 		return fmt.Errorf("node: apply of group %d, index %d: %d results for %d commands", a.group, e.Index, len(results), len(run))
 	}
 	a.commands += uint64(len(run))
+	if m, ok := a.machine.(Metered); ok {
+		a.fuel = m.FuelUsed()
+	}
 	for k, r := range results {
 		answers[runAt[k]].Answer = Answer{Index: e.Index, Term: e.Term, Status: r.Status, Data: r.Data}
 	}

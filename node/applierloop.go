@@ -173,11 +173,12 @@ func (l *applierLoop) apply(w ApplyWork) {
 	if !ok {
 		return
 	}
+	l.node.traces.reached(stageApplying, w)
 	l.ahead.begin(l.group, w.Range)
 	answers, err := l.applier.Apply(l.node.ctx, w)
 	l.ahead.finish()
 	for _, a := range answers {
-		a.Ticket.(waiter).resolve(reply{answer: a.Answer, replayed: a.Replayed})
+		a.Ticket.(waiter).resolve(reply{answer: a.Answer, replayed: a.Replayed, fuel: a.Fuel})
 	}
 	var await *AwaitModuleError
 	if errors.As(err, &await) {

@@ -28,6 +28,8 @@ type reply struct {
 	replayed bool
 	applied  raft.Index    // of the replica that answered a query
 	age      time.Duration // of what a query was answered from, see AskResult
+	indexed  time.Duration // when it was known what a query has to cover, on the node's clock; 0: never asked
+	fuel     int64         // that the entry of a command spent here; of sampled commands
 	err      error
 }
 
@@ -77,6 +79,7 @@ type queryCall struct {
 	// coveredAt is when, on this node's clock, everything acknowledged was covered by the
 	// index that the read waits for; of ReadBounded.
 	coveredAt time.Duration
+	indexedAt time.Duration // as reply.indexed
 }
 
 func newQueryCall(a Ask) *queryCall {
@@ -101,5 +104,5 @@ func (q *queryCall) age(now time.Duration) time.Duration {
 
 // answerWith resolves the read with what the replica said at applied.
 func (q *queryCall) answerWith(r plugins.Result, applied raft.Index, age time.Duration, err error) {
-	q.resolve(reply{answer: Answer{Status: r.Status, Data: r.Data}, applied: applied, age: age, err: err})
+	q.resolve(reply{answer: Answer{Status: r.Status, Data: r.Data}, applied: applied, age: age, indexed: q.indexedAt, err: err})
 }

@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/wraft/wraft/internal/clock"
 	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/raft"
@@ -185,6 +187,9 @@ type Parts struct {
 	// nothing is decided by it. nil: it is not told.
 	Wall   func() time.Time
 	Logger *slog.Logger
+	// Tracer makes the spans of what commands and queries come to whose context is that of a
+	// sampled span; nil: none are made. Spans need Wall.
+	Tracer trace.Tracer
 }
 
 // NetworkFile is how a peer names a module in Network.OpenFile.

@@ -8,6 +8,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/wraft/wraft/internal/tracecontext"
 	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/transport"
 )
@@ -26,6 +30,7 @@ const (
 	forwardView     uint8 = 16 // body: forwardedView; answered with what Node.ServeView was given
 	forwardEcho     uint8 = 12 // body: forwardedReady; answered at once
 	forwardSilence  uint8 = 20 // body: forwardedSilence; answered with a silenceAnswer
+	forwardTraced   uint8 = 18 // body: forwardedTrace; from Level2 on
 	forwardMeasure  uint8 = 13 // body: forwardedMeasure; answered with a Transfer when the receiver has fetched that from the sender
 	forwardPlace    uint8 = 17 // body: forwardedPlace; answered when the command stands in the log, or has an answer
 )
@@ -34,6 +39,14 @@ const (
 type forwardedCommand struct {
 	_       struct{} `cbor:",toarray"`
 	Command Command
+}
+
+// forwardedTrace is a sampled command passed on to the leader, with its place in its trace as
+// the W3C headers traceparent and tracestate write it.
+type forwardedTrace struct {
+	_             struct{} `cbor:",toarray"`
+	Command       Command
+	Parent, State string
 }
 
 // forwardedPull asks a node to fetch and keep a module, and the artefact that was
@@ -192,6 +205,22 @@ func (n *Node) awaitLeader(ctx context.Context, leader raft.NodeID, c *call, cur
 	}
 }
 
+// forwardCommand passes a command on to its leader.
+func (n *Node) forwardCommand(ctx context.Context, g *group, leader raft.NodeID, c Command) (reply, error) {
+	if !n.traces.sampled(ctx) {
+		return n.passOn(ctx, g, leader, forwardCommand, forwardedCommand{Command: c})
+	}
+	ctx, span := n.traces.start(ctx, spanForward, trace.SpanKindClient, g.id, attribute.Int64(attrPeer, int64(leader)))
+	op, body := forwardCommand, any(forwardedCommand{Command: c})
+	if n.catalogue.Load().Level >= Level2 { // Why: before, there may be nodes that know of no traces
+		parent, state := tracecontext.Of(ctx)
+		op, body = forwardTraced, forwardedTrace{Command: c, Parent: parent, State: state}
+	}
+	r, err := n.passOn(ctx, g, leader, op, body)
+	finish(span, r, err)
+	return r, err
+}
+
 // ledBy is what forward asks: whether a leader that was asked may still answer.
 func (g *group) ledBy(leader raft.NodeID) func() (bool, <-chan struct{}) {
 	return func() (bool, <-chan struct{}) {
@@ -219,11 +248,13 @@ func (n *Node) serveForward(from raft.NodeID, g raft.GroupID, f transport.Forwar
 		if !ok {
 			return
 		}
-		if uint64(len(c.Command.Data)) > n.cfg.CommandBytesMax {
-			w.resolve(reply{err: ErrTooLarge})
+		n.submitForwarded(g, w, c.Command, "", "")
+	case forwardTraced:
+		c, ok := readForward[forwardedTrace](f, w)
+		if !ok {
 			return
 		}
-		n.submit(g, n.passed.add(w), c.Command)
+		n.submitForwarded(g, w, c.Command, c.Parent, c.State)
 	case forwardPlace:
 		p, ok := readForward[forwardedPlace](f, w)
 		if !ok {
@@ -304,6 +335,15 @@ func readForward[T any](f transport.Forward, w waiter) (body T, ok bool) {
 		return body, false
 	}
 	return body, true
+}
+
+// submitForwarded is submit for a command that a peer passed on, with its place in a trace or "".
+func (n *Node) submitForwarded(g raft.GroupID, w *forwardedCall, c Command, parent, state string) {
+	if uint64(len(c.Data)) > n.cfg.CommandBytesMax {
+		w.resolve(reply{err: ErrTooLarge})
+		return
+	}
+	n.submit(g, n.traces.watchForwarded(n.ctx, g, w.from, n.passed.add(w), parent, state), c)
 }
 
 // forwardedCall is a waiter on another node.

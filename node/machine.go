@@ -42,6 +42,14 @@ type Gatherer interface {
 
 var _ Gatherer = (*plugins.Instance)(nil)
 
+// Metered is a Machine that knows what its calls cost.
+type Metered interface {
+	// FuelUsed is what the last Apply spent, in units of fuel.
+	FuelUsed() int64
+}
+
+var _ Metered = (*plugins.Instance)(nil)
+
 // EntryReader reads entries that are no longer in a core's memory.
 type EntryReader interface {
 	// Entries returns entries [lo, hi), at least one and then at most bytesMax.

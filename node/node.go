@@ -39,6 +39,7 @@ type Node struct {
 	births    *birthLoop
 	forwards  *forwards
 	passed    *passed
+	traces    *traces // nil: no spans are made
 	snapshots *snapshots
 	scrub     *scrub
 	shelf     *shelf
@@ -110,6 +111,9 @@ func Start(cfg Config, parts Parts) (*Node, error) {
 	n.catalogue.Store(&Catalogue{})
 	n.room.Store(&storage.Room{})
 	n.forwards, n.passed = newForwards(), newPassed()
+	if parts.Tracer != nil {
+		n.traces = &traces{tracer: parts.Tracer, wall: n.wall, clock: parts.Clock, machine: n.machineName}
+	}
 	n.snapshots = newSnapshots(n, parts.Snapshots)
 	n.scrub = &scrub{node: n}
 	n.shelf = newShelf(n)

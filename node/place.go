@@ -22,11 +22,12 @@ type forwardedPlace struct {
 // errAnswered answers who asks for the place of a command that has its answer.
 var errAnswered = errors.New("node: the command has an answer")
 
-// passOn hands a command to the leader and waits for the answer while that leads. Where there
-// is none in time the error has the place of the command, if the leader has told it.
-func (n *Node) passOn(ctx context.Context, g *group, leader raft.NodeID, c Command) (reply, error) {
+// passOn hands a command to the leader, as the body of an operation, and waits for the answer
+// while that leads. Where there is none in time the error has the place of the command, if the
+// leader has told it.
+func (n *Node) passOn(ctx context.Context, g *group, leader raft.NodeID, op uint8, body any) (reply, error) {
 	w := newCall()
-	id, err := n.pass(leader, g.id, forwardCommand, forwardedCommand{Command: c}, w)
+	id, err := n.pass(leader, g.id, op, body, w)
 	if err != nil {
 		return reply{}, err
 	}

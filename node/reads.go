@@ -108,8 +108,10 @@ func (n *Node) readLocal(ctx context.Context, g *group, q *queryCall, a Ask) (re
 		ctx, cancel = context.WithTimeout(ctx, max(a.Wait, time.Millisecond))
 		defer cancel()
 	}
+	asked := n.traces.now()
 	g.applier.query(q, a.MinIndex)
 	r, err := n.await(ctx, &q.call)
+	n.traces.read(ctx, g.id, asked, r, err)
 	if ctx.Err() != nil {
 		g.applier.forget(q)
 	}
@@ -191,6 +193,7 @@ func (n *Node) read(ctx context.Context, g *group, q *queryCall, forward bool) (
 }
 
 func (n *Node) readOnce(ctx context.Context, g *group, q *queryCall) (reply, error) {
+	asked := n.traces.now()
 	ok := g.shard.in.put(func(s *Shard) {
 		if !s.ReadAs(g.id, q, raft.ReadRequest{Mode: q.mode, MaxStaleness: q.maxAge}) {
 			q.resolve(reply{err: ErrMachineNotRunning})
@@ -200,6 +203,7 @@ func (n *Node) readOnce(ctx context.Context, g *group, q *queryCall) (reply, err
 		return reply{}, ErrBusy
 	}
 	r, err := n.await(ctx, &q.call)
+	n.traces.read(ctx, g.id, asked, r, err)
 	if ctx.Err() != nil {
 		g.shard.in.force(func(s *Shard) { s.CancelRead(g.id, q) })
 		g.applier.forget(q)

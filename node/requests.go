@@ -146,10 +146,10 @@ func (n *Node) replicateOnce(ctx context.Context, g *group, c Command, forward b
 	if forward && leader != 0 && leader != n.cfg.Self {
 		// Why give up when another leads: a dead leader never answers, and a client
 		// with a session wants to repeat the command at the new one at once.
-		return n.passOn(ctx, g, leader, c)
+		return n.forwardCommand(ctx, g, leader, c)
 	}
 	w := newCall()
-	n.submit(g.id, w, c)
+	n.submit(g.id, n.traces.watch(ctx, g.id, w), c)
 	r, err := n.await(ctx, w)
 	return r, w.unknown(err)
 }

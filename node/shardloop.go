@@ -32,6 +32,7 @@ type shardLoop struct {
 	writer  *writerLoop
 	fetches *mailbox[GroupFetch]
 	out     ShardEffects
+	pending appending
 	log     *slog.Logger
 }
 
@@ -83,6 +84,7 @@ func (l *shardLoop) dispatch() {
 	l.snapshots()
 	for _, a := range l.out.Applies {
 		if g := l.node.group(a.Group); g != nil {
+			l.node.traces.reached(stageCommitted, a.Work)
 			g.applier.submit(a.Work)
 		}
 	}
@@ -108,6 +110,9 @@ func (l *shardLoop) answer() {
 		if c, ok := a.Ticket.(accepter); ok {
 			c.accept(a.Index, a.Term)
 		}
+		if c, ok := a.Ticket.(*tracedCall); ok {
+			l.pending.add(c)
+		}
 	}
 	for _, f := range l.out.Failures {
 		f.Ticket.(waiter).resolve(reply{err: failureError(f)})
@@ -119,7 +124,8 @@ func (l *shardLoop) answer() {
 			q.resolve(reply{err: cmp.Or(r.Err, ErrDeleted)})
 			continue
 		}
-		q.coveredAt = l.node.clock.Now() - r.Age
+		q.indexedAt = l.node.clock.Now()
+		q.coveredAt = q.indexedAt - r.Age
 		g.applier.query(q, r.Index)
 	}
 }

@@ -107,6 +107,7 @@ func (w *writerLoop) commit() bool {
 			w.node.snapshots.published(gw.Group, gw.Write.Snapshot.Index)
 		}
 	}
+	durable := w.node.traces.written(batch)
 	w.mu.Lock()
 	done := w.writer.Done()
 	w.mu.Unlock()
@@ -114,6 +115,7 @@ func (w *writerLoop) commit() bool {
 		for _, d := range done {
 			s.Persisted(d.Group, d.Write)
 		}
+		w.shard.pending.durable(durable)
 	})
 	return true
 }

@@ -75,6 +75,9 @@ var settings = []setting{
 	{key: "disk.keep-modules", help: "how long a module stays that nothing names any more (default 1h)"},
 	{key: "members.remove-dead-after", help: "silence to everybody after which a node is removed, where the quorum stays safe (default 0: never)"},
 	{key: "members.min-voters", help: "voters that have to be left and answer when one is removed so (default 3)"},
+	{key: "traces.endpoint", help: "URL of a collector that takes traces (OTLP over HTTP), such as https://collector:4318 (optional)"},
+	{key: "traces.ratio", help: "share of requests that are traced unless their sender decided it, 0 to 1 (default 0.01)"},
+	{key: "traces.ca", help: "file with the collector's authority (default those of the system)", path: true},
 	{key: "log.level", help: "debug, info, warn or error (default info)"},
 	{key: "log.format", help: "auto, text or json (default auto: text on a terminal)"},
 }

@@ -81,6 +81,7 @@ func TestEverySettingReachesTheConfig(t *testing.T) {
 		"disk.min-free": "10MiB", "disk.ballast": "2MiB", "disk.stall-timeout": "7s",
 		"disk.scrub-interval": "7h", "disk.scrub-rate": "5MiB", "disk.keep-modules": "3h",
 		"members.remove-dead-after": "72h", "members.min-voters": "5",
+		"traces.endpoint": "https://collector:4318", "traces.ratio": "0.5", "traces.ca": "/collector-ca",
 		"log.level": "debug", "log.format": "json",
 	}
 	want := nodeconfig.Config{
@@ -92,6 +93,7 @@ func TestEverySettingReachesTheConfig(t *testing.T) {
 		Snapshots: nodeconfig.Snapshots{LogBytes: 6 * nodeconfig.MiB, Interval: 7 * time.Minute, TailBytes: 8 * nodeconfig.MiB, Keep: 3, SendRate: 9 * nodeconfig.MiB},
 		Disk:      nodeconfig.Disk{MinFree: 10 * nodeconfig.MiB, Ballast: 2 * nodeconfig.MiB, StallTimeout: 7 * time.Second},
 		Members:   nodeconfig.Members{RemoveDeadAfter: 72 * time.Hour, MinVoters: 5},
+		Traces:    nodeconfig.Traces{Endpoint: "https://collector:4318", Ratio: "0.5", CA: "/collector-ca"},
 		Log:       nodeconfig.LogSelection{Level: "debug", Format: "json"},
 	}
 	var environ, args []string
@@ -108,7 +110,7 @@ func TestEverySettingReachesTheConfig(t *testing.T) {
 	for how, cfg := range map[string]nodeconfig.Config{"variables": byVariable, "flags": byFlag} {
 		cfg.Nodes = nil
 		if cfg.Cluster != want.Cluster || cfg.Node != want.Node || cfg.DataDir != want.DataDir || cfg.ListenAPI != want.ListenAPI ||
-			cfg.ListenPeer != want.ListenPeer || cfg.Join != want.Join || cfg.FEC != want.FEC || cfg.TLS != want.TLS || cfg.Raft != want.Raft || cfg.Limits != want.Limits || cfg.Snapshots != want.Snapshots || cfg.Members != want.Members || cfg.Log != want.Log {
+			cfg.ListenPeer != want.ListenPeer || cfg.Join != want.Join || cfg.FEC != want.FEC || cfg.TLS != want.TLS || cfg.Raft != want.Raft || cfg.Limits != want.Limits || cfg.Snapshots != want.Snapshots || cfg.Members != want.Members || cfg.Traces != want.Traces || cfg.Log != want.Log {
 			t.Errorf("by %s: got %+v", how, cfg)
 		}
 	}

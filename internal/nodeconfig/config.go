@@ -43,6 +43,7 @@ type Config struct {
 	Snapshots Snapshots    `koanf:"snapshots"`
 	Disk      Disk         `koanf:"disk"`
 	Members   Members      `koanf:"members"`
+	Traces    Traces       `koanf:"traces"`
 	Log       LogSelection `koanf:"log"`
 
 	// APIListener and PeerConn, when set, are used instead of opening ListenAPI
@@ -211,6 +212,7 @@ func (c Config) WithDefaults() Config {
 	c.Snapshots = c.Snapshots.withDefaults()
 	c.Disk = c.Disk.withDefaults()
 	c.Members = c.Members.withDefaults()
+	c.Traces = c.Traces.withDefaults()
 	setDefault(&c.Log.Level, "info")
 	setDefault(&c.Log.Format, "auto")
 	return c

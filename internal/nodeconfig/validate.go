@@ -23,6 +23,7 @@ func (c Config) Validate() error {
 	problems = append(problems, c.Snapshots.validate()...)
 	problems = append(problems, c.Disk.validate()...)
 	problems = append(problems, c.Members.validate()...)
+	problems = append(problems, c.Traces.validate()...)
 	problems = append(problems,
 		oneOf("native", c.Native, NativeOn, NativeOff),
 		oneOf("http3", c.HTTP3, NativeOn, NativeOff),

@@ -16,6 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/internal/clock"
@@ -123,10 +124,15 @@ func (s *Server) start(ctx context.Context, cfg Config) error {
 	if err := s.openEngine(cfg); err != nil {
 		return err
 	}
-	if err := s.openNode(ctx, cfg, identity); err != nil {
+	registry := prometheus.NewRegistry()
+	tracer, err := s.openTraces(cfg, registry)
+	if err != nil {
 		return err
 	}
-	return s.openAPI(ctx, cfg, identity)
+	if err := s.openNode(ctx, cfg, identity, tracer); err != nil {
+		return err
+	}
+	return s.openAPI(ctx, cfg, identity, registry, tracer)
 }
 
 func (s *Server) openStore(ctx context.Context, cfg Config) error {
@@ -215,7 +221,7 @@ func (s *Server) openEngine(cfg Config) error {
 	return nil
 }
 
-func (s *Server) openNode(ctx context.Context, cfg Config, id *identity) error {
+func (s *Server) openNode(ctx context.Context, cfg Config, id *identity, tracer trace.Tracer) error {
 	conn := cfg.PeerConn
 	if conn == nil {
 		var err error
@@ -230,7 +236,7 @@ func (s *Server) openNode(ctx context.Context, cfg Config, id *identity) error {
 	}
 	n, err := node.Start(nodeConfig(cfg, seed), node.Parts{
 		Store: s.store, Snapshots: s.store.Snapshots(), Modules: node.NewStoredModules(s.store.Modules()), Opener: node.NewWASM(s.engine),
-		Clock: clock.System(), Wall: time.Now, Logger: s.log, Space: s.store.Space(), Life: &s.life,
+		Clock: clock.System(), Wall: time.Now, Logger: s.log, Tracer: tracer, Space: s.store.Space(), Life: &s.life,
 		Network: func(h transport.Handler) (transport.Network, error) {
 			network, err := quic.New(quic.Config{
 				Node: raft.NodeID(cfg.Node), Incarnation: s.life.Incarnation, Boot: s.store.Boot(), Cluster: cfg.Cluster, Conn: conn,
@@ -271,8 +277,7 @@ func (s *Server) background(run func(context.Context)) {
 	})
 }
 
-func (s *Server) openAPI(ctx context.Context, cfg Config, id *identity) error {
-	registry := prometheus.NewRegistry()
+func (s *Server) openAPI(ctx context.Context, cfg Config, id *identity, registry *prometheus.Registry, tracer trace.Tracer) error {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(s.node, s.store), newIdentityCollector(s.network, s.renewal))
 	b := backend{node: s.node, id: id, cluster: cfg.Cluster, version: Version()}
@@ -289,7 +294,7 @@ func (s *Server) openAPI(ctx context.Context, cfg Config, id *identity) error {
 	s.api, err = api.New(api.Config{
 		Node: cfg.Node, Cluster: cfg.Cluster, TLS: api.ServerTLS(id.certificate), Trust: id.trust, ClientAuth: cfg.TLS.ClientAuth == ClientAuthRequire, Asked: asked,
 		CommandBytesMax: int64(cfg.Limits.CommandBytes), ModuleBytesMax: int64(cfg.Limits.ModuleBytes),
-		AltSvc: offer, Metrics: registry, Log: s.log,
+		AltSvc: offer, Metrics: registry, Log: s.log, Tracer: tracer,
 	}, api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Emissions: b, Backups: b, Deletions: b, Members: b, Tokens: b, Joins: b, Audit: b, Cluster: b})
 	if err != nil {
 		return err

@@ -77,7 +77,7 @@ func (s *Server) routes() []route {
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, rt := range s.routes() {
-		mux.Handle(rt.pattern, s.serve(rt))
+		mux.Handle(rt.pattern, s.serve(s.traced(rt)))
 	}
 	unknown := s.serve(route{pattern: "/", open: true})
 	mux.Handle("/", unknown)

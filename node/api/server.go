@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/internal/pki"
@@ -40,6 +41,9 @@ type Config struct {
 	// AltSvc is the value of the header Alt-Svc on every answer (RFC 7838): what else
 	// this node is spoken to with, and where. "" is nothing else.
 	AltSvc string
+	// Tracer makes a span of each request that is admitted, and hands its context to the
+	// backend when it is sampled; nil: none are made.
+	Tracer trace.Tracer
 	// Metrics is served at /metrics and gets the server's own metrics. Required.
 	Metrics *prometheus.Registry
 	// Log hears of answers that say "internal error". Required.
