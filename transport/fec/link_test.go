@@ -178,6 +178,32 @@ func TestKnownLossIsRepairedBesideAQueue(t *testing.T) {
 	stop()
 }
 
+// What falls by chance while packets are late for another reason than a full queue is
+// neither taken for congestion nor handed up as such.
+func TestLatePacketsAreNoFullQueue(t *testing.T) {
+	w := newWorldOf(t, 13, Config{}, testRTT)
+	p := w.paths[0]
+	p.lose = w.chanceOf(0.02)
+	w.stream(1000, 300)
+	w.run(10 * time.Second)
+	late := false
+	w.every(250*time.Millisecond, func() {
+		late = !late
+		p.delay = testRTT / 2
+		if late {
+			p.delay += 15 * time.Millisecond
+		}
+	})
+	w.run(3 * time.Second)
+	w.figures()
+	w.run(30 * time.Second)
+	f := w.figures()
+	t.Logf("parity %.3f, left %.4f of %d, withheld %d", f.share(), f.left(), f.fell, f.withheld)
+	if f.left() > 0.05 || f.withheld > f.fell/20 || f.fell < 300 {
+		t.Errorf("left is %.3f of %d lost, and %d repairs were withheld", f.left(), f.fell, f.withheld)
+	}
+}
+
 // Loss that comes is met within seconds, and loss that goes costs nothing for long.
 func TestStepsAreFollowed(t *testing.T) {
 	w := newWorldOf(t, 6, Config{}, testRTT)

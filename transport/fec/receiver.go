@@ -36,6 +36,7 @@ type receiver struct {
 	repaired  uint32
 	missed    int64 // sent and not received, when last looked
 	delay     delay
+	blame     blame
 	runs      runs
 
 	ring    *ring // nil until the first packet of the sender's
@@ -62,7 +63,7 @@ type receiverStats struct {
 }
 
 func newReceiver(out *direction) *receiver {
-	return &receiver{out: out, blocks: map[uint32]*block{}, waiting: map[uint32]*block{}, lastReport: -reportEvery}
+	return &receiver{out: out, blame: newBlame(), blocks: map[uint32]*block{}, waiting: map[uint32]*block{}, lastReport: -reportEvery}
 }
 
 // listening reports whether data packets matter.
@@ -143,8 +144,13 @@ func (r *receiver) count(now time.Duration, sent uint32) {
 	missed := int64(int32(sent - r.received))
 	fell := missed - r.missed
 	silence := now-r.heard >= burstTooFar && 2*fell > int64(sent-r.sent)
-	if silence || r.delay.stands(now, r.rtt) {
+	switch {
+	case silence:
 		r.congested = uint32(max(0, int64(r.congested)+fell))
+	case r.delay.stands(now, r.rtt):
+		r.congested = uint32(max(0, int64(r.congested)+r.blame.queue(now, sent-r.sent, fell)))
+	default:
+		r.blame.chance(now, sent-r.sent, fell)
 	}
 	r.sent, r.missed = sent, missed
 }
@@ -213,7 +219,7 @@ func (r *receiver) rebuild(now time.Duration, b *block) {
 		}
 	}
 	packets := b.solve(r.ring, &r.buffers)
-	congested := r.delay.stands(now, r.rtt)
+	congested := r.delay.stands(now, r.rtt) && r.blame.full()
 	r.stats.garbled += uint64(b.lacks() - len(packets))
 	for _, packet := range packets {
 		if len(r.rebuilt) == rebuiltMax {
