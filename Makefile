@@ -36,13 +36,16 @@ export WRAFT_NEMESIS_SEED ?= $(shell git rev-parse HEAD 2>/dev/null)
 BENCHTIME ?= 1s
 BENCHROUNDS ?= 9
 
-.PHONY: build modules abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance e2e ui-screenshots helm nemesis killstorm failover bigsnapshot wan flaky3 wan-short wan-peers peers-bench wan-snapshot wan-virtual restart-bench cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
+.PHONY: build modules kvmodule abi demo test guests race sim crashpoints bitrot badmodules mutants mutants-table spec determinism fuzz lint conformance e2e ui-screenshots helm nemesis killstorm failover bigsnapshot wan flaky3 wan-short wan-peers peers-bench wan-snapshot wan-virtual restart-bench cover bench plugin-bench plugin-bench-update neighbours core-bench ci clean
 
 build: ## $(BIN)/wraftd
 	go build -o $(BIN)/wraftd ./cmd/wraftd
 
 modules: ## $(BUILD)/*.wasm from examples/, by the Go toolchain alone
 	examples/build.sh $(BUILD)
+
+kvmodule: ## conformance/kvmodule/kv.wasm, which wraftd conformance deploys, from sdk/c/examples/kv; needs clang
+	go test ./conformance/kvmodule -run TestModuleIsThatOfItsSource -update
 
 abi: ## the example machines of every language whose compiler is here, through the ABI kit
 	go run ./conformance/abi/cmd/abi -examples

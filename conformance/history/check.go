@@ -47,25 +47,40 @@ func (r *Report) problem(format string, args ...any) {
 // length; a key that is appended to is not also Put or CompareAndSet. A loss is
 // counted on keys whose last operations are an answered Get.
 func Check(ops []Op, patience time.Duration) *Report {
-	r := &Report{Ops: len(ops)}
-	byKey := map[string][]Op{}
-	for _, op := range ops {
-		byKey[op.Key] = append(byKey[op.Key], op)
-		if op.Answered {
-			r.Answered++
+	j := NewJudge(patience)
+	byCall, byReturn := slices.Clone(ops), slices.Clone(ops)
+	slices.SortFunc(byCall, func(a, b Op) int { return cmp.Compare(a.Called, b.Called) })
+	slices.SortFunc(byReturn, func(a, b Op) int { return cmp.Compare(a.ended(), b.ended()) })
+	marks := map[time.Duration]Mark{}
+	for _, op := range byReturn {
+		for ; len(byCall) > 0 && byCall[0].Called <= op.ended(); byCall = byCall[1:] {
+			if _, ok := marks[byCall[0].Called]; !ok {
+				marks[byCall[0].Called] = j.Mark()
+			}
 		}
+		j.Record(op, marks[op.Called])
 	}
-	keys := make([]string, 0, len(byKey))
-	for key := range byKey {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	for _, key := range keys {
-		r.linearizable(key, byKey[key], patience)
-		r.appended(key, byKey[key])
-	}
-	r.ordered(ops)
+	return j.Report()
+}
+
+// judgeKey judges one key's operations.
+func judgeKey(key string, ops []Op, patience time.Duration) *Report {
+	r := &Report{}
+	r.linearizable(key, ops, patience)
+	r.appended(key, ops)
+	r.fresh(key, ops)
 	return r
+}
+
+// add takes in the verdict on a key.
+func (r *Report) add(key *Report) {
+	r.Lost, r.Doubled, r.Illegal, r.Unknown = r.Lost+key.Lost, r.Doubled+key.Doubled, r.Illegal+key.Illegal, r.Unknown+key.Unknown
+	for _, p := range key.Problems {
+		r.problem("%s", p)
+	}
+	if len(r.broken) == 0 {
+		r.broken = key.broken // Why one: it is drawn, and histories are large
+	}
 }
 
 // linearizable searches an order of one key's operations.
@@ -89,6 +104,10 @@ func (r *Report) appended(key string, ops []Op) {
 		return
 	}
 	for _, op := range ops {
+		if op.Kind == settled && op.Length > 0 && !strings.HasPrefix(last.Found.Value, op.Value) {
+			r.Lost++
+			r.problem("key %s: it held %s when it was judged before, and now %s", key, describeText(Text{Present: true, Value: op.Value}), describeText(last.Found))
+		}
 		if op.Kind != Append {
 			continue
 		}
@@ -106,7 +125,7 @@ func (r *Report) appended(key string, ops []Op) {
 // final is the last answered read of a key.
 func final(ops []Op) (last Op, ok bool) {
 	for _, op := range ops {
-		if op.Kind == Get && op.Answered && (!ok || op.Called > last.Called) {
+		if op.Kind == Get && op.Answered && op.Staleness == 0 && (!ok || op.Called > last.Called) {
 			last, ok = op, true
 		}
 	}
@@ -123,28 +142,24 @@ func count(value, piece string) (n int) {
 	return n
 }
 
-// ordered: what was called after an answer has an index that is not below it, over
-// all keys.
-func (r *Report) ordered(ops []Op) {
-	var indexed []Op
+// fresh holds reads that may be stale, of a key that is appended to alone, against what was
+// acknowledged longer before than they may be stale, and against the key's final value.
+func (r *Report) fresh(key string, ops []Op) {
+	last, ok := final(ops)
 	for _, op := range ops {
-		if op.Answered && op.Index > 0 {
-			indexed = append(indexed, op)
+		if op.Staleness == 0 || !op.Answered {
+			continue
 		}
-	}
-	byReturn := slices.Clone(indexed)
-	slices.SortFunc(byReturn, func(a, b Op) int { return cmp.Compare(a.Returned, b.Returned) })
-	slices.SortFunc(indexed, func(a, b Op) int { return cmp.Compare(a.Called, b.Called) })
-	i, newest := 0, Op{}
-	for _, op := range indexed {
-		for ; i < len(byReturn) && byReturn[i].Returned < op.Called; i++ {
-			if byReturn[i].Index > newest.Index {
-				newest = byReturn[i]
-			}
-		}
-		if op.Index < newest.Index {
+		if ok && !strings.HasPrefix(last.Found.Value, op.Found.Value) {
 			r.Illegal++
-			r.problem("%s has index %d and was called after %s was answered with index %d", describe(op), op.Index, describe(newest), newest.Index)
+			r.problem("key %s: %s, which the key never held: at last it is %s", key, describe(op), describeText(last.Found))
+		}
+		for _, a := range ops {
+			if a.Kind == Append && a.Answered && a.Returned < op.Called-op.Staleness && a.Length > uint64(len(op.Found.Value)) {
+				r.Illegal++
+				r.problem("key %s: %s, with %v of staleness, and %s was acknowledged %v before", key, describe(op), op.Staleness, describe(a), op.Called-a.Returned)
+				break
+			}
 		}
 	}
 }

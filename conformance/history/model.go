@@ -2,7 +2,6 @@ package history
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/anishathalye/porcupine"
 )
@@ -26,7 +25,7 @@ func step(have Text, op, answer Op) (bool, Text) {
 	case Append:
 		next := Text{Present: true, Value: have.Value + op.Value}
 		return !answer.Answered || answer.Length == uint64(len(next.Value)), next
-	case Put:
+	case Put, settled:
 		return true, Text{Present: true, Value: op.Value}
 	case CompareAndSet:
 		same := have == op.Expected
@@ -40,18 +39,14 @@ func step(have Text, op, answer Op) (bool, Text) {
 }
 
 // operations are a key's, as porcupine takes them. What was only read and never
-// answered says nothing.
+// answered says nothing; what may be stale has a rule of its own.
 func operations(ops []Op) []porcupine.Operation {
 	var out []porcupine.Operation
 	for _, op := range ops {
-		if op.Kind == Get && !op.Answered {
+		if op.Kind == Get && (!op.Answered || op.Staleness > 0) {
 			continue
 		}
-		returned := int64(op.Returned)
-		if !op.Answered {
-			returned = math.MaxInt64
-		}
-		out = append(out, porcupine.Operation{ClientId: op.Client, Input: op, Call: int64(op.Called), Output: op, Return: returned})
+		out = append(out, porcupine.Operation{ClientId: op.Client, Input: op, Call: int64(op.Called), Output: op, Return: int64(op.ended())})
 	}
 	return out
 }
@@ -59,7 +54,7 @@ func operations(ops []Op) []porcupine.Operation {
 func describe(op Op) string {
 	text := fmt.Sprintf("%v %s", op.Kind, op.Key)
 	switch op.Kind {
-	case Append, Put:
+	case Append, Put, settled:
 		text += fmt.Sprintf(" %x", op.Value)
 	case CompareAndSet:
 		text += fmt.Sprintf(" %s -> %x", describeText(op.Expected), op.Value)

@@ -1,6 +1,9 @@
 package history
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Kind says what an operation does to its key.
 type Kind uint8
@@ -17,11 +20,14 @@ const (
 	// CompareAndSet sets the key's value to Value if it is Expected, and answers
 	// whether it did.
 	CompareAndSet
+	// settled stands for all that was judged of a key: it sets the value, which only grows
+	// if Length is above 0.
+	settled
 )
 
 // String names the kind for reports.
 func (k Kind) String() string {
-	names := [...]string{"unknown", "get", "append", "put", "cas"}
+	names := [...]string{"unknown", "get", "append", "put", "cas", "settled"}
 	if int(k) < len(names) {
 		return names[k]
 	}
@@ -48,6 +54,9 @@ type Op struct {
 	// meaning without Answered.
 	Called, Returned time.Duration
 	Answered         bool
+	// Staleness of a Get is how old the answer may be, 0 for the newest. Only keys that are
+	// appended to are to be read so.
+	Staleness time.Duration
 
 	// The answer: Length of Append in bytes, Found of Get, Set of CompareAndSet.
 	Length uint64
@@ -56,4 +65,12 @@ type Op struct {
 	// Index is where the log holds the command, or how far the replica had applied
 	// that answered a Get; 0 when not known.
 	Index uint64
+}
+
+// ended is when the operation was answered, if ever.
+func (op Op) ended() time.Duration {
+	if !op.Answered {
+		return math.MaxInt64
+	}
+	return op.Returned
 }

@@ -82,7 +82,7 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 	}()
 	s := &storm{cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 0))}
 	for i, machine := range machines {
-		s.loads = append(s.loads, kvload.Start(ctx, kvload.Config{Clients: clients, Machine: machine, Workers: workers[i], Seed: cfg.Seed + uint64(i)}))
+		s.loads = append(s.loads, kvload.Start(ctx, kvload.Config{Clients: clients, Machine: machine, Workers: workers[i], SearchPatience: searchPatience, Seed: cfg.Seed + uint64(i)}))
 	}
 	for round := range cfg.Rounds {
 		if err := s.round(ctx, round); err != nil {
@@ -94,14 +94,14 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 	}
 	r := Result{Rounds: cfg.Rounds, Kills: s.kills}
 	for i, machine := range machines {
-		ops, err := s.loads[i].Stop(ctx)
+		report, err := s.loads[i].Stop(ctx)
 		if err != nil {
 			return Result{}, err
 		}
 		if _, err := replicas.Compare(ctx, cfg.Cluster.Endpoints(), cfg.Cluster.TLS(), machine); err != nil {
 			return Result{}, err
 		}
-		r.Reports = append(r.Reports, history.Check(ops, searchPatience))
+		r.Reports = append(r.Reports, report)
 	}
 	return r, r.snapshots(ctx, cfg, clients[0])
 }

@@ -25,7 +25,7 @@ import (
 type fakeKV struct {
 	mu       sync.Mutex
 	values   map[string][]byte
-	answers  map[string][]byte // by session and sequence
+	answers  map[string][]byte // by session and sequence, or by idempotency key
 	requests int
 	applied  uint64
 	forgets  bool // executes repeats again
@@ -42,7 +42,7 @@ func (f *fakeKV) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"session":"%d"}`, f.requests)
 		return
 	}
-	key := r.Header.Get(client.HeaderSession) + "/" + r.Header.Get(client.HeaderSequence)
+	key := r.Header.Get(client.HeaderSession) + "/" + r.Header.Get(client.HeaderSequence) + r.Header.Get(client.HeaderIdempotencyKey)
 	answer, repeated := f.answers[key]
 	if !repeated || f.forgets || key == "/" {
 		answer = f.carryOut(data)
@@ -94,7 +94,14 @@ func (f *fakeKV) carryOut(data []byte) []byte {
 // judge has twelve workers do 600 operations with the fake.
 func judge(t *testing.T, f *fakeKV) *history.Report {
 	t.Helper()
-	f.values, f.answers = map[string][]byte{}, map[string][]byte{}
+	return judgeUnder(t, f, "")
+}
+
+func judgeUnder(t *testing.T, f *fakeKV, prefix string) *history.Report {
+	t.Helper()
+	if f.values == nil {
+		f.values, f.answers = map[string][]byte{}, map[string][]byte{}
+	}
 	server := httptest.NewTLSServer(f)
 	t.Cleanup(server.Close)
 	pool := x509.NewCertPool()
@@ -106,21 +113,38 @@ func judge(t *testing.T, f *fakeKV) *history.Report {
 	t.Cleanup(c.Close)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	load := Start(ctx, Config{Clients: []*client.Client{c}, Keys: 10, KeyOps: 20, Pause: time.Microsecond})
+	load := Start(ctx, Config{Clients: []*client.Client{c}, Prefix: prefix, Keys: 10, KeyOps: 20, Pause: time.Microsecond})
 	if err := load.WaitFor(ctx, 600); err != nil {
 		t.Fatal(err)
 	}
-	ops, err := load.Stop(ctx)
+	r, err := load.Stop(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return history.Check(ops, time.Minute)
+	return r
 }
 
 func TestLoadOfACorrectMachinePasses(t *testing.T) {
 	r := judge(t, &fakeKV{})
 	if !r.OK() || r.Answered < 600 || r.Ops == r.Answered {
 		t.Fatalf("%+v", r)
+	}
+}
+
+// TestLoadForgets: of the keys that nobody uses any more nothing is left but what they hold,
+// and two loads of one machine do not see one another.
+func TestLoadForgets(t *testing.T) {
+	f := &fakeKV{}
+	for _, prefix := range []string{"a/", "b/"} {
+		r := judgeUnder(t, f, prefix)
+		if !r.OK() {
+			t.Fatalf("%v", r.Problems)
+		}
+	}
+	for key := range f.values {
+		if !strings.HasPrefix(key, "a/") && !strings.HasPrefix(key, "b/") {
+			t.Errorf("key %q", key)
+		}
 	}
 }
 

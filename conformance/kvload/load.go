@@ -2,7 +2,6 @@ package kvload
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -17,10 +16,18 @@ import (
 type Config struct {
 	// Clients are used by the workers in turn. Required.
 	Clients []*client.Client
+	// Readers are clients with which a worker each reads all the time, and gives up what is
+	// not answered within ReaderPatience: clients of one node alone show what a node answers
+	// that no longer leads.
+	Readers []*client.Client
 	// Machine is the name of the key-value machine; default "kv".
 	Machine string
-	// Workers is how many operations are under way at once; default 12. Every sixth
-	// has no session.
+	// Prefix begins all keys, and all idempotency keys, so that loads of one machine do not
+	// see one another; default none.
+	Prefix string
+	// Workers is how many operations, or batches of batchCommands, are under way at once;
+	// default 12. Of six, one sends each command once, one sends batches, one repeats under
+	// idempotency keys and three in sessions.
 	Workers int
 	// Keys is how many are in use at a time; default 50. Every fifth is put, compared
 	// and set, the others are appended to.
@@ -32,8 +39,13 @@ type Config struct {
 	// default 10 ms.
 	Pause time.Duration
 	// Patience bounds how long one operation is repeated, outages included; default
-	// two minutes.
-	Patience time.Duration
+	// two minutes. ReaderPatience is that of readers, default 500 ms.
+	Patience, ReaderPatience time.Duration
+	// Staleness is how old the answers to some of the reads may be; default 2 s.
+	Staleness time.Duration
+	// SearchPatience bounds the search for an order of one key's operations; default one
+	// minute.
+	SearchPatience time.Duration
 	// Seed chooses operations and keys.
 	Seed uint64
 }
@@ -45,6 +57,9 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.KeyOps, 100)
 	setDefault(&c.Pause, 10*time.Millisecond)
 	setDefault(&c.Patience, 2*time.Minute)
+	setDefault(&c.ReaderPatience, 500*time.Millisecond)
+	setDefault(&c.Staleness, 2*time.Second)
+	setDefault(&c.SearchPatience, time.Minute)
 	return c
 }
 
@@ -59,14 +74,18 @@ func setDefault[T comparable](field *T, value T) {
 type Load struct {
 	cfg   Config
 	began time.Time
-	done  chan struct{} // closed when all workers have ended
+	judge *history.Judge
+	done  chan struct{} // closed when all workers have ended, and who settles
 
 	// mu guards the fields below; changed is closed and replaced at every answer.
 	mu       sync.Mutex
 	begun    int
-	ops      []history.Op
+	epochs   epochs
 	answered int
 	clients  int
+	keyed    int // commands under idempotency keys
+	noLease  bool
+	noKeys   bool
 	errs     []error
 	stopping bool
 	changed  chan struct{}
@@ -75,48 +94,35 @@ type Load struct {
 // Start begins the load. It goes on until Stop or ctx ends it.
 func Start(ctx context.Context, cfg Config) *Load {
 	cfg = cfg.withDefaults()
-	l := &Load{cfg: cfg, began: time.Now(), done: make(chan struct{}), changed: make(chan struct{})}
+	l := &Load{
+		cfg: cfg, began: time.Now(), done: make(chan struct{}), changed: make(chan struct{}),
+		judge: history.NewJudge(cfg.SearchPatience), epochs: epochs{open: map[int]*epoch{}},
+	}
 	var workers sync.WaitGroup
-	for i := range cfg.Workers {
-		w := &worker{
-			load: l, client: cfg.Clients[i%len(cfg.Clients)], number: l.newClient(),
-			rng: rand.New(rand.NewPCG(cfg.Seed, uint64(i))), plain: i%6 == 5,
-		}
+	start := func(w *worker, stream int) {
+		w.load, w.number, w.rng = l, l.newClient(), rand.New(rand.NewPCG(cfg.Seed, uint64(stream)))
 		workers.Go(func() {
 			if err := w.run(ctx); err != nil {
-				l.fail(fmt.Errorf("kvload: worker %d: %w", i, err))
+				l.fail(fmt.Errorf("kvload: worker %d: %w", stream, err))
 			}
 		})
 	}
+	for i := range cfg.Workers {
+		start(&worker{client: cfg.Clients[i%len(cfg.Clients)], manner: manners[i%len(manners)], patience: cfg.Patience}, i)
+	}
+	for i, c := range cfg.Readers {
+		start(&worker{client: c, manner: reading, patience: cfg.ReaderPatience}, cfg.Workers+i)
+	}
+	ended := make(chan struct{})
 	go func() {
 		workers.Wait()
+		close(ended)
+	}()
+	go func() {
+		l.settleThose(ctx, ended)
 		close(l.done)
 	}()
 	return l
-}
-
-// draw chooses the next operation; ok is false when no more is wanted.
-func (l *Load) draw(rng *rand.Rand) (op history.Op, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.stopping || len(l.errs) > 0 {
-		return op, false
-	}
-	l.begun++
-	epoch, key := l.begun/(l.cfg.Keys*l.cfg.KeyOps), rng.IntN(l.cfg.Keys)
-	op.Value = string(binary.BigEndian.AppendUint64(nil, uint64(l.begun)))
-	switch dice := rng.IntN(10); {
-	case dice < 3:
-		op.Kind = history.Get
-	case key%5 != 4:
-		op.Kind = history.Append
-	case dice < 5:
-		op.Kind = history.Put
-	default:
-		op.Kind = history.CompareAndSet
-	}
-	op.Key = fmt.Sprintf("%d/%d", epoch, key)
-	return op, true
 }
 
 // newClient gives a number to whoever asks with one operation at a time.
@@ -128,14 +134,15 @@ func (l *Load) newClient() int {
 }
 
 // record keeps what came of an operation.
-func (l *Load) record(op history.Op) {
+func (l *Load) record(op history.Op, before history.Mark) {
+	l.judge.Record(op, before)
+	if !op.Answered {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.ops = append(l.ops, op)
-	if op.Answered {
-		l.answered++
-		l.signal()
-	}
+	l.answered++
+	l.signal()
 }
 
 func (l *Load) fail(err error) {
@@ -176,10 +183,10 @@ func (l *Load) WaitFor(ctx context.Context, n int) error {
 	}
 }
 
-// Stop lets the operations under way be answered, ends the load, reads every key
-// once more and returns everything that the clients saw. The cluster must be whole
-// again. The error joins what went wrong in workers.
-func (l *Load) Stop(ctx context.Context) ([]history.Op, error) {
+// Stop lets the operations under way be answered, ends the load, reads every key once more
+// and returns the verdict on all that the clients saw. The cluster must be whole again. The
+// error joins what went wrong in workers; the verdict is on what was seen all the same.
+func (l *Load) Stop(ctx context.Context) (*history.Report, error) {
 	l.mu.Lock()
 	l.stopping = true
 	l.mu.Unlock()
@@ -188,29 +195,10 @@ func (l *Load) Stop(ctx context.Context) ([]history.Op, error) {
 	case <-ctx.Done():
 		return nil, fmt.Errorf("kvload: the workers don't end: %w", ctx.Err())
 	}
-	w := &worker{load: l, client: l.cfg.Clients[0], number: l.newClient()}
-	for _, key := range l.keys() {
-		answered, err := w.do(ctx, history.Op{Kind: history.Get, Key: key})
-		if err != nil || !answered {
-			l.fail(errors.Join(fmt.Errorf("kvload: the last read of key %s was not answered", key), err))
-			break
-		}
+	if err := l.settleRest(ctx); err != nil {
+		l.fail(err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.ops, errors.Join(l.errs...)
-}
-
-// keys are all that were ever used, in the order of their first answer.
-func (l *Load) keys() (out []string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	seen := map[string]bool{}
-	for _, op := range l.ops {
-		if !seen[op.Key] {
-			seen[op.Key] = true
-			out = append(out, op.Key)
-		}
-	}
-	return out
+	return l.judge.Report(), errors.Join(l.errs...)
 }

@@ -95,7 +95,7 @@ func Run(ctx context.Context, cfg Config) (r Result, err error) {
 		}
 	}()
 	n.admin = clients[3]
-	n.kv = kvload.Start(ctx, kvload.Config{Clients: clients[:3], Machine: kvMachine, Seed: cfg.Seed, Patience: opPatience})
+	n.kv = kvload.Start(ctx, kvload.Config{Clients: clients[:3], Machine: kvMachine, Seed: cfg.Seed, Patience: opPatience, SearchPatience: searchPatience})
 	n.count = counter.Start(ctx, counter.Config{Clients: clients[:3], Machine: counterMachine, Workers: 4, Patience: opPatience})
 	if err := n.work(ctx); err != nil {
 		return r, err
@@ -112,7 +112,7 @@ func Run(ctx context.Context, cfg Config) (r Result, err error) {
 // judge ends the loads and holds what clients saw against what the nodes have.
 func (n *nemesis) judge(ctx context.Context, dir string) (Result, error) {
 	r := Result{Struck: n.struck}
-	ops, err := n.kv.Stop(ctx)
+	report, err := n.kv.Stop(ctx)
 	if err != nil {
 		return r, err
 	}
@@ -127,7 +127,6 @@ func (n *nemesis) judge(ctx context.Context, dir string) (Result, error) {
 	if err != nil {
 		return r, err
 	}
-	report := history.Check(ops, searchPatience)
 	r.Lost, r.Doubled = counted.Tally(held[0].Count)
 	r.Ops, r.Lost, r.Doubled = report.Ops+counted.Acknowledged, r.Lost+report.Lost, r.Doubled+report.Doubled
 	r.Illegal, r.Unknown, r.Problems = report.Illegal, report.Unknown, report.Problems

@@ -160,7 +160,7 @@ func (b *backupTask) take(ctx context.Context, info client.BackupInfo, content i
 	if k.ArtefactPart, err = b.file.Add(backup.KindArtefact, artefact); err != nil {
 		return k, err
 	}
-	try := beginTrial(ctx, b.engine, info, module, artefact)
+	try := beginRehearsal(ctx, b.engine, info, module, artefact)
 	k.StatePart, err = b.file.AddFrom(backup.KindState, try.watch(content))
 	tried, refused := try.end(err)
 	if err = cmp.Or(err, refused); err != nil {
@@ -177,17 +177,17 @@ func (b *backupTask) take(ctx context.Context, info client.BackupInfo, content i
 	return k, nil
 }
 
-// trial restores a state while it passes by.
-type trial struct {
+// rehearsal restores a state while it passes by.
+type rehearsal struct {
 	in    *io.PipeWriter
 	ended chan struct{}
 	out   server.TriedState
 	err   error
 }
 
-func beginTrial(ctx context.Context, engine *plugins.Engine, info client.BackupInfo, module, artefact []byte) *trial {
+func beginRehearsal(ctx context.Context, engine *plugins.Engine, info client.BackupInfo, module, artefact []byte) *rehearsal {
 	r, w := io.Pipe()
-	t := &trial{in: w, ended: make(chan struct{})}
+	t := &rehearsal{in: w, ended: make(chan struct{})}
 	go func() {
 		defer close(t.ended)
 		t.out, t.err = server.TryState(ctx, engine, info, module, artefact, r)
@@ -196,11 +196,11 @@ func beginTrial(ctx context.Context, engine *plugins.Engine, info client.BackupI
 	return t
 }
 
-// watch returns a reader of content that shows it to the trial.
-func (t *trial) watch(content io.Reader) io.Reader { return io.TeeReader(content, t.in) }
+// watch returns a reader of content that shows it to the rehearsal.
+func (t *rehearsal) watch(content io.Reader) io.Reader { return io.TeeReader(content, t.in) }
 
 // end waits for what came of it; passed is how the passing by ended.
-func (t *trial) end(passed error) (server.TriedState, error) {
+func (t *rehearsal) end(passed error) (server.TriedState, error) {
 	_ = t.in.CloseWithError(passed) // it always is nil
 	<-t.ended
 	return t.out, t.err

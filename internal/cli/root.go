@@ -46,7 +46,7 @@ func (p *Program) rootCommand() *cobra.Command {
 		}
 	}
 	add(groupMachines, p.deployCommand(), p.callCommand(), p.queryCommand(), p.machinesCommand(), p.pluginCommand(), p.benchCommand())
-	add(groupCluster, p.devCommand(), p.initCommand(), p.runCommand(), p.statusCommand(), p.topCommand(), p.doctorCommand(), p.waitCommand(), p.nodesCommand(), p.leaderCommand(), p.clusterCommand(), p.certsCommand(), p.configCommand(), p.contextCommand())
+	add(groupCluster, p.devCommand(), p.initCommand(), p.runCommand(), p.statusCommand(), p.topCommand(), p.doctorCommand(), p.conformanceCommand(), p.waitCommand(), p.nodesCommand(), p.leaderCommand(), p.clusterCommand(), p.certsCommand(), p.configCommand(), p.contextCommand())
 	add(groupCluster, p.tokenCommand(), p.auditCommand())
 	add(groupOther, p.logCommand(), p.snapshotCommand(), p.backupCommand(), p.recoverCommand(), p.debugCommand(), p.errorsCommand(), p.versionCommand(), p.healthcheckCommand(), p.compileWorkerCommand())
 	root.SetHelpCommandGroupID(groupOther)

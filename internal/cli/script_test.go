@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,8 +41,12 @@ func TestScripts(t *testing.T) {
 
 // setupFake serves a fake node with a counter and a kv machine to one script.
 func setupFake(t *testing.T, env *testscript.Env) error {
+	forgets := new(atomic.Bool)
 	b := apitest.New(func(state *string, command []byte) ([]byte, error) {
 		if len(command) > 0 && command[0] == 0x84 { // the head of a kv command
+			if forgets.Load() && command[len(command)-2]%16 == 1 {
+				return apitest.KV(new(*state), command)
+			}
 			return apitest.KV(state, command)
 		}
 		return apitest.Counter(state, command)
@@ -58,7 +63,7 @@ func setupFake(t *testing.T, env *testscript.Env) error {
 	}
 	bare, _, _ := strings.Cut(env.Getenv("PATH"), string(os.PathListSeparator))
 	env.Setenv("BARE_PATH", bare) // has wraftd and no compiler
-	env.Values[fakeKey{}] = b
+	env.Values[fakeKey{}], env.Values[forgetsKey{}] = b, forgets
 	env.Setenv("FAKE_DIR", s.Dir)
 	env.Setenv("FAKE_SERVER", s.Address)
 	env.Setenv("WRAFT_SERVER", "https://"+s.Address)
@@ -68,10 +73,14 @@ func setupFake(t *testing.T, env *testscript.Env) error {
 	return nil
 }
 
-// fakeKey finds a script's fake node.
-type fakeKey struct{}
+// fakeKey finds a script's fake node, forgetsKey whether its kv machines forget some commands.
+type (
+	fakeKey    struct{}
+	forgetsKey struct{}
+)
 
-// instructFake changes the fake node: fake announce (the address it really has), fake unready
+// instructFake changes the fake node: fake announce (the address it really has), fake unready,
+// fake forgets (some of the commands that it acknowledges)
 func instructFake(ts *testscript.TestScript, neg bool, args []string) {
 	b := ts.Value(fakeKey{}).(*apitest.Backend)
 	switch {
@@ -79,8 +88,10 @@ func instructFake(ts *testscript.TestScript, neg bool, args []string) {
 		b.SetAPI(ts.Getenv("FAKE_SERVER"))
 	case !neg && len(args) == 1 && args[0] == "unready":
 		b.SetChecks(client.Check{Name: "disk", Detail: "no room"})
+	case !neg && len(args) == 1 && args[0] == "forgets":
+		ts.Value(forgetsKey{}).(*atomic.Bool).Store(true)
 	default:
-		ts.Fatalf("usage: fake announce | unready")
+		ts.Fatalf("usage: fake announce | unready | forgets")
 	}
 }
 

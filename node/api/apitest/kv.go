@@ -1,6 +1,8 @@
 package apitest
 
 import (
+	"bytes"
+
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/wraft/wraft/client"
@@ -25,10 +27,29 @@ func KV(state *string, command []byte) ([]byte, error) {
 	if c[0] == "get" {
 		return cbor.Marshal(pairs[string(key)])
 	}
-	if pairs[string(key)], ok = c[2].([]byte); !ok || c[0] != "put" {
-		return nil, client.NewProblem(client.CodeMachineRejected, "neither put nor get: % x", command)
+	value, ok := c[2].([]byte)
+	have, found := pairs[string(key)]
+	expected, compares := c[3].([]byte)
+	var answer any
+	switch {
+	case ok && c[0] == "put":
+		pairs[string(key)] = value
+	case ok && c[0] == "append":
+		pairs[string(key)] = append(have, value...)
+		answer = len(have) + len(value)
+	case ok && c[0] == "cas":
+		same := found == compares && bytes.Equal(have, expected)
+		if same {
+			pairs[string(key)] = value
+		}
+		answer = same
+	default:
+		return nil, client.NewProblem(client.CodeMachineRejected, "neither get, put, append nor cas: % x", command)
 	}
 	next, err := cbor.Marshal(pairs)
+	if err != nil {
+		return nil, err
+	}
 	*state = string(next)
-	return []byte{0xf6}, err
+	return cbor.Marshal(answer)
 }
