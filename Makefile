@@ -132,8 +132,10 @@ RATE ?= 32768
 bigsnapshot: ## STATE of snapshots over links that are cut, both ends killed: bytes, and writes meanwhile
 	go run ./conformance/bigsnapshot/cmd/bigsnapshot -state $(STATE) -machines $(MACHINES) -cuts $(CUTS) -rate $(RATE) $(BIGSNAPSHOT)
 
+# How the clients of failover speak to nodes: auto, http or native.
+PROTOCOL ?= auto
 failover: ## N (20) leaders killed under load: how long nobody is answered; CUT=1 cuts their links instead
-	go run ./conformance/failover/cmd/failover -rounds $(if $(filter command line,$(origin N)),$(N),20) $(if $(CUT),-cut)
+	go run ./conformance/failover/cmd/failover -rounds $(if $(filter command line,$(origin N)),$(N),20) -protocol $(PROTOCOL) $(if $(CUT),-cut)
 
 ui-screenshots: ## the pictures of the web page in docs/images; needs Chromium and ChromeDriver
 	WRAFT_UI_SCREENSHOTS=$(CURDIR)/docs/images go test -count=1 -timeout 20m -v ./conformance/ui

@@ -22,6 +22,8 @@ type Config struct {
 	// Cut cuts the links of the leader's instead of killing it, and mends them after
 	// the round. The clients still reach it.
 	Cut bool
+	// Protocol is how the clients speak to nodes; default client.ProtocolAuto.
+	Protocol client.Protocol
 	// Log takes a line per round; required.
 	Log func(format string, args ...any)
 }
@@ -107,7 +109,7 @@ func (r *run) setUp(ctx context.Context) error {
 	if err := c.Launch(ctx, module, machine); err != nil {
 		return err
 	}
-	if r.client, err = client.New(client.Config{Endpoints: r.cluster.Endpoints(), TLS: r.cluster.TLS(), AttemptsMax: 1 << 20}); err != nil {
+	if r.client, err = client.New(client.Config{Endpoints: r.cluster.Endpoints(), TLS: r.cluster.TLS(), Protocol: r.cfg.Protocol, AttemptsMax: 1 << 20}); err != nil {
 		return fmt.Errorf("failover: %w", err)
 	}
 	r.load = counter.Start(ctx, counter.Config{Clients: []*client.Client{r.client}, Machine: machine, Workers: workers, Patience: 2 * time.Minute})

@@ -15,21 +15,23 @@ import (
 	"os/signal"
 	"time"
 
+	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/conformance/failover"
 )
 
 func main() {
 	rounds := flag.Int("rounds", 20, "how many leaders are struck")
 	cut := flag.Bool("cut", false, "cut the leader's links instead of killing it")
+	protocol := flag.String("protocol", string(client.ProtocolAuto), "how the clients speak to nodes: auto, http or native")
 	flag.Parse()
-	if *rounds < 1 || flag.NArg() > 0 {
-		fmt.Fprintln(os.Stderr, "failover: -rounds must be at least 1, and there are no arguments")
+	if *rounds < 1 || flag.NArg() > 0 || !client.Protocol(*protocol).Valid() {
+		fmt.Fprintln(os.Stderr, "failover: -rounds must be at least 1, -protocol auto, http or native, and there are no arguments")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	dir, err := os.MkdirTemp("", "wraft-failover-")
 	if err == nil {
-		err = run(ctx, failover.Config{Dir: dir, Rounds: *rounds, Cut: *cut, Log: func(format string, args ...any) {
+		err = run(ctx, failover.Config{Dir: dir, Rounds: *rounds, Cut: *cut, Protocol: client.Protocol(*protocol), Log: func(format string, args ...any) {
 			fmt.Printf(format+"\n", args...)
 		}})
 	}
