@@ -26,8 +26,7 @@ type Config struct {
 	// client's certificate. nil trusts the system's authorities and shows nothing.
 	TLS *tls.Config
 	// Token is what the client shows in the place of a certificate, or of what its
-	// certificate allows; "" is nothing. It is sent over HTTP alone: with one, ProtocolAuto is
-	// ProtocolHTTP.
+	// certificate allows; "" is nothing. Nodes of the first release take it over HTTP alone.
 	Token string
 	// Protocol is how nodes are spoken to; default ProtocolAuto.
 	Protocol Protocol
@@ -76,9 +75,6 @@ func (c Config) withDefaults() Config {
 	if c.Protocol == "" {
 		c.Protocol = ProtocolAuto
 	}
-	if c.Token != "" {
-		c.Protocol = ProtocolHTTP
-	}
 	if c.Jitter == nil {
 		c.Jitter = rand.Float64
 	}
@@ -98,9 +94,6 @@ func (c Config) Validate() error {
 	}
 	if c.Timeout < 0 || c.AttemptTimeout < 0 || c.BackoffMin < 0 || c.BackoffMax < 0 || c.AttemptsMax < 0 {
 		problems = append(problems, errors.New("times and counts must not be negative"))
-	}
-	if c.Token != "" && c.Protocol == ProtocolNative {
-		problems = append(problems, errors.New("the native protocol carries no token: use a certificate, or HTTP"))
 	}
 	if strings.ContainsFunc(c.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		problems = append(problems, errors.New("the token has a character that no token has"))
@@ -130,7 +123,7 @@ func New(config Config) (*Client, error) {
 		return nil, err
 	}
 	eps.only = config.EndpointsOnly
-	return &Client{config: config, endpoints: eps, transport: newTransport(config.TLS), natives: newNatives(clientTLS(config.TLS))}, nil
+	return &Client{config: config, endpoints: eps, transport: newTransport(config.TLS), natives: newNatives(clientTLS(config.TLS), config.Token)}, nil
 }
 
 // newTransport is the one pool of connections behind a client.

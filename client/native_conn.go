@@ -38,6 +38,7 @@ var errLeaving = errors.New("client: the node is about to close the connection")
 type nativeConn struct {
 	host  string
 	quic  *quicgo.Conn
+	alpn  string // the version that was negotiated
 	out   [lanes]*wire.Outbox
 	slots chan struct{}
 
@@ -52,7 +53,7 @@ type nativeConn struct {
 // newNativeConn begins to use a connection. free is called when it has ended.
 func newNativeConn(host string, quic *quicgo.Conn, free func()) (*nativeConn, error) {
 	n := &nativeConn{
-		host: host, quic: quic, slots: make(chan struct{}, nativeInflightMax), waiting: make(map[uint64]chan<- *wire.Answer),
+		host: host, quic: quic, alpn: quic.ConnectionState().TLS.NegotiatedProtocol, slots: make(chan struct{}, nativeInflightMax), waiting: make(map[uint64]chan<- *wire.Answer),
 	}
 	var streams [lanes]*quicgo.Stream
 	for i := range streams {

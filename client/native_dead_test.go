@@ -42,7 +42,7 @@ func silentNode(t *testing.T) (socket net.PacketConn, trust *tls.Config, arrived
 	if socket, err = net.ListenPacket("udp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
-	conf := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, NextProtos: []string{wire.ALPN}, MinVersion: tls.VersionTLS13}
+	conf := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, NextProtos: wire.ALPNs(), MinVersion: tls.VersionTLS13}
 	l, err := quicgo.Listen(socket, conf, nil)
 	if err != nil {
 		t.Fatal(err)

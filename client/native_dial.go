@@ -22,8 +22,9 @@ const (
 	nativeWindowFirst, nativeWindowMost             = 1 << 20, 16 << 20
 )
 
-// dialNative connects to a node over the native protocol.
-func dialNative(ctx context.Context, host string, conf *tls.Config) (*nativeConn, error) {
+// dialNative connects to a node over the native protocol and shows it a token, unless that is
+// "". A *Problem is what the node says of the token, or that it has no word for one.
+func dialNative(ctx context.Context, host string, conf *tls.Config, token string) (*nativeConn, error) {
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {
 		return nil, err
@@ -33,7 +34,7 @@ func dialNative(ctx context.Context, host string, conf *tls.Config) (*nativeConn
 		return nil, err
 	}
 	conf = conf.Clone()
-	conf.NextProtos = []string{wire.ALPN}
+	conf.NextProtos = wire.ALPNs()
 	if conf.ServerName == "" {
 		conf.ServerName = name
 	}
@@ -56,9 +57,35 @@ func dialNative(ctx context.Context, host string, conf *tls.Config) (*nativeConn
 	n, err := newNativeConn(host, quic, free)
 	if err != nil {
 		free()
+		return nil, err
 	}
-	return n, err
+	if token == "" {
+		return n, nil
+	}
+	if err := n.show(ctx, token); err != nil {
+		n.leave()
+		return nil, err
+	}
+	return n, nil
 }
+
+// show shows a token; what is asked afterwards is asked by its holder.
+func (n *nativeConn) show(ctx context.Context, token string) error {
+	if !n.has(wire.KindToken) {
+		return NewProblem(CodeUnreachable, "%s is of an older release, whose native protocol has no tokens: use a certificate, or HTTP", n.host)
+	}
+	a, sent, err := n.ask(ctx, &wire.Request{Kind: wire.KindToken, Data: []byte(token)})
+	if err != nil {
+		return transportProblem(err, n.host, sent)
+	}
+	if _, p := answerOf(a, n.host); p != nil {
+		return p
+	}
+	return nil
+}
+
+// has reports whether both sides speak a version that has the kind.
+func (n *nativeConn) has(k wire.Kind) bool { return k.In(n.alpn) }
 
 // connected is a UDP socket with one other end. Only to such a one the system tells
 // that nobody listens there any more, which is the fastest news of a node's end.

@@ -20,10 +20,12 @@ var errClientClosed = errors.New("client: closed")
 
 // natives are the connections of the native protocol, one per node.
 type natives struct {
-	tls  *tls.Config
-	ctx  context.Context // of attempts to connect
-	stop context.CancelFunc
-	wg   sync.WaitGroup // attempts to connect
+	tls *tls.Config
+	// token is shown to each node, unless it is "".
+	token string
+	ctx   context.Context // of attempts to connect
+	stop  context.CancelFunc
+	wg    sync.WaitGroup // attempts to connect
 
 	// mu guards the fields below, and those of hosts.
 	mu     sync.Mutex
@@ -41,9 +43,9 @@ type nativeHost struct {
 	offers   bool      // the node said that it speaks the protocol
 }
 
-func newNatives(conf *tls.Config) *natives {
+func newNatives(conf *tls.Config, token string) *natives {
 	ctx, stop := context.WithCancel(context.Background())
-	return &natives{tls: conf, ctx: ctx, stop: stop, hosts: make(map[string]*nativeHost)}
+	return &natives{tls: conf, token: token, ctx: ctx, stop: stop, hosts: make(map[string]*nativeHost)}
 }
 
 // host is the entry of a node; mu is held.
@@ -124,7 +126,7 @@ func (n *natives) dial(name string, h *nativeHost) {
 	n.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(n.ctx, dialTimeout)
 		defer cancel()
-		conn, err := dialNative(ctx, name, n.tls)
+		conn, err := dialNative(ctx, name, n.tls, n.token)
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		if err == nil && n.closed {

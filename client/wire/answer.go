@@ -31,4 +31,30 @@ type Answer struct {
 	// StalenessMillis is how old the answer to a query may be, -1 when the replica cannot
 	// tell.
 	StalenessMillis int64 `cbor:"11,keyasint,omitempty"`
+	// Results are what became of the commands of a batch, in their order.
+	Results []BatchResult `cbor:"12,keyasint,omitempty"`
+	// Events are those that were asked for. At is the place up to which there are no others,
+	// and More says that there are some behind it already.
+	Events []Event `cbor:"13,keyasint,omitempty"`
+	At     *Place  `cbor:"14,keyasint,omitempty"`
+	More   bool    `cbor:"15,keyasint,omitempty"`
+}
+
+// BatchResult is what became of one command of a batch, an array of five: as in an Answer to
+// a command.
+type BatchResult struct {
+	_        struct{} `cbor:",toarray"`
+	Data     []byte
+	Problem  []byte
+	Index    uint64
+	Term     uint64
+	Replayed bool
+}
+
+// Event is what a machine emitted, an array of three.
+type Event struct {
+	_      struct{} `cbor:",toarray"`
+	Index  uint64
+	Number uint32
+	Data   []byte
 }

@@ -14,15 +14,20 @@ const (
 	// HeadBytes is the length in front of a frame.
 	HeadBytes = 4
 	// DataBytesMax is the longest command or query that this protocol carries, the most
-	// that any cluster can be told to take.
+	// that any cluster can be told to take, and what the commands and keys of a batch may
+	// have together.
 	DataBytesMax = 8 << 20
 	// RequestBytesMax is the longest frame of a request.
-	RequestBytesMax = DataBytesMax + 1<<10
+	RequestBytesMax = DataBytesMax + 16<<10
+	// TokenBytesMax is the longest frame of KindToken.
+	TokenBytesMax = 1 << 10
+	// ListMax is how many commands a batch may have, and events an answer.
+	ListMax = 1024
 	// stepBytes is what a length is believed before any of its bytes came.
 	stepBytes = 64 << 10
 
-	// Bounds of the decoder, the least it can be given.
-	nestedMax, elementsMax, pairsMax = 4, 16, 16
+	// Bounds of the decoder; but for ListMax the least it can be given.
+	nestedMax, pairsMax = 4, 17
 )
 
 var (
@@ -36,7 +41,7 @@ var (
 
 func decOptions(extra cbor.ExtraDecErrorCond) cbor.DecOptions {
 	return cbor.DecOptions{
-		DupMapKey: cbor.DupMapKeyEnforcedAPF, MaxNestedLevels: nestedMax, MaxArrayElements: elementsMax, MaxMapPairs: pairsMax,
+		DupMapKey: cbor.DupMapKeyEnforcedAPF, MaxNestedLevels: nestedMax, MaxArrayElements: ListMax, MaxMapPairs: pairsMax,
 		IndefLength: cbor.IndefLengthForbidden, TagsMd: cbor.TagsForbidden, ExtraReturnErrors: extra,
 	}
 }

@@ -5,11 +5,21 @@ import (
 	"fmt"
 )
 
-// ALPN names the protocol in TLS handshakes and in Alt-Svc.
-const ALPN = "wraft-client/1"
+// The versions of the protocol in TLS handshakes. A client offers all that it speaks, and a
+// node chooses the newest that it speaks too.
+const (
+	// ALPN1 has the kinds up to KindCancel.
+	ALPN1 = "wraft-client/1"
+	// ALPN2 has tokens, batches and events besides.
+	ALPN2 = "wraft-client/2"
+)
 
-// AltSvc is ALPN as an Alt-Svc header writes it (RFC 7838 §3): what no token may hold
-// is escaped.
+// ALPNs are all versions, the newest first.
+func ALPNs() []string { return []string{ALPN2, ALPN1} }
+
+// AltSvc is ALPN1 as an Alt-Svc header writes it (RFC 7838 §3): what no token may hold
+// is escaped. Why the first version: clients of the first release look for nothing else, and
+// which one is spoken shows in the handshake.
 const AltSvc = "wraft-client%2F1"
 
 // CloseCode says why a node closed a connection.
@@ -24,7 +34,7 @@ const (
 	// CloseStalled: a frame did not arrive in time, or answers were not read.
 	CloseStalled CloseCode = 2
 	// CloseNoCertificate: the client showed no certificate that the cluster accepts.
-	// Nothing that it sent was read.
+	// It showed no token either, and nothing that it sent was carried out.
 	CloseNoCertificate CloseCode = 3
 )
 
@@ -44,7 +54,22 @@ const (
 	// KindCancel says that nobody waits for the request of this ID any more. It has
 	// nothing but an ID, and no answer of its own.
 	KindCancel Kind = 5
+	// KindToken shows a token, in Data: what is asked afterwards is asked by its holder. It
+	// is the first request of a connection, or there is none.
+	KindToken Kind = 6
+	// KindBatch replicates commands that do not depend on each other.
+	KindBatch Kind = 7
+	// KindEvents asks for the events of a machine behind a place.
+	KindEvents Kind = 8
 )
+
+// Kinds are all kinds that are answered.
+func Kinds() []Kind {
+	return []Kind{KindCommand, KindQuery, KindSession, KindMachine, KindToken, KindBatch, KindEvents}
+}
+
+// In reports whether a version of the protocol has the kind.
+func (k Kind) In(alpn string) bool { return k <= KindCancel || alpn == ALPN2 }
 
 // String is the kind as metrics name it.
 func (k Kind) String() string {
@@ -59,6 +84,12 @@ func (k Kind) String() string {
 		return "machine"
 	case KindCancel:
 		return "cancel"
+	case KindToken:
+		return "token"
+	case KindBatch:
+		return "batch"
+	case KindEvents:
+		return "events"
 	}
 	return "unknown"
 }
@@ -80,9 +111,9 @@ type Request struct {
 	ID uint64 `cbor:"1,keyasint"`
 	// Kind is one of the constants; further ones are for other versions of the protocol.
 	Kind Kind `cbor:"2,keyasint"`
-	// Machine is the machine's name; it is there in every kind but KindCancel.
+	// Machine is the machine's name; it is there in every kind but KindCancel and KindToken.
 	Machine string `cbor:"3,keyasint,omitempty"`
-	// Data is the command or the query.
+	// Data is the command, the query or the token.
 	Data []byte `cbor:"4,keyasint,omitempty"`
 	// TimeoutMillis bounds the request's time; 0 is the node's default.
 	TimeoutMillis uint64 `cbor:"5,keyasint,omitempty"`
@@ -102,6 +133,26 @@ type Request struct {
 	MaxStalenessMillis uint64 `cbor:"14,keyasint,omitempty"`
 	// Key is a command's idempotency key.
 	Key string `cbor:"15,keyasint,omitempty"`
+	// Commands are those of a batch.
+	Commands []BatchCommand `cbor:"16,keyasint,omitempty"`
+	// After is the place behind which events are asked for; nil: whatever is kept. WaitMillis
+	// is then how long to wait for the first one.
+	After *Place `cbor:"17,keyasint,omitempty"`
+}
+
+// BatchCommand is one command of a batch, an array of two.
+type BatchCommand struct {
+	_    struct{} `cbor:",toarray"`
+	Data []byte
+	Key  string // an idempotency key, "" for none
+}
+
+// Place is that of an event, an array of two: the index that its machine saw, and its number
+// among those of the index.
+type Place struct {
+	_      struct{} `cbor:",toarray"`
+	Index  uint64
+	Number uint32
 }
 
 // ErrMalformed is what all bytes that are no frame of this protocol fail with. Close
@@ -113,7 +164,7 @@ func (r *Request) check() error {
 	switch {
 	case r.ID == 0:
 		return fmt.Errorf("%w: a request without an ID", ErrMalformed)
-	case r.Kind < KindCommand || r.Kind > KindCancel:
+	case r.Kind < KindCommand || r.Kind > KindEvents:
 		return fmt.Errorf("%w: a request of kind %d", ErrMalformed, r.Kind)
 	}
 	return nil

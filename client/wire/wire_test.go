@@ -20,13 +20,15 @@ func request() *Request {
 	return &Request{
 		ID: 7, Kind: KindQuery, Machine: "kv", Data: []byte("data"), TimeoutMillis: 9500, Session: math.MaxUint64, Sequence: 2, AcknowledgedBelow: 1,
 		Consistency: Stale, MinIndex: 12, WaitMillis: 50, Direct: true, Export: true, MaxStalenessMillis: 70, Key: "key",
+		Commands: []BatchCommand{{Data: []byte("a"), Key: "k"}, {Data: []byte{}}}, After: &Place{Index: 9, Number: math.MaxUint32},
 	}
 }
 
 func answer() *Answer {
 	return &Answer{
 		ID: 7, Data: []byte("data"), Problem: []byte("{}"), RetryAfterMillis: 1000, Index: 3, Term: 2, Replayed: true, Leader: "h:1",
-		Session: 5, Applied: 9, StalenessMillis: -1,
+		Session: 5, Applied: 9, StalenessMillis: -1, Results: []BatchResult{{Data: []byte("x"), Index: 4, Term: 2, Replayed: true}, {Problem: []byte("{}")}},
+		Events: []Event{{Index: 3, Number: 1, Data: []byte("e")}}, At: &Place{Index: 3, Number: 1}, More: true,
 	}
 }
 
@@ -69,9 +71,11 @@ func TestFramesReadBack(t *testing.T) {
 // TestBytesOfFrames: the examples of docs/FORMAT.md.
 func TestBytesOfFrames(t *testing.T) {
 	for want, message := range map[string]any{
-		"00000012" + "a501010201036163" + "0444696e6372" + "05192710": &Request{ID: 1, Kind: KindCommand, Machine: "c", Data: []byte("incr"), TimeoutMillis: 10000},
-		"00000005" + "a2010a0205":                                     &Request{ID: 10, Kind: KindCancel},
-		"0000000a" + "a40101024131" + "05030602":                      &Answer{ID: 1, Data: []byte("1"), Index: 3, Term: 2},
+		"00000012" + "a501010201036163" + "0444696e6372" + "05192710":                            &Request{ID: 1, Kind: KindCommand, Machine: "c", Data: []byte("incr"), TimeoutMillis: 10000},
+		"00000005" + "a2010a0205":                                                                &Request{ID: 10, Kind: KindCancel},
+		"0000000a" + "a40101024131" + "05030602":                                                 &Answer{ID: 1, Data: []byte("1"), Index: 3, Term: 2},
+		"00000013" + "a401010207036163" + "1082" + "82" + "4161" + "60" + "82" + "4162" + "616b": &Request{ID: 1, Kind: KindBatch, Machine: "c", Commands: []BatchCommand{{Data: []byte("a")}, {Data: []byte("b"), Key: "k"}}},
+		"00000010" + "a501010208036163" + "0b191388" + "11820c00":                                &Request{ID: 1, Kind: KindEvents, Machine: "c", WaitMillis: 5000, After: &Place{Index: 12}},
 	} {
 		if got := hex.EncodeToString(frame(t, message)); got != want {
 			t.Errorf("%+v is %s, want %s", message, got, want)
@@ -81,8 +85,8 @@ func TestBytesOfFrames(t *testing.T) {
 
 func TestMalformedFramesAreRefused(t *testing.T) {
 	for name, text := range map[string]string{
-		"empty": "", "no map": "01", "no ID": "a10201", "ID 0": "a201000201", "no kind": "a10101", "another kind": "a201010206",
-		"unknown field": "a301010201181f01", "twice the ID": "a3010101020201", "indefinite length": "bf01010201ff", "a tag": "a20101c20201",
+		"empty": "", "no map": "01", "no ID": "a10201", "ID 0": "a201000201", "no kind": "a10101", "another kind": "a201010209",
+		"unknown field": "a301010201181f01", "a short command": "a30101020710818141" + "61", "a long place": "a301010208" + "1183010203", "a wide place": "a301010208" + "11821b00000001000000001b0000000100000000", "twice the ID": "a3010101020201", "indefinite length": "bf01010201ff", "a tag": "a20101c20201",
 		"more behind it": "a20101020100", "not UTF-8": "a30101020103" + "61ff", "deep": "a3010102010481818181818101",
 	} {
 		body, err := hex.DecodeString(text)
@@ -229,6 +233,9 @@ func FuzzDecode(f *testing.F) {
 	f.Add(frame(f, request()))
 	f.Add(frame(f, answer()))
 	f.Add([]byte{0, 0, 0, 3, 0xa1, 1, 1})
+	f.Add(frame(f, &Request{ID: 1, Kind: KindToken, Data: []byte("wt_1")}))
+	f.Add(frame(f, &Request{ID: 1, Kind: KindBatch, Commands: make([]BatchCommand, ListMax)}))
+	f.Add(frame(f, &Answer{ID: 1, Results: []BatchResult{{Problem: []byte("{}")}}}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		stream := bytes.NewReader(data)
 		size, err := ReadSize(stream, 1<<16)
@@ -241,14 +248,14 @@ func FuzzDecode(f *testing.F) {
 		}
 		if r, err := DecodeRequest(body); err == nil {
 			again, err := DecodeRequest(frame(t, r)[HeadBytes:])
-			if err != nil || again.ID != r.ID || !bytes.Equal(again.Data, r.Data) || again.Machine != r.Machine {
+			if err != nil || !bytes.Equal(frame(t, again), frame(t, r)) {
 				t.Fatalf("%+v became %+v, %v", r, again, err)
 			}
 		} else if !errors.Is(err, ErrMalformed) {
 			t.Fatal(err)
 		}
 		if a, err := DecodeAnswer(body); err == nil {
-			if again, err := DecodeAnswer(frame(t, a)[HeadBytes:]); err != nil || again.ID != a.ID || !bytes.Equal(again.Problem, a.Problem) {
+			if again, err := DecodeAnswer(frame(t, a)[HeadBytes:]); err != nil || !bytes.Equal(frame(t, again), frame(t, a)) {
 				t.Fatalf("%+v became %+v, %v", a, again, err)
 			}
 		} else if !errors.Is(err, ErrMalformed) {

@@ -119,12 +119,17 @@ type Members interface {
 	TransferLeader(ctx context.Context, t client.Transfer) (client.Transferred, error)
 }
 
-// Tokens are what clients show that have no certificate.
-type Tokens interface {
+// TokenFinder knows tokens.
+type TokenFinder interface {
 	// FindToken finds a token by its hash, also one that has expired; it asks nobody and
 	// is called for every request that shows one. CodeBadToken: there is none; CodeNotReady:
 	// this node cannot tell yet.
 	FindToken(hash pki.TokenHash) (client.TokenInfo, error)
+}
+
+// Tokens are what clients show that have no certificate.
+type Tokens interface {
+	TokenFinder
 	// CreateToken makes a token of a spec whose role and name were checked.
 	CreateToken(ctx context.Context, hash pki.TokenHash, spec client.TokenSpec) (client.TokenInfo, error)
 	// ListTokens lists all by name.

@@ -32,26 +32,37 @@ func (s *Server) shownToken(values []string) (holder, pki.TokenHash, error) {
 	if !strings.EqualFold(scheme, tokenScheme) {
 		return refuse("the header Authorization has to be: Bearer TOKEN")
 	}
-	hash, err := pki.HashToken(strings.TrimLeft(text, " "))
+	return holderOfToken(s.backend, strings.TrimLeft(text, " "))
+}
+
+// holderOfToken is whose token a text is, or CodeBadToken.
+func holderOfToken(tokens TokenFinder, text string) (holder, pki.TokenHash, error) {
+	hash, err := pki.HashToken(text)
 	if err != nil {
-		return refuse(err.Error())
+		return holder{}, hash, client.NewProblem(client.CodeBadToken, "%v", err)
 	}
-	info, err := s.backend.FindToken(hash)
+	h, err := holderOfHash(tokens, hash)
+	return h, hash, err
+}
+
+// holderOfHash is holderOfToken of a token that is a token by its form.
+func holderOfHash(tokens TokenFinder, hash pki.TokenHash) (holder, error) {
+	info, err := tokens.FindToken(hash)
 	if err != nil {
-		return holder{}, hash, err
+		return holder{}, err
 	}
 	if info.Expired(time.Now()) {
-		return refuse("the token expired at " + info.Expires.UTC().Format(time.RFC3339))
+		return holder{}, client.NewProblem(client.CodeBadToken, "the token expired at %s", info.Expires.UTC().Format(time.RFC3339))
 	}
 	h := holder{name: tokenPrefix + info.Name}
 	if info.Role == client.RoleJoin { // Why apart: no certificate may have it
 		h.role = client.RoleJoin
-		return h, hash, nil
+		return h, nil
 	}
 	if h.role, h.machine, err = pki.ParseRole(info.Role); err != nil {
-		return refuse(err.Error())
+		return holder{}, client.NewProblem(client.CodeBadToken, "%v", err)
 	}
-	return h, hash, nil
+	return h, nil
 }
 
 // tokenPrefix tells tokens from certificates in the names of callers. No name in a

@@ -36,8 +36,9 @@ type Options struct {
 	Native bool
 	// Announce announces the native protocol without serving it.
 	Announce bool
-	// StallTimeout is native.Config's.
+	// StallTimeout and Versions are native.Config's.
 	StallTimeout time.Duration
+	Versions     []string
 }
 
 // Server is a backend on loopback.
@@ -84,7 +85,7 @@ func Start(tb testing.TB, b *Backend, o Options) *Server {
 	}, b.API()))(tb)
 	if o.Native {
 		s.serveNative(tb, native.Config{
-			Conn: udp, Cluster: clusterName, TLS: conf, Trust: s.trust.Load, ClientAuth: !o.NoClientAuth, CommandBytesMax: o.CommandBytesMax, StallTimeout: o.StallTimeout,
+			Conn: udp, Cluster: clusterName, TLS: conf, Trust: s.trust.Load, ClientAuth: !o.NoClientAuth, CommandBytesMax: o.CommandBytesMax, StallTimeout: o.StallTimeout, Versions: o.Versions,
 			HTTP3: s.API.Handler(), Metrics: s.Metrics, Log: slog.New(slog.DiscardHandler),
 		}, b)
 	}

@@ -22,6 +22,7 @@ type conn struct {
 	s     *Server
 	quic  *quicgo.Conn
 	peer  *api.Peer
+	alpn  string // the version that was negotiated
 	slots chan struct{}
 	bytes *semaphore.Weighted
 
@@ -32,44 +33,24 @@ type conn struct {
 	lanes   []*lane
 	cancels map[uint64]context.CancelFunc // of requests under way, by ID
 	leaving bool                          // further requests are refused
+	// strange is why this client may ask nothing yet but who it is, by a token; nil: it may.
+	strange error
+	late    *time.Timer // closes the connection of one that stays strange
+	token   bool        // one was shown
 }
 
 func newConn(s *Server, quic *quicgo.Conn) *conn {
+	state := quic.ConnectionState().TLS
 	return &conn{
-		s: s, quic: quic, peer: api.NewPeer(quic.ConnectionState().TLS.PeerCertificates, s.config.Cluster), slots: make(chan struct{}, s.config.InflightMax),
+		s: s, quic: quic, peer: api.NewPeer(state.PeerCertificates, s.config.Cluster), alpn: state.NegotiatedProtocol, slots: make(chan struct{}, s.config.InflightMax),
 		bytes: semaphore.NewWeighted(s.config.InflightBytesMax / connectionShare), cancels: make(map[uint64]context.CancelFunc),
-	}
-}
-
-// allow returns nil when the client may ask that, by what is trusted now.
-func (c *conn) allow(r *wire.Request) error {
-	if !c.s.config.ClientAuth {
-		return nil
-	}
-	if r.Kind == wire.KindQuery || r.Kind == wire.KindMachine {
-		return c.peer.MayRead(c.s.config.Trust(), r.Machine)
-	}
-	return c.peer.MayWrite(c.s.config.Trust(), r.Machine)
-}
-
-// greet closes the connection of a client that may ask nothing.
-//
-// Why not request by request, as over HTTP, and later here: nothing of such a client is
-// read, and so nothing of it needs bounds. The code of the close says what HTTP would.
-func (c *conn) greet() {
-	if !c.s.config.ClientAuth {
-		return
-	}
-	if err := c.peer.Known(c.s.config.Trust()); err != nil {
-		p := api.ProblemOf(c.quic.Context(), err)
-		c.s.metrics.closed.WithLabelValues(reasonNoCertificate).Inc()
-		c.close(wire.CloseNoCertificate, p.Detail)
 	}
 }
 
 // serve answers what comes until the connection has ended.
 func (c *conn) serve() {
 	c.greet()
+	defer c.admit()
 	for {
 		stream, err := c.quic.AcceptStream(c.quic.Context())
 		if err != nil {
@@ -138,6 +119,9 @@ func (c *conn) cancel(id uint64) {
 // of a connection that ends anyway, or of a client that gave up one of its streams.
 func (c *conn) fail(err error) {
 	switch {
+	case errors.Is(err, errStrange):
+		c.s.metrics.closed.WithLabelValues(reasonNoCertificate).Inc()
+		c.close(wire.CloseNoCertificate, api.ProblemOf(c.quic.Context(), err).Detail)
 	case errors.Is(err, wire.ErrMalformed):
 		c.s.metrics.closed.WithLabelValues(reasonMalformed).Inc()
 		c.close(wire.CloseMalformed, err.Error())

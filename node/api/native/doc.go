@@ -1,5 +1,5 @@
-// Package native serves a node over the native client protocol: commands, queries,
-// sessions and descriptions of machines as frames on long-lived QUIC streams. It is
+// Package native serves a node over the native client protocol: commands, batches, queries,
+// sessions, events and descriptions of machines as frames on long-lived QUIC streams. It is
 // a second door to what package api serves over HTTP, and has no rules of its own:
 // it checks requests with that package's checks, calls the same backend, and answers
 // with the same problems. Everything else a node can be asked goes over HTTP.

@@ -17,13 +17,21 @@ const exportTimeoutDefault = time.Minute
 
 // answer carries out a request, or refuses it. The answer's ID is the caller's to fill in.
 func (s *Server) answer(ctx context.Context, r *wire.Request, refusal error) *wire.Answer {
+	return s.observed(ctx, r, func() (*wire.Answer, error) {
+		if refusal != nil {
+			return nil, refusal
+		}
+		return s.carryOut(ctx, r)
+	})
+}
+
+// observed is what do answers, or its problem, and counts it.
+func (s *Server) observed(ctx context.Context, r *wire.Request, do func() (*wire.Answer, error)) *wire.Answer {
 	began := time.Now()
 	s.metrics.inflight.Inc()
 	defer s.metrics.inflight.Dec()
-	a, code, err := (*wire.Answer)(nil), codeOK, refusal
-	if err == nil {
-		a, err = s.carryOut(ctx, r)
-	}
+	code := codeOK
+	a, err := do()
 	if err != nil {
 		a, code = s.problem(ctx, r, err)
 	}
@@ -48,9 +56,10 @@ func (s *Server) carryOut(ctx context.Context, r *wire.Request) (*wire.Answer, e
 	case wire.KindSession:
 		id, err := s.backend.OpenSession(ctx, r.Machine)
 		return &wire.Answer{Session: uint64(id)}, ofContext(ctx, err)
-	default:
+	case wire.KindMachine:
 		return s.machine(ctx, r)
 	}
+	return nil, client.NewProblem(client.CodeBadRequest, "a request of kind %d", r.Kind)
 }
 
 // deadline is the request's time: what it says, or what is usual for its kind.

@@ -28,6 +28,8 @@ const patience = time.Minute
 // backend answers commands as the test says, and nothing else.
 type backend struct {
 	command func(ctx context.Context, c client.Command) (client.CommandResult, error)
+	// token is of a writer, unless it is 0.
+	token pki.TokenHash
 }
 
 func (b backend) Command(ctx context.Context, _ string, c client.Command) (client.CommandResult, error) {
@@ -42,6 +44,13 @@ func (b backend) Query(context.Context, string, client.Query) (client.QueryResul
 
 func (b backend) Machine(context.Context, string, bool) (client.MachineInfo, error) {
 	return client.MachineInfo{}, nil
+}
+
+func (b backend) FindToken(hash pki.TokenHash) (client.TokenInfo, error) {
+	if hash == b.token {
+		return client.TokenInfo{Role: pki.RoleWriter}, nil
+	}
+	return client.TokenInfo{}, client.NewProblem(client.CodeBadToken, "there is no such token")
 }
 
 // node is a server of the native protocol.
@@ -68,6 +77,11 @@ func serve(t *testing.T, config native.Config, b backend) *node {
 	}
 	n := &node{address: config.Conn.LocalAddr(), authority: authority, metrics: prometheus.NewRegistry()}
 	config.TLS, config.Metrics, config.Log = api.ServerTLS(pair.TLS), n.metrics, slog.New(slog.DiscardHandler)
+	trust, err := pki.ParseTrust(authority.CertPEM())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Cluster, config.Trust = "test", func() *pki.Trust { return trust }
 	if n.Server, err = native.New(config, b); err != nil {
 		t.Fatal(err)
 	}
@@ -112,9 +126,9 @@ type caller struct {
 }
 
 // dial connects, with windows that let no more than few answers through.
-func (n *node) dial(t *testing.T) *caller {
+func (n *node) dial(t *testing.T, versions ...string) *caller {
 	t.Helper()
-	conn, err := n.tryDial(t)
+	conn, err := n.tryDial(t, versions...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,11 +139,14 @@ func (n *node) dial(t *testing.T) *caller {
 	return &caller{t: t, conn: conn, stream: stream, in: bufio.NewReader(stream)}
 }
 
-func (n *node) tryDial(t *testing.T) (*quicgo.Conn, error) {
+func (n *node) tryDial(t *testing.T, versions ...string) (*quicgo.Conn, error) {
 	t.Helper()
+	if len(versions) == 0 {
+		versions = wire.ALPNs()
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	conf := &tls.Config{RootCAs: n.authority.Pool(), NextProtos: []string{wire.ALPN}, MinVersion: tls.VersionTLS13}
+	conf := &tls.Config{RootCAs: n.authority.Pool(), NextProtos: versions, MinVersion: tls.VersionTLS13}
 	conn, err := quicgo.DialAddr(ctx, n.address.String(), conf, &quicgo.Config{
 		InitialStreamReceiveWindow: 64 << 10, MaxStreamReceiveWindow: 64 << 10, KeepAlivePeriod: time.Second,
 	})

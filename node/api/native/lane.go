@@ -41,16 +41,23 @@ func (l *lane) next(in *bufio.Reader) error {
 	if err != nil {
 		return err
 	}
+	if err := l.c.doubted(); err != nil && size > wire.TokenBytesMax {
+		return err
+	}
 	release, err := l.c.reserve(int64(size))
 	if err != nil {
 		return err
 	}
 	r, err := l.request(in, size)
-	if err != nil || r.Kind == wire.KindCancel {
+	if err != nil || r.Kind == wire.KindCancel || r.Kind == wire.KindToken {
 		release()
 		if err == nil {
-			l.c.cancel(r.ID)
+			err = l.atOnce(r)
 		}
+		return err
+	}
+	if err := l.c.doubted(); err != nil {
+		release()
 		return err
 	}
 	select {
@@ -65,6 +72,21 @@ func (l *lane) next(in *bufio.Reader) error {
 	})
 }
 
+// atOnce does what concerns the requests that follow.
+func (l *lane) atOnce(r *wire.Request) error {
+	switch {
+	case r.Kind == wire.KindCancel:
+		l.c.cancel(r.ID)
+	case !l.c.firstToken():
+		return fmt.Errorf("%w: a second token", wire.ErrMalformed)
+	default:
+		a := l.c.s.observed(l.c.quic.Context(), r, func() (*wire.Answer, error) { return l.c.show(r) })
+		a.ID = r.ID
+		l.send(a)
+	}
+	return nil
+}
+
 // request reads a frame's body. It has to come in time: what it will need is reserved.
 func (l *lane) request(in *bufio.Reader, size int) (*wire.Request, error) {
 	if in.Buffered() < size {
@@ -77,7 +99,11 @@ func (l *lane) request(in *bufio.Reader, size int) (*wire.Request, error) {
 	if err != nil {
 		return nil, fmt.Errorf("native: a frame of %d bytes did not arrive: %w", size, noEnd(err))
 	}
-	return wire.DecodeRequest(body)
+	r, err := wire.DecodeRequest(body)
+	if err == nil && !r.Kind.In(l.c.alpn) {
+		err = fmt.Errorf("%w: a request of kind %d, which %s does not have", wire.ErrMalformed, r.Kind, l.c.alpn)
+	}
+	return r, err
 }
 
 // noEnd keeps the end of a stream within a frame from looking like a good one.

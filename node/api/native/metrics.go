@@ -54,7 +54,7 @@ func newMetrics(registry *prometheus.Registry) (*metrics, error) {
 		m.closed.WithLabelValues(reason)
 	}
 	// So that a scrape shows them before the first request.
-	for kind := wire.KindCommand; kind < wire.KindCancel; kind++ {
+	for _, kind := range wire.Kinds() {
 		m.requests.WithLabelValues(kind.String(), codeOK)
 		m.seconds.WithLabelValues(kind.String())
 	}

@@ -39,7 +39,7 @@ func (h *held) command(ctx context.Context, c client.Command) (client.CommandRes
 }
 
 func TestMalformedFramesCloseTheConnection(t *testing.T) {
-	n := serve(t, native.Config{}, backend{echo})
+	n := serve(t, native.Config{}, backend{command: echo})
 	good := n.dial(t)
 	for name, data := range map[string]string{
 		"no CBOR": "\x00\x00\x00\x03abc", "length 0": "\x00\x00\x00\x00", "length above all": "\xff\xff\xff\xff",
@@ -70,7 +70,7 @@ func TestMalformedFramesCloseTheConnection(t *testing.T) {
 
 func TestAnswersComeInAnyOrder(t *testing.T) {
 	h := newHeld()
-	n := serve(t, native.Config{}, backend{func(ctx context.Context, c client.Command) (client.CommandResult, error) {
+	n := serve(t, native.Config{}, backend{command: func(ctx context.Context, c client.Command) (client.CommandResult, error) {
 		if string(c.Data) == "slow" {
 			return h.command(ctx, c)
 		}
@@ -98,7 +98,7 @@ func TestAFullConnectionIsNotRead(t *testing.T) {
 	const most, all = 4, 50
 	h := newHeld()
 	var now, peak atomic.Int64
-	n := serve(t, native.Config{InflightMax: most}, backend{func(ctx context.Context, c client.Command) (client.CommandResult, error) {
+	n := serve(t, native.Config{InflightMax: most}, backend{command: func(ctx context.Context, c client.Command) (client.CommandResult, error) {
 		peak.Store(max(peak.Load(), now.Add(1)))
 		defer now.Add(-1)
 		return h.command(ctx, c)
@@ -129,7 +129,7 @@ func TestAFullConnectionIsNotRead(t *testing.T) {
 
 func TestBytesUnderWayAreBounded(t *testing.T) {
 	h := newHeld()
-	n := serve(t, native.Config{CommandBytesMax: wire.DataBytesMax, InflightBytesMax: 4 * wire.RequestBytesMax}, backend{h.command})
+	n := serve(t, native.Config{CommandBytesMax: wire.DataBytesMax, InflightBytesMax: 4 * wire.RequestBytesMax}, backend{command: h.command})
 	c, other := n.dial(t), n.dial(t)
 	large := strings.Repeat("large", wire.DataBytesMax/5)
 	var frames bytes.Buffer
@@ -168,7 +168,7 @@ func TestBytesUnderWayAreBounded(t *testing.T) {
 
 func TestRequestsEndInTime(t *testing.T) {
 	h := newHeld()
-	n := serve(t, native.Config{}, backend{h.command})
+	n := serve(t, native.Config{}, backend{command: h.command})
 	c := n.dial(t)
 	brief := command(1, "brief")
 	brief.TimeoutMillis = 1
@@ -186,7 +186,7 @@ func TestRequestsEndInTime(t *testing.T) {
 }
 
 func TestAStalledFrameEndsTheConnection(t *testing.T) {
-	n := serve(t, native.Config{StallTimeout: time.Millisecond}, backend{echo})
+	n := serve(t, native.Config{StallTimeout: time.Millisecond}, backend{command: echo})
 	c := n.dial(t)
 	c.write(append(binary.BigEndian.AppendUint32(nil, 1000), "only the beginning"...))
 	c.wantClosed(wire.CloseStalled)
@@ -196,7 +196,7 @@ func TestAStalledFrameEndsTheConnection(t *testing.T) {
 }
 
 func TestAnswersThatNobodyReadsEndTheConnection(t *testing.T) {
-	n := serve(t, native.Config{StallTimeout: time.Second}, backend{func(context.Context, client.Command) (client.CommandResult, error) {
+	n := serve(t, native.Config{StallTimeout: time.Second}, backend{command: func(context.Context, client.Command) (client.CommandResult, error) {
 		return client.CommandResult{Data: make([]byte, 1<<20)}, nil
 	}})
 	c := n.dial(t)
@@ -205,7 +205,7 @@ func TestAnswersThatNobodyReadsEndTheConnection(t *testing.T) {
 }
 
 func TestConnectionsAreBounded(t *testing.T) {
-	n := serve(t, native.Config{ConnectionsMax: 2}, backend{echo})
+	n := serve(t, native.Config{ConnectionsMax: 2}, backend{command: echo})
 	first, second := n.dial(t), n.dial(t)
 	if conn, err := n.tryDial(t); err == nil {
 		t.Fatalf("%v is one too many", conn.LocalAddr())
@@ -229,7 +229,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 
 func TestShutdownAnswersWhatIsUnderWay(t *testing.T) {
 	h := newHeld()
-	n := serve(t, native.Config{}, backend{h.command})
+	n := serve(t, native.Config{}, backend{command: h.command})
 	c := n.dial(t)
 	c.send(command(1, "begun"))
 	<-h.arrived
@@ -263,7 +263,7 @@ func TestShutdownAnswersWhatIsUnderWay(t *testing.T) {
 
 func TestShutdownCutsWhenItsTimeIsUp(t *testing.T) {
 	h := newHeld()
-	n := serve(t, native.Config{}, backend{h.command})
+	n := serve(t, native.Config{}, backend{command: h.command})
 	c := n.dial(t)
 	c.send(command(1, "begun"))
 	<-h.arrived

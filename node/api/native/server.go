@@ -27,6 +27,7 @@ import (
 type Backend interface {
 	api.Commands
 	api.Queries
+	api.TokenFinder
 	Machine(ctx context.Context, name string, export bool) (client.MachineInfo, error)
 }
 
@@ -41,8 +42,8 @@ type Config struct {
 	Cluster string
 	// Trust returns whose client certificates count now. Required with ClientAuth.
 	Trust func() *pki.Trust
-	// ClientAuth refuses requests of clients without a certificate that is trusted and has a
-	// role that may do it. Without, everybody may do everything.
+	// ClientAuth refuses requests of clients without a certificate that is trusted, or a token,
+	// with a role that may do it. Without, everybody may do everything.
 	ClientAuth bool
 	// HTTP3 answers requests over HTTP/3 on the same port; nil: that is not served.
 	HTTP3 http.Handler
@@ -60,6 +61,12 @@ type Config struct {
 	// StallTimeout is how long a frame may take to arrive, and an answer to leave;
 	// default 30s.
 	StallTimeout time.Duration
+	// TokenTimeout is how long a client without a good certificate may take to show a token;
+	// default 5s.
+	TokenTimeout time.Duration
+	// Versions are those of the protocol that clients may negotiate, the best first; default
+	// all. Tests stand in for older nodes with it.
+	Versions []string
 	// Metrics gets the server's metrics. Required.
 	Metrics *prometheus.Registry
 	// Log hears of answers that say "internal error". Required.
@@ -73,6 +80,7 @@ const (
 	inflightBytesDefault = 256 << 20
 	connectionShare      = 4
 	stallTimeoutDefault  = 30 * time.Second
+	tokenTimeoutDefault  = 5 * time.Second
 
 	// lanesMax is how many streams a client may open. QUIC lets it open http3StreamsMax when the
 	// port has HTTP/3 as well: what is negotiated shows only afterwards.
@@ -108,6 +116,12 @@ func (c Config) withDefaults() Config {
 	if c.StallTimeout == 0 {
 		c.StallTimeout = stallTimeoutDefault
 	}
+	if c.TokenTimeout == 0 {
+		c.TokenTimeout = tokenTimeoutDefault
+	}
+	if c.Versions == nil {
+		c.Versions = wire.ALPNs()
+	}
 	return c
 }
 
@@ -125,7 +139,7 @@ func (c Config) Validate() error {
 	if c.Off && c.HTTP3 == nil {
 		problems = append(problems, errors.New("Off without HTTP3 serves nobody"))
 	}
-	if c.CommandBytesMax < 0 || c.ConnectionsMax < 0 || c.InflightMax < 0 || c.InflightBytesMax < 0 || c.StallTimeout < 0 {
+	if c.CommandBytesMax < 0 || c.ConnectionsMax < 0 || c.InflightMax < 0 || c.InflightBytesMax < 0 || c.StallTimeout < 0 || c.TokenTimeout < 0 {
 		problems = append(problems, errors.New("limits must not be negative"))
 	}
 	d := c.withDefaults()
@@ -201,7 +215,7 @@ func New(config Config, backend Backend) (*Server, error) {
 // protocols are what clients may negotiate, the native one first.
 func (c Config) protocols() (all []string) {
 	if !c.Off {
-		all = append(all, wire.ALPN)
+		all = append(all, c.Versions...)
 	}
 	if c.HTTP3 != nil {
 		all = append(all, http3.NextProtoH3)
