@@ -88,9 +88,12 @@ func (c *Client) attempt(ctx context.Context, host string, k *call) (answer, *Pr
 		if err != nil {
 			return answer{}, transportProblem(err, host, false)
 		}
-		return n.attempt(ctx, k)
+		if n.has(k.request.Kind) {
+			return n.attempt(ctx, k)
+		}
+		return c.attemptHTTP(ctx, host, k)
 	}
-	if n := c.natives.ready(host); n != nil {
+	if n := c.natives.ready(host); n != nil && n.has(k.request.Kind) {
 		return n.attempt(ctx, k)
 	}
 	return c.attemptHTTP(ctx, host, k)

@@ -1,15 +1,16 @@
 package client
 
-import (
-	"context"
-	"sync"
-)
+import "sync"
 
 const (
 	// BatchCommandsMax bounds the commands of one batch.
 	BatchCommandsMax = 1024
-	// batchAtOnce is how many commands of a batch a client has under way.
+	// batchAtOnce is how many commands of a batch a client has under way where it sends them
+	// one by one.
 	batchAtOnce = 128
+	// batchBytesMax is what a client sends at once: commands of so many bytes, with their keys,
+	// fit into a body of JSON.
+	batchBytesMax = 4 << 20
 )
 
 // BatchCommand is one command of a batch.
@@ -26,20 +27,18 @@ type BatchResult struct {
 	Err error
 }
 
-// Batch applies commands that do not depend on each other, many at a time, and returns
-// what became of each, in their order. The cluster chooses in which order they take effect;
-// those that reach the leader together share an entry of the log. A batch is no
-// transaction: each command has its own outcome, and those with a key are repeated.
-func (c *Client) Batch(ctx context.Context, machine string, commands []BatchCommand) ([]BatchResult, error) {
-	if err := CheckBatch(len(commands)); err != nil {
-		return nil, err
-	}
-	return RunBatch(commands, batchAtOnce, func(b BatchCommand) (CommandResult, error) {
-		if b.Key != "" {
-			return c.KeyedCommand(ctx, machine, b.Key, b.Data)
-		}
-		return c.Command(ctx, machine, b.Data)
-	}), nil
+// BatchAnswers is the body of an answer to a batch over HTTP.
+type BatchAnswers struct {
+	Results []BatchAnswer `json:"results"`
+}
+
+// BatchAnswer is what became of one command: the answer, or a problem.
+type BatchAnswer struct {
+	Data     []byte   `json:"data"`
+	Index    uint64   `json:"index,omitempty"`
+	Term     uint64   `json:"term,omitempty"`
+	Replayed bool     `json:"replayed,omitempty"`
+	Problem  *Problem `json:"problem,omitempty"`
 }
 
 // CheckBatch refuses a batch of no commands, or too many.

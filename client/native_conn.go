@@ -119,7 +119,7 @@ func (n *nativeConn) ask(ctx context.Context, r *wire.Request) (a *wire.Answer, 
 // lane is the way of a request.
 func (n *nativeConn) lane(r *wire.Request) *wire.Outbox {
 	switch {
-	case len(r.Data) > smallDataBytes:
+	case len(r.Data) > smallDataBytes || r.Kind == wire.KindBatch:
 		return n.out[laneLarge]
 	case r.Kind == wire.KindQuery || r.Kind == wire.KindMachine:
 		return n.out[laneReads]

@@ -23,7 +23,8 @@ const (
 	// ProtocolHTTP uses HTTP alone.
 	ProtocolHTTP Protocol = "http"
 	// ProtocolNative uses the native protocol, QUIC on the API's port, for everything
-	// it has: commands, queries, sessions and the description of a machine.
+	// it has: commands, batches, queries, sessions, events and the description of a machine. Of
+	// a node of the first release, batches and events go over HTTP.
 	ProtocolNative Protocol = "native"
 )
 
@@ -86,6 +87,8 @@ func (k *call) overHTTP() {
 		k.body, k.size = bytesBody(r.Data), int64(len(r.Data))
 	case wire.KindSession:
 		k.path += "/sessions"
+	case wire.KindBatch:
+		k.batchOverHTTP()
 	default:
 		k.method = http.MethodGet
 	}

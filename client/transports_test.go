@@ -67,6 +67,13 @@ var calls = map[string]struct {
 		_, err := c.Register(ctx, "counter")
 		return err
 	}},
+	"batch": {"wa", func(ctx context.Context, c *client.Client) error {
+		results, err := c.Batch(ctx, "counter", []client.BatchCommand{{Data: []byte("incr")}, {Data: []byte("incr"), Key: "batch"}})
+		for _, r := range results {
+			err = errors.Join(err, r.Err)
+		}
+		return err
+	}},
 	"query": {"rwdoa", func(ctx context.Context, c *client.Client) error {
 		_, err := c.Query(ctx, "counter", client.Query{Data: []byte("get")})
 		return err

@@ -17,15 +17,6 @@ const (
 // batchForm is what a batch has to look like.
 const batchForm = `{"commands":[{"data":"aW5jcg==","key":"order-17"}]}, data in base64, key if it is to be an idempotency key`
 
-// batchAnswer is what became of one command: the answer, or a problem.
-type batchAnswer struct {
-	Data     []byte          `json:"data"`
-	Index    uint64          `json:"index,omitempty"`
-	Term     uint64          `json:"term,omitempty"`
-	Replayed bool            `json:"replayed,omitempty"`
-	Problem  *client.Problem `json:"problem,omitempty"`
-}
-
 // postBatch replicates commands that do not depend on each other: POST
 // /v1/machines/{machine}/batch. It answers 200 with what became of each.
 func (s *Server) postBatch(w http.ResponseWriter, r *http.Request) error {
@@ -46,17 +37,18 @@ func (s *Server) postBatch(w http.ResponseWriter, r *http.Request) error {
 	results := client.RunBatch(commands, atOnce, func(b client.BatchCommand) (client.CommandResult, error) {
 		return s.backend.Command(ctx, machine, client.Command{Data: b.Data, Key: b.Key, Forward: true})
 	})
-	answers := make([]batchAnswer, len(results))
+	answers := make([]client.BatchAnswer, len(results))
 	for i, res := range results {
-		answers[i] = batchAnswer{Data: res.Data, Index: res.Index, Term: res.Term, Replayed: res.Replayed}
+		answers[i] = client.BatchAnswer{Data: res.Data, Index: res.Index, Term: res.Term, Replayed: res.Replayed}
 		if res.Err != nil {
 			p := ProblemOf(ctx, res.Err)
-			answers[i] = batchAnswer{Problem: &p}
+			answers[i] = client.BatchAnswer{Problem: &p}
+		}
+		if res.Leader != "" {
+			w.Header().Set(client.HeaderLeader, res.Leader)
 		}
 	}
-	writeJSON(w, http.StatusOK, struct {
-		Results []batchAnswer `json:"results"`
-	}{answers})
+	writeJSON(w, http.StatusOK, client.BatchAnswers{Results: answers})
 	return nil
 }
 
@@ -72,19 +64,25 @@ func (s *Server) readBatch(w http.ResponseWriter, r *http.Request) ([]client.Bat
 	if err := readLongJSON(w, r, "a batch", &batch, batchForm, batchBytesMax); err != nil {
 		return nil, err
 	}
-	if err := client.CheckBatch(len(batch.Commands)); err != nil {
-		return nil, err
+	return batch.Commands, CheckBatch(batch.Commands, s.config.CommandBytesMax)
+}
+
+// CheckBatch refuses a batch of no commands, or too many, or one whose command is too long or
+// has a key that is none.
+func CheckBatch(commands []client.BatchCommand, commandBytesMax int64) error {
+	if err := client.CheckBatch(len(commands)); err != nil {
+		return err
 	}
-	for _, c := range batch.Commands {
-		if err := CheckSize("command", int64(len(c.Data)), s.config.CommandBytesMax); err != nil {
-			return nil, err
+	for _, c := range commands {
+		if err := CheckSize("command", int64(len(c.Data)), commandBytesMax); err != nil {
+			return err
 		}
 		if c.Key == "" {
 			continue
 		}
 		if err := client.CheckKey(c.Key); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return batch.Commands, nil
+	return nil
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"crypto/x509"
 	"net"
 	"net/http"
 	"sync"
@@ -9,8 +10,8 @@ import (
 )
 
 const (
-	// inflightMax bounds the commands, those of batches too, queries and sessions over HTTP
-	// that are under way, and inflightBytesMax their bodies.
+	// inflightMax bounds the commands, those of batches too, queries and sessions that
+	// are under way, over whichever protocol, and inflightBytesMax their bodies.
 	inflightMax      = 8192
 	inflightBytesMax = 256 << 20
 	// inflightShare is the part of either that one client may use while more than half is
@@ -113,15 +114,38 @@ func (s *Server) boundedTo(most int64, do handlerFunc) handlerFunc {
 	}
 }
 
-// sender tells clients apart, whom the server has admitted already: by token, by the name
-// in the certificate, or by address.
+// Enter is what the native protocol's requests go through too: a place for one of so many
+// bytes of a client's, until leave is called, or CodeBackpressure.
+func (s *Server) Enter(who string, bytes int64) (leave func(), err error) {
+	return s.inflight.enter(who, load{1, bytes})
+}
+
+// EnterBatch takes the further places of a batch of the native protocol, and tells how many of
+// its commands may be under way.
+func (s *Server) EnterBatch(who string, commands int) (atOnce int, leave func(), err error) {
+	return s.inflight.enterBatch(who, commands)
+}
+
+// sender tells clients apart, whom the server has admitted already.
 func sender(r *http.Request) string {
 	if token := r.Header.Get("Authorization"); token != "" {
-		return "token " + token
+		return senderOfToken(token)
 	}
-	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
-		return "name " + r.TLS.PeerCertificates[0].Subject.CommonName
+	var shown []*x509.Certificate
+	if r.TLS != nil {
+		shown = r.TLS.PeerCertificates
 	}
-	host, _, _ := net.SplitHostPort(r.RemoteAddr) // Why unchecked: strange ones share a place
+	return senderOf(shown, r.RemoteAddr)
+}
+
+// senderOfToken is a client that shows a token, by the header that it comes in.
+func senderOfToken(header string) string { return "token " + header }
+
+// senderOf is a client without a token: by the name in its certificate, or by address.
+func senderOf(shown []*x509.Certificate, address string) string {
+	if len(shown) > 0 {
+		return "name " + shown[0].Subject.CommonName
+	}
+	host, _, _ := net.SplitHostPort(address) // Why unchecked: strange ones share a place
 	return "address " + host
 }

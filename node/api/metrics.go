@@ -32,7 +32,7 @@ func newMetrics(registry *prometheus.Registry, under *inflight) (*metrics, error
 		scrape: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	}
 	inflight := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "wraft_api_inflight_requests", Help: "Commands, of batches too, queries and sessions over HTTP under way.",
+		Name: "wraft_api_inflight_requests", Help: "Commands, of batches too, queries and sessions under way, over whichever protocol.",
 	}, under.requests)
 	for _, c := range []prometheus.Collector{m.requests, m.seconds, inflight} {
 		if err := registry.Register(c); err != nil {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"crypto/x509"
+	"net"
 	"sync/atomic"
 
 	"github.com/wraft/wraft/internal/pki"
@@ -12,6 +13,7 @@ import (
 type Peer struct {
 	shown   []*x509.Certificate
 	cluster string
+	sender  string // by certificate or address
 	known   caller
 	token   atomic.Pointer[shownToken]
 }
@@ -20,11 +22,21 @@ type Peer struct {
 type shownToken struct {
 	tokens TokenFinder
 	hash   pki.TokenHash
+	sender string
 }
 
-// NewPeer is who showed these certificates, its own first, to a node of a cluster.
-func NewPeer(shown []*x509.Certificate, cluster string) *Peer {
-	return &Peer{shown: shown, cluster: cluster}
+// NewPeer is who showed these certificates, its own first, to a node of a cluster, from an
+// address.
+func NewPeer(shown []*x509.Certificate, cluster string, address net.Addr) *Peer {
+	return &Peer{shown: shown, cluster: cluster, sender: senderOf(shown, address.String())}
+}
+
+// Sender tells clients apart, as Server.Enter wants it.
+func (p *Peer) Sender() string {
+	if t := p.token.Load(); t != nil {
+		return t.sender
+	}
+	return p.sender
 }
 
 // Known returns nil when the certificate is trusted, for clients of the cluster, and valid,
@@ -39,7 +51,7 @@ func (p *Peer) Known(trust *pki.Trust) error {
 func (p *Peer) ShowToken(tokens TokenFinder, text string) error {
 	_, hash, err := holderOfToken(tokens, text)
 	if err == nil {
-		p.token.Store(&shownToken{tokens, hash})
+		p.token.Store(&shownToken{tokens, hash, senderOfToken("Bearer " + text)})
 	}
 	return err
 }

@@ -86,7 +86,7 @@ func Start(tb testing.TB, b *Backend, o Options) *Server {
 	if o.Native {
 		s.serveNative(tb, native.Config{
 			Conn: udp, Cluster: clusterName, TLS: conf, Trust: s.trust.Load, ClientAuth: !o.NoClientAuth, CommandBytesMax: o.CommandBytesMax, StallTimeout: o.StallTimeout, Versions: o.Versions,
-			HTTP3: s.API.Handler(), Metrics: s.Metrics, Log: slog.New(slog.DiscardHandler),
+			HTTP3: s.API.Handler(), Bounds: s.API, Metrics: s.Metrics, Log: slog.New(slog.DiscardHandler),
 		}, b)
 	}
 	served := make(chan error, 1)

@@ -22,8 +22,8 @@ type conn struct {
 	s     *Server
 	quic  *quicgo.Conn
 	peer  *api.Peer
-	alpn  string // the version that was negotiated
-	slots chan struct{}
+	alpn  string              // the version that was negotiated
+	slots *semaphore.Weighted // of requests
 	bytes *semaphore.Weighted
 
 	readers, requests sync.WaitGroup
@@ -42,7 +42,7 @@ type conn struct {
 func newConn(s *Server, quic *quicgo.Conn) *conn {
 	state := quic.ConnectionState().TLS
 	return &conn{
-		s: s, quic: quic, peer: api.NewPeer(state.PeerCertificates, s.config.Cluster), alpn: state.NegotiatedProtocol, slots: make(chan struct{}, s.config.InflightMax),
+		s: s, quic: quic, peer: api.NewPeer(state.PeerCertificates, s.config.Cluster, quic.RemoteAddr()), alpn: state.NegotiatedProtocol, slots: semaphore.NewWeighted(int64(s.config.InflightMax)),
 		bytes: semaphore.NewWeighted(s.config.InflightBytesMax / connectionShare), cancels: make(map[uint64]context.CancelFunc),
 	}
 }
@@ -185,7 +185,12 @@ func (c *conn) await(ctx context.Context) {
 func (c *conn) busy() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.slots) > 0 || slices.ContainsFunc(c.lanes, func(l *lane) bool { return !l.out.Idle() })
+	if all := int64(c.s.config.InflightMax); !c.slots.TryAcquire(all) {
+		return true
+	} else {
+		c.slots.Release(all)
+	}
+	return slices.ContainsFunc(c.lanes, func(l *lane) bool { return !l.out.Idle() })
 }
 
 // drainInterval is how often a connection that is to end is looked at.

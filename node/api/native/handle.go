@@ -16,12 +16,12 @@ import (
 const exportTimeoutDefault = time.Minute
 
 // answer carries out a request, or refuses it. The answer's ID is the caller's to fill in.
-func (s *Server) answer(ctx context.Context, r *wire.Request, refusal error) *wire.Answer {
+func (s *Server) answer(ctx context.Context, who string, r *wire.Request, refusal error) *wire.Answer {
 	return s.observed(ctx, r, func() (*wire.Answer, error) {
 		if refusal != nil {
 			return nil, refusal
 		}
-		return s.carryOut(ctx, r)
+		return s.carryOut(ctx, who, r)
 	})
 }
 
@@ -39,7 +39,8 @@ func (s *Server) observed(ctx context.Context, r *wire.Request, do func() (*wire
 	return a
 }
 
-func (s *Server) carryOut(ctx context.Context, r *wire.Request) (*wire.Answer, error) {
+// carryOut does what a client asks for, who is told apart from others by a name.
+func (s *Server) carryOut(ctx context.Context, who string, r *wire.Request) (*wire.Answer, error) {
 	if err := client.CheckMachineName(r.Machine); err != nil {
 		return nil, err
 	}
@@ -48,16 +49,24 @@ func (s *Server) carryOut(ctx context.Context, r *wire.Request) (*wire.Answer, e
 		return nil, err
 	}
 	defer cancel()
+	if r.Kind == wire.KindMachine {
+		return s.machine(ctx, r)
+	}
+	leave, err := s.config.Bounds.Enter(who, dataBytes(r))
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	switch r.Kind {
 	case wire.KindCommand:
 		return s.command(ctx, r)
 	case wire.KindQuery:
 		return s.query(ctx, r)
+	case wire.KindBatch:
+		return s.batch(ctx, who, r)
 	case wire.KindSession:
 		id, err := s.backend.OpenSession(ctx, r.Machine)
 		return &wire.Answer{Session: uint64(id)}, ofContext(ctx, err)
-	case wire.KindMachine:
-		return s.machine(ctx, r)
 	}
 	return nil, client.NewProblem(client.CodeBadRequest, "a request of kind %d", r.Kind)
 }
@@ -150,6 +159,11 @@ func ofContext(ctx context.Context, err error) error {
 // is our fault.
 func (s *Server) problem(ctx context.Context, r *wire.Request, err error) (*wire.Answer, string) {
 	p := api.ProblemOf(ctx, err)
+	return &wire.Answer{Problem: s.inJSON(r, &p, err), RetryAfterMillis: uint64(api.RetryAfter(p).Milliseconds())}, string(p.Code)
+}
+
+// inJSON is a problem as the HTTP API writes it.
+func (s *Server) inJSON(r *wire.Request, p *client.Problem, err error) []byte {
 	if p.Code == client.CodeInternal {
 		s.config.Log.Error("request failed", "kind", r.Kind.String(), "machine", r.Machine, "error", err)
 	}
@@ -160,5 +174,5 @@ func (s *Server) problem(ctx context.Context, r *wire.Request, err error) (*wire
 	if err != nil { // Why: texts and numbers always are JSON
 		panic(err)
 	}
-	return &wire.Answer{Problem: data, RetryAfterMillis: uint64(api.RetryAfter(p).Milliseconds())}, string(p.Code)
+	return data
 }

@@ -81,6 +81,11 @@ func serve(t *testing.T, config native.Config, b backend) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
+	bounds, err := api.New(api.Config{Node: 1, TLS: config.TLS, Metrics: n.metrics, Log: config.Log}, api.Backend{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Bounds = bounds
 	config.Cluster, config.Trust = "test", func() *pki.Trust { return trust }
 	if n.Server, err = native.New(config, b); err != nil {
 		t.Fatal(err)

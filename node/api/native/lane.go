@@ -13,7 +13,11 @@ import (
 	"github.com/wraft/wraft/client/wire"
 )
 
-const readBufferBytes = 16 << 10
+const (
+	readBufferBytes = 16 << 10
+	// batchAtOnce is the most that package api lets be under way of a batch.
+	batchAtOnce = 256
+)
 
 // lane is one of a connection's streams.
 type lane struct {
@@ -60,16 +64,21 @@ func (l *lane) next(in *bufio.Reader) error {
 		release()
 		return err
 	}
-	select {
-	case l.c.slots <- struct{}{}:
-	case <-l.c.quic.Context().Done():
+	places := l.c.places(r)
+	if err := l.c.slots.Acquire(l.c.quic.Context(), places); err != nil {
 		release()
 		return context.Cause(l.c.quic.Context())
 	}
 	return l.begin(r, func() {
-		<-l.c.slots
+		l.c.slots.Release(places)
 		release()
 	})
+}
+
+// places is what a request takes of those of its connection: a batch as many as it may have
+// commands under way.
+func (c *conn) places(r *wire.Request) int64 {
+	return int64(max(1, min(len(r.Commands), batchAtOnce, c.s.config.InflightMax)))
 }
 
 // atOnce does what concerns the requests that follow.
@@ -146,7 +155,7 @@ func (l *lane) begin(r *wire.Request, done func()) error {
 		if leaving {
 			refusal = leavingProblem()
 		}
-		a := l.c.s.answer(ctx, r, refusal)
+		a := l.c.s.answer(ctx, l.c.peer.Sender(), r, refusal)
 		a.ID = r.ID
 		l.c.end(r.ID)
 		l.send(a)

@@ -277,7 +277,7 @@ func TestShutdownCutsWhenItsTimeIsUp(t *testing.T) {
 
 func TestConfigIsChecked(t *testing.T) {
 	err := native.Config{CommandBytesMax: wire.DataBytesMax + 1, InflightBytesMax: 1, ConnectionsMax: -1, ClientAuth: true}.Validate()
-	for _, part := range []string{"Conn, Metrics and Log", "TLS", "CommandBytesMax", "InflightBytesMax", "negative"} {
+	for _, part := range []string{"Conn, Bounds, Metrics and Log", "TLS", "CommandBytesMax", "InflightBytesMax", "negative"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("%s is not named in %v", part, err)
 		}

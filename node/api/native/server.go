@@ -31,6 +31,12 @@ type Backend interface {
 	Machine(ctx context.Context, name string, export bool) (client.MachineInfo, error)
 }
 
+// Bounds is what all clients of a node share; *api.Server has it.
+type Bounds interface {
+	Enter(who string, bytes int64) (leave func(), err error)
+	EnterBatch(who string, commands int) (atOnce int, leave func(), err error)
+}
+
 // Config is what a Server needs besides its backend.
 type Config struct {
 	// Conn carries the packets. The caller closes it, after Shutdown. Required.
@@ -53,7 +59,8 @@ type Config struct {
 	CommandBytesMax int64
 	// ConnectionsMax bounds connections, handshakes under way included; default 4096.
 	ConnectionsMax int
-	// InflightMax bounds the requests of a connection that are under way; default 1024.
+	// InflightMax bounds the requests of a connection that are under way, the commands of
+	// batches included; default 1024. A connection that has as many is not read.
 	InflightMax int
 	// InflightBytesMax bounds the bytes of requests under way, of all connections
 	// together; default 256 MiB. One connection may use a quarter.
@@ -67,6 +74,8 @@ type Config struct {
 	// Versions are those of the protocol that clients may negotiate, the best first; default
 	// all. Tests stand in for older nodes with it.
 	Versions []string
+	// Bounds says how much may be under way at the node. Required.
+	Bounds Bounds
 	// Metrics gets the server's metrics. Required.
 	Metrics *prometheus.Registry
 	// Log hears of answers that say "internal error". Required.
@@ -128,8 +137,8 @@ func (c Config) withDefaults() Config {
 // Validate joins all problems of the configuration.
 func (c Config) Validate() error {
 	var problems []error
-	if c.Conn == nil || c.Metrics == nil || c.Log == nil {
-		problems = append(problems, errors.New("Conn, Metrics and Log are required"))
+	if c.Conn == nil || c.Bounds == nil || c.Metrics == nil || c.Log == nil {
+		problems = append(problems, errors.New("Conn, Bounds, Metrics and Log are required"))
 	}
 	if c.TLS == nil || c.TLS.GetCertificate == nil {
 		problems = append(problems, errors.New("TLS with GetCertificate is required"))
