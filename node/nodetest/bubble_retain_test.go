@@ -193,6 +193,50 @@ func modulesAreRemoved(t *testing.T) {
 	b.work(ctx, 0, 20)
 }
 
+// TestBubbleALongHistoryKeepsModules: a machine was upgraded more often than its record remembers.
+// A node whose log begins before that removes nothing, since it cannot tell what it leads through, and
+// says so; once a snapshot has cut the log it goes on.
+func TestBubbleALongHistoryKeepsModules(t *testing.T) {
+	if testing.Short() {
+		t.Skip("upgrades a machine 67 times")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		const slow raft.NodeID = 3
+		cuts := false
+		b := tunedBubble(t, heirs{}, func(c *node.Config) {
+			hasty(c)
+			c.ModuleGrace = 2 * time.Minute
+			if c.Self == slow && !cuts {
+				c.SnapshotLogBytes, c.SnapshotInterval = -1, -1
+			}
+		})
+		defer b.close()
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Hour)
+		defer cancel()
+		b.deploy(ctx, 1, "adder", []byte("a"))
+		b.work(ctx, 0, 5)
+		b.upgrade(ctx, 1, "bb")
+		for range node.UpgradeHistoryMax/2 + 1 { // the first two fall out of the record
+			b.upgrade(ctx, 1, "ccc")
+			b.upgrade(ctx, 1, "dddd")
+		}
+		all := []string{"a", "bb", "ccc", "dddd"}
+		b.expectModules(ctx, 1, "ccc dddd ", all...)
+		time.Sleep(10 * time.Minute) // virtual
+		synctest.Wait()
+		if s := b.nodes[slow].node.ModuleStats(); !s.Paused || s.Removed != 0 || !b.holds(slow, "a") {
+			t.Errorf("its log begins before the history: %+v", s)
+		}
+		cuts = true
+		b.boot(slow, b.crash(slow))
+		b.work(ctx, 5, 60)
+		b.expectModules(ctx, slow, "ccc dddd ", all...)
+		if s := b.nodes[slow].node.ModuleStats(); s.Paused {
+			t.Errorf("behind a snapshot: %+v", s)
+		}
+	})
+}
+
 // TestBubbleUploadsStay: what was uploaded stays for a while, anew with each upload; so does
 // what somebody asks for.
 func TestBubbleUploadsStay(t *testing.T) {

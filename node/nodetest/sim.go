@@ -32,6 +32,7 @@ type Config struct {
 	LoseModules                  bool           // a crash may take modules that others have
 	ModuleGrace                  time.Duration  // for which a module stays that nothing names; 0: for ever
 	Forget                       []node.NamedBy // a planted bug: such names do not count
+	Plant                        Bug            // another one
 	Deletes                      int            // of a second machine, which is deployed anew each time
 	Keys                         bool           // half of the commands are under idempotency keys
 	LeaseReads                   bool           // leaders may hold leases, and half of the reads are by lease

@@ -30,7 +30,7 @@ func (n *simNode) newBirth() *node.Birth {
 			c.Others = append(c.Others, id)
 		}
 	}
-	return node.NewBirth(c, n.sim.now())
+	return node.NewBirth(n.sim.asks(c), n.sim.now())
 }
 
 // tookPart reports whether the disk knows of a vote in its life.
@@ -169,7 +169,7 @@ func (s *Sim) wipe(id raft.NodeID, down time.Duration) {
 	}
 	s.crash(id)
 	s.result.Wipes++
-	s.stores[id], s.mods[id], s.identities[id] = NewMemStore(), map[node.Digest]bool{}, 0
+	s.stores[id], s.mods[id], s.identities[id] = NewMemStore(), map[node.Digest]bool{}, s.emptied(s.identities[id])
 	for k := range s.disks {
 		if k.node == id {
 			delete(s.disks, k)
