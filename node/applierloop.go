@@ -35,6 +35,7 @@ type applierLoop struct {
 	exported atomic.Pointer[ExportOutcome] // published for others, never changed once stored
 	empty    atomic.Bool                   // published for others: it waits for its state
 	feed     *eventFeed                    // published for others
+	lines    *logLines                     // likewise
 	// The rest belongs to the goroutine.
 	applier *Applier
 	ahead   logAhead // what the applier reads
@@ -65,7 +66,7 @@ type indexedQuery struct {
 func newApplierLoop(n *Node, g raft.GroupID, s *shardLoop) *applierLoop {
 	return &applierLoop{
 		node: n, group: g, shard: s, in: newMailbox[func(*applierLoop)](applierInboxMax),
-		comparison: NewComparison(n.cfg.Self), feed: newEventFeed(), quit: make(chan struct{}), ended: make(chan struct{}),
+		comparison: NewComparison(n.cfg.Self), feed: newEventFeed(), lines: n.lines.machine(g), quit: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
 
@@ -313,6 +314,7 @@ func (l *applierLoop) serve(q *queryCall) {
 func (l *applierLoop) finish(cause error) {
 	l.in.close()
 	l.feed.end(cause)
+	l.node.lines.end(l.group, cause)
 	for _, in := range l.in.take(nil) {
 		l.halted = cause
 		in(l)

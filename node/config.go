@@ -162,6 +162,8 @@ type OpenConfig struct {
 	Limits MachineLimits // in full
 	Seed   [32]byte      // of all chance in the machine, alike on all replicas
 	Logger *slog.Logger
+	// Lines gets what the machine logs, see plugins.InstanceConfig; may be nil.
+	Lines func(plugins.LogLine)
 	// Created is the first moment of the instance; the zero value for a machine that
 	// begins with its log.
 	Created plugins.Moment

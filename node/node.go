@@ -40,6 +40,7 @@ type Node struct {
 	forwards  *forwards
 	passed    *passed
 	traces    *traces // nil: no spans are made
+	lines     *machineLines
 	snapshots *snapshots
 	scrub     *scrub
 	shelf     *shelf
@@ -114,6 +115,7 @@ func Start(cfg Config, parts Parts) (*Node, error) {
 	if parts.Tracer != nil {
 		n.traces = &traces{tracer: parts.Tracer, wall: n.wall, clock: parts.Clock, machine: n.machineName}
 	}
+	n.lines = newMachineLines(n.wall)
 	n.snapshots = newSnapshots(n, parts.Snapshots)
 	n.scrub = &scrub{node: n}
 	n.shelf = newShelf(n)

@@ -191,7 +191,7 @@ func (l *deployLoop) openWASM(m MachineRecord, run MachineRun, created plugins.M
 	case <-n.stop:
 		return nil, ErrStopping
 	}
-	o := OpenConfig{Name: m.Name, Limits: run.Limits, Seed: machineSeed(n.cfg.Cluster, m.Group), Logger: n.log.With("machine", m.Name), Created: created}
+	o := n.openConfig(m.Name, m.Group, run, created)
 	if images == nil {
 		return n.opener.Open(n.ctx, artefact, o)
 	}

@@ -186,7 +186,10 @@ func (s successors) OpenImage(ctx context.Context, run MachineRun, image io.Read
 
 // openConfig is how an instance of a machine is opened.
 func (n *Node) openConfig(name string, g raft.GroupID, run MachineRun, created plugins.Moment) OpenConfig {
-	return OpenConfig{Name: name, Limits: run.Limits, Seed: machineSeed(n.cfg.Cluster, g), Logger: n.log.With("machine", name), Created: created}
+	return OpenConfig{
+		Name: name, Limits: run.Limits, Seed: machineSeed(n.cfg.Cluster, g), Logger: n.log.With("machine", name), Created: created,
+		Lines: n.lines.machine(g).add,
+	}
 }
 
 // openSuccessor starts an instance of an artefact that is here.

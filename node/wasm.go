@@ -79,7 +79,7 @@ func (w WASM) Restore(ctx context.Context, artefact []byte, o OpenConfig, images
 
 // load compiles an artefact for a machine with these limits.
 func (w WASM) load(ctx context.Context, artefact []byte, o OpenConfig) (*plugins.Module, plugins.InstanceConfig, error) {
-	c := plugins.InstanceConfig{Machine: o.Name, Seed: o.Seed, Limits: o.Limits.plugin(), Logger: o.Logger, Created: o.Created}
+	c := plugins.InstanceConfig{Machine: o.Name, Seed: o.Seed, Limits: o.Limits.plugin(), Logger: o.Logger, Lines: o.Lines, Created: o.Created}
 	m, err := w.engine.Load(ctx, artefact)
 	if err != nil {
 		return nil, c, err

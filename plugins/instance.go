@@ -24,6 +24,9 @@ type InstanceConfig struct {
 	Created Moment
 	// Logger gets what the guest logs. Default: the Engine's.
 	Logger *slog.Logger
+	// Lines gets the same line by line, unless it is nil. Queries on forks call it from
+	// goroutines of their own.
+	Lines func(LogLine)
 	// QuickFuelMax bounds what Quick may spend, in fuel; it bounds how long a query
 	// holds up the machine. It is no part of the replicated configuration. Default
 	// 10 million, which is 3 to 10 ms.
@@ -31,6 +34,13 @@ type InstanceConfig struct {
 }
 
 const quickFuelDefault = 10_000_000
+
+// LogLine is one line that a guest logged.
+type LogLine struct {
+	Index uint64 // of the entry that was applied, or the newest one a query could see
+	Level slog.Level
+	Text  string // may be no UTF-8
+}
 
 // Instance is a running machine. It belongs to one goroutine.
 type Instance struct {
@@ -232,11 +242,17 @@ func (i *Instance) logOutput(g *guest) {
 		return
 	}
 	at := g.host.moment
+	keep := i.config.Lines
+	if keep == nil {
+		keep = func(LogLine) {}
+	}
 	for _, l := range lines {
 		i.logger.Log(context.Background(), level(l.level), "guest log", "index", at.Index, "text", l.text)
+		keep(LogLine{Index: at.Index, Level: level(l.level), Text: l.text})
 	}
 	if n := g.host.output.dropped; n > 0 {
 		i.logger.Warn("guest log over its limit", "index", at.Index, "dropped_bytes", n)
+		keep(LogLine{Index: at.Index, Level: slog.LevelWarn, Text: fmt.Sprintf("%d bytes more are over the limit of what one entry may log", n)})
 	}
 }
 

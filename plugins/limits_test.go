@@ -117,8 +117,13 @@ func TestEventsOverTheLimit(t *testing.T) {
 func TestGuestLogsAreBoundedAndWrittenOnce(t *testing.T) {
 	var out bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&out, nil))
-	i := start(t, shared, wasmtest.Slow(t), plugins.InstanceConfig{Machine: "m1", Logger: logger, Limits: plugins.Limits{LogBytesMax: 100}})
+	var lines []string
+	keep := func(l plugins.LogLine) { lines = append(lines, fmt.Sprintf("%d %v %.10s", l.Index, l.Level, l.Text)) }
+	i := start(t, shared, wasmtest.Slow(t), plugins.InstanceConfig{Machine: "m1", Logger: logger, Lines: keep, Limits: plugins.Limits{LogBytesMax: 100}})
 	apply(t, i, 7, "log hello", "print printed", "log "+strings.Repeat("z", 200))
+	if got := strings.Join(lines, "; "); got != "7 WARN hello; 7 INFO printed; 7 WARN zzzzzzzzzz; 7 WARN 113 bytes " {
+		t.Errorf("the lines are %s", got)
+	}
 	text := out.String()
 	for _, want := range []string{`level=WARN msg="guest log" machine=m1 index=7 text=hello`, `level=INFO msg="guest log" machine=m1 index=7 text=printed`, "dropped_bytes=113"} {
 		if !strings.Contains(text, want) {

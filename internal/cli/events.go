@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 	"unicode"
@@ -37,15 +38,7 @@ func (p *Program) machinesEventsCommand() *cobra.Command {
 			}
 		}
 		return p.withStream(cmd, conn, *follow, func(ctx context.Context, cl *client.Client) error {
-			for e, err := range cl.Events(ctx, args[0], q) {
-				if err != nil {
-					return err
-				}
-				if err := p.printLine(cmd, eventLine(e)); err != nil {
-					return err
-				}
-			}
-			return nil
+			return printStream(p, cmd, cl.Events(ctx, args[0], q), eventLine)
 		})
 	}
 	return cmd
@@ -62,6 +55,19 @@ func (p *Program) withStream(cmd *cobra.Command, c *connection, follow bool, run
 	}
 	defer cl.Close()
 	return run(cmd.Context(), cl)
+}
+
+// printStream prints what comes as it comes.
+func printStream[T any](p *Program, cmd *cobra.Command, all iter.Seq2[T, error], lineOf func(T) line) error {
+	for one, err := range all {
+		if err != nil {
+			return err
+		}
+		if err := p.printLine(cmd, lineOf(one)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // line is one of many that are printed as they come.

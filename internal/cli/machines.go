@@ -12,7 +12,7 @@ import (
 
 func (p *Program) machinesCommand() *cobra.Command {
 	return group("machines", "List, show, upgrade and delete machines", p.machinesListCommand(), p.machinesShowCommand(),
-		p.machinesActivateCommand(), p.machinesRollbackCommand(), p.machinesHistoryCommand(), p.machinesEventsCommand(), p.machinesDeleteCommand())
+		p.machinesActivateCommand(), p.machinesRollbackCommand(), p.machinesHistoryCommand(), p.machinesEventsCommand(), p.machinesLogsCommand(), p.machinesDeleteCommand())
 }
 
 func (p *Program) machinesListCommand() *cobra.Command {

@@ -55,6 +55,8 @@ func setupFake(t *testing.T, env *testscript.Env) error {
 	b.AddMachine("kv")
 	b.Emit("counter", []byte("hello"), nil)
 	b.Emit("counter", []byte("\xff\n"))
+	b.Log("counter", "info", "counted to 1")
+	b.Log("counter", "warn", "two\nlines")
 	b.Forget("kv", client.EventID{Index: b.Emit("kv", nil)})
 	s := apitest.Start(t, b, apitest.Options{CommandBytesMax: 1 << 10, ModuleBytesMax: 1 << 20})
 	// Compilers keep what they have built below a home, and scripts have none.

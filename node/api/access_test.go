@@ -32,6 +32,7 @@ POST /v1/machines/kv/rollback             doa
 GET /v1/machines/kv/history             rwdoa
 POST /v1/machines/kv/snapshots             oa
 GET /v1/machines/kv/events              rwdoa
+GET /v1/machines/kv/logs                rwdoa
 GET /v1/machines/kv/backup              rwdoa
 PUT /v1/machines/kv/backup                 oa
 GET /v1/modules/HASH                    rwdoa

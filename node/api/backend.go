@@ -70,6 +70,29 @@ type Emissions interface {
 	Events(ctx context.Context, machine string, after *client.EventID) (EventReader, error)
 }
 
+// Logs hands out what machines log.
+type Logs interface {
+	// MachineLog begins to read what a machine logged on this node behind a place, with nil
+	// whatever is kept: client.LogLine. CodeMachineStarting when the machine is not here.
+	MachineLog(ctx context.Context, machine string, after *uint64) (Feed, error)
+}
+
+// Feed hands out items in their order, each once. It belongs to one goroutine and has nothing
+// to close.
+type Feed interface {
+	// At is the place behind which it goes on.
+	At() string
+	// Read returns the next items without waiting, or none and a channel that is closed when
+	// it is time to ask again.
+	Read() (items []FeedItem, more <-chan struct{}, err error)
+}
+
+// FeedItem is one item.
+type FeedItem struct {
+	Place string
+	Value any // in JSON
+}
+
 // EventReader reads events in the order of the log, each once. It belongs to one goroutine
 // and has nothing to close.
 type EventReader interface {

@@ -25,16 +25,37 @@ func newEventStream(w http.ResponseWriter, base64 bool) *eventStream {
 	return &eventStream{w: w, control: http.NewResponseController(w), base64: base64}
 }
 
-// begin writes the headers, and where the stream begins: who is cut off before the first
-// event comes back to the same place.
-func (e *eventStream) begin(at client.EventID) {
+// begin writes the headers.
+func (e *eventStream) begin() {
 	h := e.w.Header()
 	h.Set("Content-Type", client.EventStreamMediaType)
 	h.Set("Cache-Control", "no-store")
 	_ = e.control.SetReadDeadline(time.Time{}) // Why: a stream lasts longer than any request; where it is not supported there is none
 	e.w.WriteHeader(http.StatusOK)
-	e.line("id: ", at.String())
+}
+
+// place says where the stream begins: who is cut off before the first event comes back to
+// the same place.
+func (e *eventStream) place(at string) {
+	e.line("id: ", at)
 	e.room = append(e.room, '\n')
+}
+
+// values adds events whose data is JSON.
+func (e *eventStream) values(items []FeedItem) {
+	for _, item := range items {
+		e.line("id: ", item.Place)
+		e.data(jsonOf(item.Value))
+	}
+}
+
+// jsonOf is what always can be written as JSON.
+func jsonOf(value any) []byte {
+	text, err := json.Marshal(value)
+	if err != nil { // Why: texts and numbers always are JSON
+		panic(err)
+	}
+	return text
 }
 
 func (e *eventStream) line(field, value string) {
@@ -90,11 +111,7 @@ func (e *eventStream) finish(r *http.Request, err error) streamEnd {
 		p := ProblemOf(r.Context(), ReadProblem(r.Context(), err))
 		end = endOf(p.Code)
 		e.line("event: ", client.EventTypeProblem)
-		text, err := json.Marshal(p)
-		if err != nil { // Why: texts and numbers always are JSON
-			panic(err)
-		}
-		e.data(text)
+		e.data(jsonOf(p))
 	}
 	if e.flush() != nil {
 		return endClient

@@ -119,6 +119,7 @@ type Backend struct {
 	Upgrades
 	Snapshots
 	Emissions
+	Logs
 	Backups
 	Deletions
 	Members

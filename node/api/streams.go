@@ -49,10 +49,10 @@ func newStreams(registry *prometheus.Registry) (*streams, error) {
 	s := &streams{
 		closing: make(chan struct{}), places: make(chan struct{}, streamsMax),
 		open: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "wraft_event_streams", Help: "Readers of machines' events.",
+			Name: "wraft_event_streams", Help: "Readers of machines' events and logs.",
 		}),
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "wraft_event_streams_ended_total", Help: "Streams of machines' events that ended, by reason.",
+			Name: "wraft_event_streams_ended_total", Help: "Streams of events and logs that ended, by reason.",
 		}, []string{"reason"}),
 	}
 	s.close = sync.OnceFunc(func() { close(s.closing) })

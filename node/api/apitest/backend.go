@@ -71,6 +71,7 @@ type machine struct {
 	upgrades []client.UpgradeInfo // the newest first
 	snapshot uint64               // index of the newest
 	emitted  emitted
+	logged   logged
 	sessions map[client.SessionID]map[uint64]client.CommandResult
 	keys     map[string]keyed
 }
@@ -94,7 +95,7 @@ func New(apply Apply) *Backend {
 
 // API is the backend in the form the server takes.
 func (b *Backend) API() api.Backend {
-	return api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Emissions: b, Backups: b, Deletions: b, Members: b, Tokens: b, Joins: b, Audit: b, Cluster: b}
+	return api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Emissions: b, Logs: b, Backups: b, Deletions: b, Members: b, Tokens: b, Joins: b, Audit: b, Cluster: b}
 }
 
 // AddMachine deploys a machine without an upload.
@@ -391,7 +392,7 @@ func (b *Backend) redeploy(m *machine, spec client.DeploySpec) (client.MachineIn
 
 func (b *Backend) addMachine(name string, spec client.DeploySpec) *machine {
 	b.index++
-	m := &machine{sessions: make(map[client.SessionID]map[uint64]client.CommandResult), emitted: emitted{more: make(chan struct{})}}
+	m := &machine{sessions: make(map[client.SessionID]map[uint64]client.CommandResult), emitted: emitted{more: make(chan struct{})}, logged: logged{more: make(chan struct{})}}
 	m.info = client.MachineInfo{
 		Name: name, Group: client.GroupID(len(b.machines) + 2), Module: spec.Module, ModuleBytes: b.modules[spec.Module],
 		Artefact: client.DigestOf([]byte("artefact " + spec.Module)), Run: client.DigestOf([]byte("run " + spec.Module)), PassVersion: 1, HostVersion: 1,
