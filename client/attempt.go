@@ -22,6 +22,7 @@ import (
 	quicgo "github.com/quic-go/quic-go"
 
 	"github.com/wraft/wraft/client/wire"
+	"github.com/wraft/wraft/internal/tracecontext"
 )
 
 // Bounds on what a client reads from a server.
@@ -106,6 +107,9 @@ func (n *nativeConn) attempt(ctx context.Context, k *call) (answer, *Problem) {
 	}
 	r := *k.request
 	r.TimeoutMillis = uint64(answerTime(ctx).Milliseconds())
+	if n.alpn != wire.ALPN1 { // Why: nodes of the release before refuse it
+		r.TraceParent, r.TraceState = tracecontext.Of(ctx)
+	}
 	a, sent, err := n.ask(ctx, &r)
 	if err != nil {
 		return answer{}, transportProblem(err, n.host, sent)
@@ -190,6 +194,7 @@ func newRequest(ctx context.Context, host string, k *call) (*http.Request, *Prob
 			req.Body = http.NoBody
 		}
 	}
+	tracecontext.SetHeader(ctx, req.Header)
 	if left := answerTime(ctx); left > 0 {
 		req.Header.Set(HeaderTimeout, left.String())
 	}

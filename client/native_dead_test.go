@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"math/big"
 	"net"
 	"runtime"
@@ -20,9 +21,9 @@ import (
 	"github.com/wraft/wraft/client/wire"
 )
 
-// silentNode takes connections and requests and answers none. arrived gets a token
-// when a request came.
-func silentNode(t *testing.T) (socket net.PacketConn, trust *tls.Config, arrived <-chan struct{}) {
+// silentNode takes a connection of one of the protocols, and requests, and answers none. arrived gets the
+// first request.
+func silentNode(t *testing.T, protocols ...string) (socket net.PacketConn, trust *tls.Config, arrived <-chan *wire.Request) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -42,12 +43,12 @@ func silentNode(t *testing.T) (socket net.PacketConn, trust *tls.Config, arrived
 	if socket, err = net.ListenPacket("udp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
-	conf := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, NextProtos: wire.ALPNs(), MinVersion: tls.VersionTLS13}
+	conf := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, NextProtos: protocols, MinVersion: tls.VersionTLS13}
 	l, err := quicgo.Listen(socket, conf, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	came := make(chan struct{}, 1)
+	came := make(chan *wire.Request, 1)
 	go func() {
 		ctx := context.Background()
 		conn, err := l.Accept(ctx)
@@ -55,12 +56,30 @@ func silentNode(t *testing.T) (socket net.PacketConn, trust *tls.Config, arrived
 			return // the test is over
 		}
 		if stream, err := conn.AcceptStream(ctx); err == nil {
-			_, _ = stream.Read(make([]byte, 1))
-			came <- struct{}{}
+			came <- readRequest(t, stream)
 		}
 	}()
 	t.Cleanup(func() { socket.Close() })
 	return socket, &tls.Config{RootCAs: pool}, came
+}
+
+// readRequest reads a request from a stream.
+func readRequest(t *testing.T, from io.Reader) *wire.Request {
+	size, err := wire.ReadSize(from, wire.RequestBytesMax)
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	body, err := wire.ReadBody(from, size)
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	r, err := wire.DecodeRequest(body)
+	if err != nil {
+		t.Error(err)
+	}
+	return r
 }
 
 // TestADeadNodeIsNoticedByItsRefusal: where a process has ended, its system says so to
@@ -69,7 +88,7 @@ func TestADeadNodeIsNoticedByItsRefusal(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("what the system tells of a dead port is tried on Linux")
 	}
-	socket, trust, arrived := silentNode(t)
+	socket, trust, arrived := silentNode(t, wire.ALPNs()...)
 	c, err := New(Config{Endpoints: []string{socket.LocalAddr().String()}, TLS: trust, Protocol: ProtocolNative, Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)

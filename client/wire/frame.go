@@ -27,7 +27,7 @@ const (
 	stepBytes = 64 << 10
 
 	// Bounds of the decoder; but for ListMax the least it can be given.
-	nestedMax, pairsMax = 4, 17
+	nestedMax, pairsMax = 4, 19
 )
 
 var (

@@ -10,7 +10,7 @@ import (
 const (
 	// ALPN1 has the kinds up to KindCancel.
 	ALPN1 = "wraft-client/1"
-	// ALPN2 has tokens, batches and events besides.
+	// ALPN2 has tokens, batches and events besides, and requests may name their place in a trace.
 	ALPN2 = "wraft-client/2"
 )
 
@@ -138,6 +138,10 @@ type Request struct {
 	// After is the place behind which events are asked for; nil: whatever is kept. WaitMillis
 	// is then how long to wait for the first one.
 	After *Place `cbor:"17,keyasint,omitempty"`
+	// TraceParent and TraceState are the request's place in a trace, as in the headers of W3C
+	// Trace Context; from ALPN2 on.
+	TraceParent string `cbor:"18,keyasint,omitempty"`
+	TraceState  string `cbor:"19,keyasint,omitempty"`
 }
 
 // BatchCommand is one command of a batch, an array of two.

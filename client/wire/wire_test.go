@@ -21,6 +21,7 @@ func request() *Request {
 		ID: 7, Kind: KindQuery, Machine: "kv", Data: []byte("data"), TimeoutMillis: 9500, Session: math.MaxUint64, Sequence: 2, AcknowledgedBelow: 1,
 		Consistency: Stale, MinIndex: 12, WaitMillis: 50, Direct: true, Export: true, MaxStalenessMillis: 70, Key: "key",
 		Commands: []BatchCommand{{Data: []byte("a"), Key: "k"}, {Data: []byte{}}}, After: &Place{Index: 9, Number: math.MaxUint32},
+		TraceParent: "00-1-2-01", TraceState: "a=1",
 	}
 }
 

@@ -108,13 +108,13 @@ var rooms = []Room{
 
 	// What clients see.
 	{Path: "client/wire", Modules: []string{modCBOR}, Why: "frames of the native protocol; both sides read them, and neither leaks in"},
-	{Path: "client", Imports: []string{"client/wire", "internal/problem"}, Modules: []string{modCBOR, modQUIC},
+	{Path: "client", Imports: []string{"client/wire", "internal/problem", "internal/tracecontext"}, Modules: []string{modCBOR, modQUIC},
 		TestImports: []string{"node/api", "node/api/apitest", "internal/pki"}, Why: "programs import it: nothing of the node may leak in"},
 	{Path: "node/api", Imports: with(leaves, "client", "internal/pki", "internal/problem", "internal/tracecontext", "node/api/ui"), Modules: []string{modQUIC, modPrometheus, modSync, modOTelTrace, modOTelAttr, modOTelCodes},
 		TestImports: []string{"node/api/apitest", "internal/pki"}, Why: "declares what it needs of a node, so that it can be tested without one"},
 
 	{Path: "node/api/ui", Why: "files and nothing else"},
-	{Path: "node/api/native", Imports: []string{"client", "client/wire", "internal/pki", "node/api"}, Modules: []string{modQUIC, modPrometheus, modSync},
+	{Path: "node/api/native", Imports: []string{"client", "client/wire", "internal/pki", "internal/tracecontext", "node/api"}, Modules: []string{modQUIC, modPrometheus, modSync, modOTelTrace, modOTelAttr},
 		Why: "a second door to the API's backend: it takes the API's checks and problems"},
 	{Path: "node/api/apitest", Imports: []string{"client", "client/wire", "node/api", "node/api/native", "internal/pki", "raft/quorum"}, Modules: []string{modPrometheus, modCBOR},
 		Why: "a node in memory behind the real API, for tests of what talks to one"},
@@ -150,7 +150,7 @@ var rooms = []Room{
 	{Path: "internal/server", Imports: with(leaves, "client", "internal/compileworker", "node", "node/api", "node/api/native", "raft", "raft/quorum", "raft/confchange", "storage",
 		"plugins", "plugins/abi", "transport", "transport/quic", "transport/fec", "internal/nodeconfig", "internal/pki", "internal/problem", "internal/tracing"),
 		Modules:     []string{modPrometheus, modPebble, modSync, modCBOR, modOTelTrace},
-		TestImports: []string{"internal/bootstrap", "internal/wasmtest", "transport/mem", "conformance/child"},
+		TestImports: []string{"internal/bootstrap", "internal/tracecontext", "internal/wasmtest", "transport/mem", "conformance/child"},
 		Why:         "assembles one wraftd process from all rooms"},
 	{Path: "internal/backup", Imports: []string{"client"}, Modules: []string{modCompress}, Why: "a file of parts; what is in them is not its business"},
 	{Path: "internal/offline", Imports: []string{"client", "node", "raft", "raft/confchange", "storage"}, Modules: []string{modCBOR}, TestImports: []string{"internal/clock"},

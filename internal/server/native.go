@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/wraft/wraft/internal/nodeconfig"
 	"github.com/wraft/wraft/node/api"
@@ -48,7 +49,7 @@ func altSvc(cfg Config, address net.Addr) string {
 }
 
 // openNative makes the server of the UDP port, which does not serve yet.
-func (s *Server) openNative(cfg Config, id *identity, conn net.PacketConn, b backend, registry *prometheus.Registry) error {
+func (s *Server) openNative(cfg Config, id *identity, conn net.PacketConn, b backend, registry *prometheus.Registry, tracer trace.Tracer) error {
 	var err error
 	var over http.Handler
 	if cfg.HTTP3 == nodeconfig.NativeOn {
@@ -56,7 +57,7 @@ func (s *Server) openNative(cfg Config, id *identity, conn net.PacketConn, b bac
 	}
 	s.native, err = native.New(native.Config{
 		Conn: conn, Off: cfg.Native == nodeconfig.NativeOff, HTTP3: over, Cluster: cfg.Cluster, TLS: api.ServerTLS(id.certificate), Trust: id.trust, ClientAuth: cfg.TLS.ClientAuth == ClientAuthRequire,
-		CommandBytesMax: int64(cfg.Limits.CommandBytes), Bounds: s.api, Metrics: registry, Log: s.log,
+		CommandBytesMax: int64(cfg.Limits.CommandBytes), Bounds: s.api, Metrics: registry, Log: s.log, Tracer: tracer,
 	}, b)
 	return err
 }

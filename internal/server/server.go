@@ -300,7 +300,7 @@ func (s *Server) openAPI(ctx context.Context, cfg Config, id *identity, registry
 		return err
 	}
 	if conn != nil {
-		if err := s.openNative(cfg, id, conn, b, registry); err != nil {
+		if err := s.openNative(cfg, id, conn, b, registry, tracer); err != nil {
 			return err
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/internal/nodeconfig"
 	"github.com/wraft/wraft/internal/pki"
+	"github.com/wraft/wraft/internal/tracecontext"
 )
 
 // seenSpan is a span as a collector reads it, with the node that made it.
@@ -145,6 +146,21 @@ func (a asker) post(to *Server, path string, header http.Header) http.Header {
 	return res.Header
 }
 
+// command sends a command as programs with the client do.
+func (a asker) command(ctx context.Context, to *Server, p client.Protocol) {
+	a.t.Helper()
+	conf := a.http.Transport.(*http.Transport).TLSClientConfig.Clone()
+	conf.NextProtos = nil
+	c, err := client.New(client.Config{Endpoints: []string{to.APIAddr()}, TLS: conf, Protocol: p})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Command(ctx, "m", []byte("x")); err != nil {
+		a.t.Fatalf("over %s: %v", p, err)
+	}
+}
+
 // deployCounting puts a machine called m on a node's cluster.
 func deployCounting(t *testing.T, ctx context.Context, b backend) {
 	t.Helper()
@@ -158,21 +174,30 @@ func deployCounting(t *testing.T, ctx context.Context, b backend) {
 	}
 }
 
+// tracedPair starts two nodes that trace what their clients want to have traced.
+func tracedPair(t *testing.T, to *seenSpans) (configs [2]Config, nodes [2]*Server) {
+	t.Helper()
+	configs = twoNodes(t)
+	for i := range configs {
+		configs[i].Traces = nodeconfig.Traces{Endpoint: to.URL, Ratio: "0"}
+		var err error
+		if configs[i].APIConn, err = net.ListenPacket("udp", configs[i].APIListener.Addr().String()); err != nil {
+			t.Fatal(err)
+		}
+		if nodes[i], err = start(t, configs[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return configs, nodes
+}
+
 const tracePrefix = "00-0102030405060708090a0b0c0d0e0f" // and two digits
 
 // TestATraceFromHTTPToApply sends a command through a follower: one trace has its spans on both
 // nodes, each below the one that it is part of. Requests whose headers name no trace get none.
 func TestATraceFromHTTPToApply(t *testing.T) {
 	collector := collectSpans(t)
-	configs := twoNodes(t)
-	var nodes [2]*Server
-	for i := range configs {
-		configs[i].Traces = nodeconfig.Traces{Endpoint: collector.URL, Ratio: "0"}
-		var err error
-		if nodes[i], err = start(t, configs[i]); err != nil {
-			t.Fatal(err)
-		}
-	}
+	configs, nodes := tracedPair(t, collector)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	deployCounting(t, ctx, backend{node: nodes[0].node, cluster: "pair"})
@@ -190,6 +215,9 @@ func TestATraceFromHTTPToApply(t *testing.T) {
 	forwarded := ask.post(follower, "commands", http.Header{"Traceparent": {tracePrefix + "10-1112131415161718-01"}, "Tracestate": {"vendor=7"}})
 	local := ask.post(leader, "commands", http.Header{"Traceparent": {tracePrefix + "20-1112131415161718-01"}, "Tracestate": {strings.Repeat("a", 600)}})
 	ask.post(follower, "queries", http.Header{"Traceparent": {tracePrefix + "30-1112131415161718-01"}})
+	for trace, protocol := range map[string]client.Protocol{"40": client.ProtocolNative, "50": client.ProtocolHTTP} {
+		ask.command(tracecontext.Join(ctx, tracePrefix+trace+"-1112131415161718-01", ""), leader, protocol)
+	}
 	name := func(s *Server) string {
 		if s == nodes[0] {
 			return "1"
@@ -224,7 +252,10 @@ func TestATraceFromHTTPToApply(t *testing.T) {
 	if read["read index"].End != read["query"].Start || read["query"].of("wraft.applied") == "" {
 		t.Errorf("a query's: %+v", read)
 	}
-	if n := len(collector.spans); n != 6+4+3 {
+	for trace, root := range map[string]string{"40": "native command", "50": command} {
+		wantTree(t, collector.trace(t, tracePrefix[3:]+trace), map[string]string{root: "", "append": root, "commit": root, "apply": root})
+	}
+	if n := len(collector.spans); n != 6+4+3+4+4 {
 		t.Errorf("%d spans in all", n)
 	}
 }

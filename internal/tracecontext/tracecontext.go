@@ -29,15 +29,29 @@ const (
 // Sampled reports whether spans are made of what ctx asks for. It allocates nothing.
 func Sampled(ctx context.Context) bool { return trace.SpanContextFromContext(ctx).IsSampled() }
 
-// Of are the values that name the place of ctx in its trace, "" outside of any. state is at
-// most StateBytesMax long, and "" instead of longer.
+// Of are the values that name the place of ctx in its trace, "" outside of any, which allocates
+// nothing. state is at most StateBytesMax long, and "" instead of longer.
 func Of(ctx context.Context) (parent, state string) {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		return "", ""
+	}
 	carrier := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carrier)
 	if state = carrier[keyState]; len(state) > StateBytesMax {
 		state = ""
 	}
 	return carrier[keyParent], state
+}
+
+// SetHeader sets the values of Of, if there are any.
+func SetHeader(ctx context.Context, h http.Header) {
+	parent, state := Of(ctx)
+	if parent != "" {
+		h[HeaderParent] = []string{parent}
+	}
+	if state != "" {
+		h[HeaderState] = []string{state}
+	}
 }
 
 // Join is ctx at the place that the values name, or ctx itself when they name none.

@@ -20,9 +20,17 @@ func TestThereAndBack(t *testing.T) {
 		if p, s := tracecontext.Of(ctx); p != parent || s != "a=1,b=2" {
 			t.Errorf("%s became %s, %s", parent, p, s)
 		}
+		h := http.Header{}
+		if tracecontext.SetHeader(ctx, h); h.Get(tracecontext.HeaderParent) != parent || h.Get(tracecontext.HeaderState) != "a=1,b=2" {
+			t.Errorf("%s became %v", parent, h)
+		}
 		if tracecontext.Sampled(ctx) != strings.HasSuffix(parent, "1") {
 			t.Errorf("%s: sampled is %v", parent, tracecontext.Sampled(ctx))
 		}
+	}
+	h := http.Header{}
+	if tracecontext.SetHeader(context.Background(), h); len(h) != 0 {
+		t.Errorf("outside of any trace: %v", h)
 	}
 	if p, s := tracecontext.Of(context.Background()); p != "" || s != "" {
 		t.Errorf("outside of any trace: %q, %q", p, s)
@@ -64,11 +72,11 @@ func TestHeader(t *testing.T) {
 	}
 }
 
-// TestSampledCostsNothing: it is asked for each command.
-func TestSampledCostsNothing(t *testing.T) {
+// TestNoTraceCostsNothing: both are asked for each command.
+func TestNoTraceCostsNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	if n := testing.AllocsPerRun(100, func() { _ = tracecontext.Sampled(ctx) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { _ = tracecontext.Sampled(ctx); _, _ = tracecontext.Of(ctx) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

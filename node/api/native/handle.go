@@ -21,7 +21,7 @@ func (s *Server) answer(ctx context.Context, who string, r *wire.Request, refusa
 		if refusal != nil {
 			return nil, refusal
 		}
-		return s.carryOut(ctx, who, r)
+		return s.traced(ctx, who, r)
 	})
 }
 

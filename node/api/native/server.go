@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	quicgo "github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/wraft/wraft/client"
@@ -76,6 +77,8 @@ type Config struct {
 	Versions []string
 	// Bounds says how much may be under way at the node. Required.
 	Bounds Bounds
+	// Tracer makes a span of each request that is admitted, as api.Config's.
+	Tracer trace.Tracer
 	// Metrics gets the server's metrics. Required.
 	Metrics *prometheus.Registry
 	// Log hears of answers that say "internal error". Required.
