@@ -20,6 +20,9 @@ func (c *Core) advanceCommit() {
 	if mutant.On(mutant.LeaveJointOneMajority) {
 		index = c.voters.Incoming.CommittedIndex(c.acked)
 	}
+	if mutant.On(mutant.CommitQuorumOffByOne) {
+		index = c.nearlyCommitted()
+	}
 	if index <= c.commit {
 		return
 	}

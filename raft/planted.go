@@ -49,6 +49,19 @@ func (c *Core) nearlyReached(has func(NodeID) bool) bool {
 	return false
 }
 
+// nearlyCommitted returns what a majority holds, give or take one node.
+func (c *Core) nearlyCommitted() (index Index) {
+	for _, id := range c.voters.Incoming {
+		index = max(index, c.voters.CommittedIndex(func(o NodeID) Index {
+			if o == id {
+				return c.acked(c.cfg.ID)
+			}
+			return c.acked(o)
+		}))
+	}
+	return index
+}
+
 // answeredAt returns when a quorum had last answered: that says nothing of when it
 // was asked.
 func (c *Core) answeredAt() time.Duration {

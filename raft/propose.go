@@ -92,7 +92,7 @@ func (c *Core) abandonProposals() {
 		p := c.proposals.pop()
 		r := ProposalResult{ID: p.id, Outcome: OutcomeUnknown, Index: p.index, Term: c.term, Err: ErrLeadershipLost}
 		if mutant.On(mutant.DroppedForUnknown) {
-			r.Outcome = OutcomeDropped
+			r.Outcome, r.Err = OutcomeDropped, &NotLeaderError{Leader: c.leader}
 		}
 		c.fx.Results = append(c.fx.Results, r)
 	}

@@ -35,13 +35,14 @@ func Build(ctx context.Context, dir string) (string, error) {
 }
 
 // BuildVersion is Build of a program that calls itself by a version, wraftd-VERSION in dir.
-func BuildVersion(ctx context.Context, dir, version string) (string, error) {
+// With Brittle among the tags its disk can be made to fail, see Node.FailSyncs.
+func BuildVersion(ctx context.Context, dir, version string, tags ...string) (string, error) {
 	root, err := Root()
 	if err != nil {
 		return "", err
 	}
 	program := filepath.Join(dir, "wraftd-"+version)
-	return program, goBuild(ctx, root, "-ldflags", "-X "+versionVariable+"="+version, "-o", program, "./cmd/wraftd")
+	return program, goBuild(ctx, root, "-tags", strings.Join(tags, ","), "-ldflags", "-X "+versionVariable+"="+version, "-o", program, "./cmd/wraftd")
 }
 
 // BuildPlanted is Build of a program with a bug of package raft/mutant in it, by its name:
@@ -52,8 +53,11 @@ func BuildPlanted(ctx context.Context, dir, bug string) (string, error) {
 		return "", err
 	}
 	program := filepath.Join(dir, "wraftd-"+bug)
-	return program, goBuild(ctx, root, "-tags", "mutants", "-ldflags", "-X "+bugVariable+"="+bug, "-o", program, "./cmd/wraftd")
+	return program, goBuild(ctx, root, "-tags", "mutants,"+Brittle, "-ldflags", "-X "+bugVariable+"="+bug, "-o", program, "./cmd/wraftd")
 }
+
+// Brittle is the tag of builds whose disks can be made to fail.
+const Brittle = "brittle"
 
 // bugVariable names the planted bug, in a build with the tag mutants.
 const bugVariable = "github.com/wraft/wraft/raft/mutant.planted"

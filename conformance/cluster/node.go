@@ -123,6 +123,16 @@ func (n *Node) LoseDisk() error {
 	return nil
 }
 
+// FailSyncs has all syncs of the node's disk fail from now on, or no more. Its program must have
+// been built with the tag Brittle.
+func (n *Node) FailSyncs(fail bool) error {
+	file := n.DataDir() + ".fail"
+	if !fail {
+		return os.RemoveAll(file)
+	}
+	return os.WriteFile(file, nil, 0o600)
+}
+
 // Running reports whether the node has a living process.
 func (n *Node) Running() bool {
 	p := n.current()

@@ -91,6 +91,9 @@ func (c *Cluster) Snapshots() (sum Snapshots, err error) {
 	return sum, nil
 }
 
+// LeaseReads are flags with which nodes answer reads by lease.
+var LeaseReads = []string{"--reads-lease", "on"}
+
 // SmallSnapshots are flags with which nodes take snapshots all the time and keep next to
 // nothing of their logs.
 var SmallSnapshots = []string{"--snapshots-log-bytes", "4KiB", "--snapshots-tail-bytes", "1KiB"}

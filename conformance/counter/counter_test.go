@@ -122,8 +122,16 @@ func TestTallyCountsWhatIsWrong(t *testing.T) {
 		{map[uint64]int{1: 1, 2: 1, 3: 1}, 2, 1, 0}, // the third is gone
 		{map[uint64]int{1: 1, 3: 1}, 3, 0, 1},       // the second is nobody's
 		{map[uint64]int{1: 2}, 1, 0, 1},
+		{map[uint64]int{1: 1, 2: 3, 3: 1, 5: 2}, 5, 0, 4}, // the fourth is nobody's
+		{map[uint64]int{0: 1, 1: 1, 2: 2, 9: 1}, 1, 4, 1}, // what was lost was answered twice
 	} {
-		if lost, doubled := (Report{answers: row.answers}).Tally(row.count); lost != row.lost || doubled != row.doubled {
+		var report Report
+		for value, times := range row.answers {
+			for range times {
+				report.answers.add(value)
+			}
+		}
+		if lost, doubled := report.Tally(row.count); lost != row.lost || doubled != row.doubled {
 			t.Errorf("%v with a count of %d: %d lost, %d doubled", row.answers, row.count, lost, doubled)
 		}
 	}

@@ -35,8 +35,8 @@ type Load struct {
 	// mu guards the fields below; changed is closed and replaced at every answer.
 	mu       sync.Mutex
 	begun    int
-	latest   int            // number of the latest increment that was answered
-	answers  map[uint64]int // count answered -> how often
+	latest   int // number of the latest increment that was answered
+	answers  tally
 	replayed int
 	errs     []error
 	stopping bool
@@ -55,7 +55,7 @@ func Start(ctx context.Context, cfg Config) *Load {
 		cfg.Patience = time.Minute
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	l := &Load{cfg: cfg, cancel: cancel, done: make(chan struct{}), answers: map[uint64]int{}, changed: make(chan struct{})}
+	l := &Load{cfg: cfg, cancel: cancel, done: make(chan struct{}), changed: make(chan struct{})}
 	var workers sync.WaitGroup
 	for i := range cfg.Workers {
 		workers.Go(func() {
@@ -123,7 +123,7 @@ func (l *Load) answered(number int, value uint64, replayed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.latest = max(l.latest, number)
-	l.answers[value]++
+	l.answers.add(value)
 	if replayed {
 		l.replayed++
 	}
@@ -147,21 +147,13 @@ func (l *Load) signal() {
 func (l *Load) Acknowledged() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.acknowledged()
-}
-
-func (l *Load) acknowledged() int {
-	n := 0
-	for _, times := range l.answers {
-		n += times
-	}
-	return n
+	return l.answers.answers()
 }
 
 // WaitFor returns once n increments were answered. It fails when a worker has
 // failed, the load has ended short of n, or ctx ends.
 func (l *Load) WaitFor(ctx context.Context, n int) error {
-	return l.wait(ctx, fmt.Sprintf("%d increments", n), func() bool { return l.acknowledged() >= n })
+	return l.wait(ctx, fmt.Sprintf("%d increments", n), func() bool { return l.answers.answers() >= n })
 }
 
 // Begun is how many increments were begun so far.
@@ -181,7 +173,7 @@ func (l *Load) WaitForLater(ctx context.Context, begun int) error {
 func (l *Load) wait(ctx context.Context, what string, reached func() bool) error {
 	for ended := false; ; {
 		l.mu.Lock()
-		ok, have, err, changed := reached(), l.acknowledged(), errors.Join(l.errs...), l.changed
+		ok, have, err, changed := reached(), l.answers.answers(), errors.Join(l.errs...), l.changed
 		l.mu.Unlock()
 		switch {
 		case err != nil || ok:

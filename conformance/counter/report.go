@@ -13,8 +13,7 @@ type Report struct {
 	// Acknowledged increments; Replayed of them were answered from the session's
 	// stored answers, because an earlier attempt had been applied.
 	Acknowledged, Replayed int
-	// answers is how often each count was answered.
-	answers map[uint64]int
+	answers                tally
 }
 
 // Stop lets the increments under way be answered, then ends the load. The error
@@ -38,7 +37,7 @@ func (l *Load) Wait(ctx context.Context) (Report, error) {
 	<-l.done
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return Report{Acknowledged: l.acknowledged(), Replayed: l.replayed, answers: l.answers}, errors.Join(append(l.errs, late)...)
+	return Report{Acknowledged: l.answers.answers(), Replayed: l.replayed, answers: l.answers.clone()}, errors.Join(append(l.errs, late)...)
 }
 
 // Settle ends a load on a cluster that is whole again: all endpoints must come to hold
@@ -58,14 +57,17 @@ func (l *Load) Settle(ctx context.Context, endpoints []string, conf *tls.Config)
 // Tally counts what Check finds: increments that were acknowledged and are lost, and those
 // that were counted twice, or counted and never acknowledged.
 func (r Report) Tally(count uint64) (lost, doubled int) {
-	distinct := 0
-	for value, times := range r.answers {
-		doubled += times - 1
-		if value == 0 || value > count {
-			lost += times
-		} else {
+	distinct := int(min(r.answers.through, count))
+	for value := range r.answers.more {
+		if value > r.answers.through && value <= count {
 			distinct++
 		}
+	}
+	for _, value := range r.answers.doubled() {
+		doubled += r.answers.times(value) - 1
+	}
+	for _, value := range r.answers.beyond(count) {
+		lost += r.answers.times(value)
 	}
 	return lost, doubled + int(count) - distinct
 }
@@ -75,15 +77,7 @@ func (r Report) Tally(count uint64) (lost, doubled int) {
 // exactly 1 to count, each once. The error names lost and doubled ones.
 func (r Report) Check(count uint64) error {
 	var problems []error
-	var doubled, beyond []uint64
-	for value, times := range r.answers {
-		if times > 1 {
-			doubled = append(doubled, value)
-		}
-		if value == 0 || value > count {
-			beyond = append(beyond, value)
-		}
-	}
+	doubled, beyond := r.answers.doubled(), r.answers.beyond(count)
 	if len(doubled) > 0 {
 		problems = append(problems, fmt.Errorf("counter: %d counts were answered to more than one increment: %v", len(doubled), few(doubled)))
 	}

@@ -3,6 +3,7 @@ package nemesis
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/wraft/wraft/client"
@@ -34,6 +35,10 @@ var troubles = []trouble{
 	{name: "one-way cut", begin: cutOneWay},
 	{name: "new ports", begin: rebind},
 	{name: "transfer", begin: transfer},
+	{name: "mute leader", begin: replaceLeader(func(n *nemesis, id client.NodeID) error { return n.links.SetFrom(id, relay.Conditions{Cut: true}) })},
+	{name: "deaf leader", begin: replaceLeader(func(n *nemesis, id client.NodeID) error { return n.links.SetTo(id, relay.Conditions{Cut: true}) })},
+	{name: "late news", begin: lateNews},
+	{name: "failed sync", begin: failSync},
 	{name: "membership", begin: demote},
 	{name: "upgrade of a machine", begin: upgrade},
 	{name: "deploy and delete", begin: deploy},
@@ -50,8 +55,8 @@ func Faults() (names []string) {
 	return names
 }
 
-func crash(n *nemesis, _ context.Context) (func() error, error) {
-	node := n.victim()
+func crash(n *nemesis, ctx context.Context) (func() error, error) {
+	node := n.victim(ctx)
 	return func() error { return startAgain(node) }, node.Kill()
 }
 
@@ -68,30 +73,30 @@ func startAgain(node *cluster.Node) error {
 }
 
 // pause freezes a process; it wakes up to everything that happened meanwhile.
-func pause(n *nemesis, _ context.Context) (func() error, error) {
-	node := n.victim()
+func pause(n *nemesis, ctx context.Context) (func() error, error) {
+	node := n.victim(ctx)
 	return node.Resume, node.Pause()
 }
 
 // worsen makes the links between all nodes, or to one of them, worse.
 func worsen(c relay.Conditions) func(*nemesis, context.Context) (func() error, error) {
-	return func(n *nemesis, _ context.Context) (func() error, error) {
+	return func(n *nemesis, ctx context.Context) (func() error, error) {
 		if n.rng.IntN(2) == 0 {
 			return n.heal, n.links.SetAll(c)
 		}
-		return n.heal, n.links.SetFrom(n.victim().ID, c)
+		return n.heal, n.links.SetFrom(n.victim(ctx).ID, c)
 	}
 }
 
 // isolate cuts a node off in both directions.
-func isolate(n *nemesis, _ context.Context) (func() error, error) {
-	id := n.victim().ID
+func isolate(n *nemesis, ctx context.Context) (func() error, error) {
+	id := n.victim(ctx).ID
 	return n.heal, errors.Join(n.links.SetFrom(id, relay.Conditions{Cut: true}), n.links.SetTo(id, relay.Conditions{Cut: true}))
 }
 
 // cutOneWay cuts what one node says to all others, to one of them, or hears.
-func cutOneWay(n *nemesis, _ context.Context) (func() error, error) {
-	cut, id := relay.Conditions{Cut: true}, n.victim().ID
+func cutOneWay(n *nemesis, ctx context.Context) (func() error, error) {
+	cut, id := relay.Conditions{Cut: true}, n.victim(ctx).ID
 	switch n.rng.IntN(3) {
 	case 0:
 		return n.heal, n.links.SetFrom(id, cut)
@@ -104,7 +109,7 @@ func cutOneWay(n *nemesis, _ context.Context) (func() error, error) {
 // another is a node that is not id.
 func (n *nemesis) another(id client.NodeID) client.NodeID {
 	for {
-		if other := n.victim().ID; other != id {
+		if other := n.anyone().ID; other != id {
 			return other
 		}
 	}
@@ -119,7 +124,7 @@ func nothing() error { return nil }
 
 // rerelease has a node stop in order and come back as another build.
 func rerelease(n *nemesis, ctx context.Context) (func() error, error) {
-	node := n.victim()
+	node := n.victim(ctx)
 	if err := node.Resume(); err != nil { // another trouble may have frozen it, and it has to hear
 		return nil, err
 	}
@@ -132,7 +137,64 @@ func rerelease(n *nemesis, ctx context.Context) (func() error, error) {
 }
 
 // loseDisk has a node come back with an empty disk.
-func loseDisk(n *nemesis, _ context.Context) (func() error, error) {
-	n.hurt = n.victim()
+func loseDisk(n *nemesis, ctx context.Context) (func() error, error) {
+	n.hurt = n.victim(ctx)
 	return nothing, errors.Join(n.hurt.Kill(), n.hurt.LoseDisk(), n.hurt.Start())
 }
+
+// replaceTime is how long a leader stays cut off: two election timeouts.
+const replaceTime = 2 * time.Second
+
+// replaceLeader cuts the leader off in one direction until there should be another one: what it
+// had begun is in the others' logs or in its own alone.
+func replaceLeader(cut func(*nemesis, client.NodeID) error) func(*nemesis, context.Context) (func() error, error) {
+	return func(n *nemesis, ctx context.Context) (func() error, error) {
+		if err := cut(n, n.leading(ctx).ID); err != nil {
+			return nil, err
+		}
+		return n.heal, pauseFor(ctx, replaceTime)
+	}
+}
+
+// newsDelay is how late a leader hears: less than the time after which it would step down.
+const newsDelay = 400 * time.Millisecond
+
+// lateNews has a leader hear late of everything and hands its lead over: there is another
+// leader for a while before it learns that, and clients read from both.
+func lateNews(n *nemesis, ctx context.Context) (func() error, error) {
+	from := n.leading(ctx)
+	if err := n.links.SetTo(from.ID, relay.Conditions{Delay: newsDelay}); err != nil {
+		return nil, err
+	}
+	n.operate(ctx, "transfer", func(ctx context.Context) error {
+		_, err := n.admin.TransferLeader(ctx, client.Transfer{Machine: kvMachine, To: n.another(from.ID)})
+		return err
+	})
+	return n.heal, nil
+}
+
+// syncPatience is how long a node may take to sync again: one that is cut off has no reason.
+const syncPatience = 3 * time.Second
+
+// failSync has the disk of a node answer the next syncs with an error: the node must end. An
+// operator starts it again.
+func failSync(n *nemesis, ctx context.Context) (func() error, error) {
+	node := n.victim(ctx)
+	if !node.Running() { // another trouble has ended it
+		return func() error { return startAgain(node) }, nil
+	}
+	if err := errors.Join(node.Resume(), node.FailSyncs(true)); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, syncPatience)
+	defer cancel()
+	if code, err := node.Wait(ctx); err != nil {
+		n.log("  it syncs nothing meanwhile")
+	} else if code != brokenDisk {
+		return nil, errors.Join(fmt.Errorf("node %d ended with exit code %d after a failed sync, want %d", node.ID, code, brokenDisk), node.FailSyncs(false))
+	}
+	return func() error { return errors.Join(node.FailSyncs(false), startAgain(node)) }, nil
+}
+
+// brokenDisk is the exit code of a node whose disk failed.
+const brokenDisk = 1

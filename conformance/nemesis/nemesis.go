@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/wraft/wraft/client"
@@ -31,12 +32,16 @@ type nemesis struct {
 
 	kv    *kvload.Load
 	count *counter.Load
+	// patience is how long the cluster may take to work, or to be whole, once trouble is over.
+	patience time.Duration
+	// died says which nodes ended by themselves.
+	died []string
 	// struck counts troubles by name.
 	struck map[string]int
 }
 
 // rage strikes until the time is up. Between two strikes the cluster must come back to
-// work, however long it takes.
+// work.
 func (n *nemesis) rage(ctx context.Context, lasts time.Duration) error {
 	within, end := context.WithTimeout(ctx, lasts)
 	defer end()
@@ -45,12 +50,43 @@ func (n *nemesis) rage(ctx context.Context, lasts time.Duration) error {
 			return err
 		}
 		over := time.Now()
-		if err := n.work(ctx); err != nil {
+		if err := errors.Join(n.revive(), n.comeBack(ctx)); err != nil {
 			return err
 		}
 		n.log("  at work again after %.1f s", time.Since(over).Seconds())
 	}
 	return nil
+}
+
+// revive starts nodes that run no more though all trouble is over, and remembers them: a node
+// may end by itself for its disk alone, and that is a trouble of its own.
+func (n *nemesis) revive() error {
+	var errs []error
+	for _, node := range n.c.Nodes {
+		if !node.Running() {
+			n.log("  node %d ended by itself", node.ID)
+			n.died = append(n.died, fmt.Sprintf("node %d ended by itself: %s", node.ID, lastWords(node)))
+			errs = append(errs, node.Start())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// lastWords is where a node's log has a panic, or else its end.
+func lastWords(node *cluster.Node) string {
+	text := node.LogTail(1 << 16)
+	if at := strings.LastIndex(text, "panic:"); at >= 0 {
+		text, _, _ = strings.Cut(text[at:], "\n")
+		return text
+	}
+	return text[max(0, len(text)-300):]
+}
+
+// comeBack waits until the cluster works again.
+func (n *nemesis) comeBack(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, n.patience)
+	defer cancel()
+	return n.work(ctx)
 }
 
 // work waits until both machines have answered more.
@@ -173,7 +209,27 @@ func (n *nemesis) allVote(ctx context.Context) bool {
 	return all
 }
 
-func (n *nemesis) victim() *cluster.Node { return n.c.Nodes[n.rng.IntN(len(n.c.Nodes))] }
+// victim is a node, half of the time the one that leads the key-value machine.
+func (n *nemesis) victim(ctx context.Context) *cluster.Node {
+	if n.rng.IntN(2) == 0 {
+		return n.leading(ctx)
+	}
+	return n.anyone()
+}
+
+func (n *nemesis) anyone() *cluster.Node { return n.c.Nodes[n.rng.IntN(len(n.c.Nodes))] }
+
+// leading is the node that leads the key-value machine, as far as one hears; anyone
+// otherwise.
+func (n *nemesis) leading(ctx context.Context) *cluster.Node {
+	ctx, cancel := context.WithTimeout(ctx, operateTimeout)
+	defer cancel()
+	info, err := n.admin.Machine(ctx, kvMachine, false)
+	if err != nil || info.Leader == 0 || int(info.Leader) > len(n.c.Nodes) {
+		return n.anyone()
+	}
+	return n.c.Nodes[info.Leader-1]
+}
 
 func (n *nemesis) heal() error { return n.links.SetAll(relay.Conditions{}) }
 

@@ -28,7 +28,7 @@ func (n *nemesis) operate(ctx context.Context, what string, do func(context.Cont
 
 // transfer has another node lead a machine, or the catalogue.
 func transfer(n *nemesis, ctx context.Context) (func() error, error) {
-	ask := client.Transfer{Machine: []string{kvMachine, counterMachine, ""}[n.rng.IntN(3)], To: n.victim().ID}
+	ask := client.Transfer{Machine: []string{kvMachine, counterMachine, ""}[n.rng.IntN(3)], To: n.anyone().ID}
 	n.operate(ctx, "transfer", func(ctx context.Context) error {
 		_, err := n.admin.TransferLeader(ctx, ask)
 		return err
@@ -38,7 +38,7 @@ func transfer(n *nemesis, ctx context.Context) (func() error, error) {
 
 // demote has a node vote no more, and then again.
 func demote(n *nemesis, ctx context.Context) (func() error, error) {
-	id := n.victim().ID
+	id := n.victim(ctx).ID
 	n.operate(ctx, "demote", func(ctx context.Context) error {
 		_, err := n.admin.ChangeNode(ctx, id, client.NodeChange{State: client.NodeLearner})
 		return err
@@ -81,7 +81,7 @@ func deploy(n *nemesis, ctx context.Context) (func() error, error) {
 
 // rot flips a bit of a file that a stopped node has stored, and starts the node again.
 func rot(n *nemesis, ctx context.Context) (func() error, error) {
-	node := n.victim()
+	node := n.victim(ctx)
 	n.hurt = node
 	if _, err := node.Stop(ctx); err != nil {
 		return nil, err

@@ -21,7 +21,6 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/conformance/child"
@@ -59,16 +58,7 @@ func runBrittle(file string) error {
 	if err := json.Unmarshal(text, &cfg); err != nil {
 		return err
 	}
-	disk := errorfs.Wrap(vfs.Default, errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if op.Kind != errorfs.OpFileSync && op.Kind != errorfs.OpFileSyncData && op.Kind != errorfs.OpFileSyncTo {
-			return nil
-		}
-		if _, err := os.Stat(file + failSuffix); err == nil {
-			return &os.PathError{Op: "sync", Path: op.Path, Err: syscall.EIO}
-		}
-		return nil
-	}))
-	s, err := startOn(context.Background(), disk, cfg, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	s, err := startOn(context.Background(), brittleDisk{vfs.Default, file + failSuffix}, cfg, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
 		return err
 	}

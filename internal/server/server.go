@@ -58,7 +58,7 @@ type Server struct {
 // configuration or certificate, a data directory of another cluster or in use, an
 // address in use.
 func Start(ctx context.Context, cfg Config, log *slog.Logger) (*Server, error) {
-	return startOn(ctx, nil, cfg, log)
+	return startOn(ctx, disk(cfg), cfg, log)
 }
 
 // startOn is Start on a file system, nil for the operating system's.

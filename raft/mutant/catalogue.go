@@ -15,6 +15,7 @@ const (
 
 	// Commit.
 	CommitAboveMatch     ID = "commit-above-match"
+	CommitQuorumOffByOne ID = "commit-quorum-off-by-one"
 	CommitOldTerm        ID = "commit-old-term"
 	OwnLogUnsynced       ID = "own-log-unsynced"
 	LateAckCounts        ID = "late-ack-counts"
@@ -74,6 +75,7 @@ func All() []Mutant {
 	return []Mutant{
 		{AckBeforeSync, "a follower acknowledges entries before they are durable"},
 		{CommitAboveMatch, "a follower commits what the leader says beyond what it verified"},
+		{CommitQuorumOffByOne, "a leader commits what one node less than a majority holds"},
 		{CommitOldTerm, "a leader commits an older term's entry by counting"},
 		{GrantUnsynced, "a vote is granted before it is durable"},
 		{RequestUnsynced, "votes are asked for in a term that is not durable"},
