@@ -34,6 +34,8 @@ type nemesis struct {
 	count *counter.Load
 	// patience is how long the cluster may take to work, or to be whole, once trouble is over.
 	patience time.Duration
+	// workers of the key-value machine, 0 for as many as usual.
+	workers int
 	// died says which nodes ended by themselves.
 	died []string
 	// struck counts troubles by name.

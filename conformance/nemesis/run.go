@@ -80,6 +80,10 @@ const (
 	toldEvery      = time.Minute      // how often the record says how far the loads are
 )
 
+// bugWorkers is how many clients the key-value machine has in a run that has to notice a bug:
+// what the bug strikes must be under way.
+const bugWorkers = 30
+
 // Run sets a cluster up, causes trouble under load, and judges what clients saw, also when
 // something kept it from its end: that is a problem beside others. The error is about what
 // kept it from a verdict; ctx bounds the trouble.
@@ -100,7 +104,7 @@ func Run(ctx context.Context, cfg Config) (r Result, err error) {
 		return r, err
 	}
 	defer closeAll(readers)
-	n.kv = kvload.Start(ctx, kvload.Config{Clients: clients[:3], Readers: readers, Machine: kvMachine, Seed: cfg.Seed, Patience: opPatience, SearchPatience: searchPatience})
+	n.kv = kvload.Start(ctx, kvload.Config{Clients: clients[:3], Readers: readers, Machine: kvMachine, Workers: n.workers, Seed: cfg.Seed, Patience: opPatience, SearchPatience: searchPatience})
 	n.count = counter.Start(ctx, counter.Config{Clients: clients[:3], Machine: counterMachine, Workers: 4, Patience: opPatience})
 	told := n.tell()
 	defer told()
@@ -163,7 +167,7 @@ func setUp(ctx context.Context, cfg Config) (*nemesis, error) {
 // build makes the two builds of wraftd, with the same bug if there is to be one.
 func (n *nemesis) build(ctx context.Context, cfg Config) (err error) {
 	if cfg.Bug != "" {
-		n.patience = bugPatience
+		n.patience, n.workers = bugPatience, bugWorkers
 		n.releases[0], err = cluster.BuildPlanted(ctx, cfg.Dir, cfg.Bug)
 		n.releases[1] = n.releases[0]
 		return err
