@@ -67,9 +67,6 @@ func TestNemesisSeesPlantedBugs(t *testing.T) {
 	}{
 		// A leader answers reads though another one leads already.
 		{"read-quorum-off-by-one", []string{"late news"}, func(r Result) int { return r.Illegal }},
-		// A leader that hears nothing any more says that what it had begun was dropped, though it may be
-		// carried out: who repeats it does it twice.
-		{"dropped-for-unknown", []string{"deaf leader"}, func(r Result) int { return r.Doubled }},
 		// A leader acknowledges what no other node has: who comes back after it lacks it.
 		{"commit-quorum-off-by-one", []string{"mute leader"}, func(r Result) int { return r.Lost }},
 	} {
