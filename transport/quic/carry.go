@@ -137,8 +137,11 @@ func (l *link) carrier(ctx context.Context) (*quicgo.Conn, error) {
 
 // tie has a connection of the link's files end with the link, and be counted.
 func (l *link) tie(conn *quicgo.Conn) {
-	context.AfterFunc(l.conn.Context(), func() { _ = conn.CloseWithError(codeShutdown, "the link has ended") })
-	context.AfterFunc(conn.Context(), func() { l.carriers.leave(conn) })
+	untie := context.AfterFunc(l.conn.Context(), func() { _ = conn.CloseWithError(codeShutdown, "the link has ended") })
+	context.AfterFunc(conn.Context(), func() {
+		untie()
+		l.carriers.leave(conn)
+	})
 }
 
 // forFiles reports whether a connection that was accepted is for files.
