@@ -195,9 +195,11 @@ type ClusterInfo struct {
 	ServedBy NodeID `json:"served_by"`
 	// FeatureLevel is what all nodes must understand: a release that serves less
 	// does not start in this cluster.
-	FeatureLevel uint32      `json:"feature_level,omitempty"`
-	Nodes        []NodeInfo  `json:"nodes"`
-	Groups       []GroupInfo `json:"groups"`
+	FeatureLevel uint32 `json:"feature_level,omitempty"`
+	// Leaders says where leaders are to be; nil: anywhere.
+	Leaders *LeaderPolicy `json:"leaders,omitempty"`
+	Nodes   []NodeInfo    `json:"nodes"`
+	Groups  []GroupInfo   `json:"groups"`
 }
 
 // ClusterViews is what the nodes know of their cluster, each for itself. Views are sorted by

@@ -21,8 +21,8 @@ const (
 var errAddressTaken = errors.New("node: the address of this node is another one's in the catalogue")
 
 // announce makes this node's record in the catalogue true: what it has for machines,
-// which level it serves, and where it listens. Other nodes refuse deploys by it, and dial
-// by it.
+// which level it serves, where it listens and in which region it is. Other nodes refuse
+// deploys by it, dial by it, and choose leaders by it.
 func (n *Node) announce() {
 	own := n.ownRecord()
 	data, err := AnnounceCommand(own)
@@ -35,6 +35,7 @@ func (n *Node) announce() {
 		done, err := n.announced(own, data)
 		switch {
 		case done:
+			n.announceRegion(own.Region)
 			return
 		case errors.Is(err, errAddressTaken):
 			n.log.Error("this node cannot announce its address, others look for it where it was", "node", n.cfg.Self, "address", own.PeerAddress, "err", err)
@@ -57,7 +58,7 @@ func (n *Node) ownRecord() NodeRecord {
 	own := NodeRecord{ID: n.cfg.Self, MemoryBudget: n.cfg.MemoryBudget, Serves: n.cfg.Serves}
 	for _, r := range n.cfg.Nodes {
 		if r.ID == own.ID {
-			own.PeerAddress, own.APIAddress = r.PeerAddress, r.APIAddress
+			own.PeerAddress, own.APIAddress, own.Region = r.PeerAddress, r.APIAddress, r.Region
 		}
 	}
 	return own
@@ -80,6 +81,35 @@ func (n *Node) announced(own NodeRecord, data []byte) (bool, error) {
 		err = fmt.Errorf("%w: %s", errAddressTaken, reply.answer.Data)
 	}
 	return err == nil, err
+}
+
+// announceRegion makes the region in this node's record true, once the cluster's level
+// knows how. A node whose configuration names none keeps what it has.
+func (n *Node) announceRegion(region string) {
+	for {
+		changed, pause := n.changed.next(), n.clock.NewTimer(announcePause)
+		c := n.catalogue.Load()
+		r, known := c.Node(n.cfg.Self)
+		switch {
+		case region == "" || known && r.Region == region:
+			pause.Stop()
+			return
+		case !known || c.Level < Level2:
+			pause.Stop() // Why: nothing but the catalogue mends it
+		default:
+			_, err := n.replicateLater(n.ctx, laterCommand{Region: &regionCommand{Node: n.cfg.Self, Region: region}})
+			if err != nil {
+				n.log.Debug("the cluster does not know this node's region yet", "err", err)
+			}
+		}
+		select {
+		case <-changed:
+		case <-pause.C():
+		case <-n.stop:
+			pause.Stop()
+			return
+		}
+	}
 }
 
 // at reports whether a record has the addresses that another one names.

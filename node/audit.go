@@ -66,6 +66,8 @@ func (c laterCommand) audited() AuditRecord {
 		return AuditRecord{Action: "join-node", Detail: c.Join.Node.PeerAddress}
 	case c.RemoveDead != nil:
 		return AuditRecord{Action: "remove-dead-node", Subject: c.RemoveDead.Node.String(), Detail: fmt.Sprintf("nobody reached it for %v", c.RemoveDead.Silent.Round(time.Second))}
+	case c.Leaders != nil:
+		return AuditRecord{Action: "place-leaders", Detail: c.Leaders.Change.describe()}
 	case c.Transferred != nil:
 		return AuditRecord{Action: "transfer-leader", Subject: c.Transferred.Machine, Detail: fmt.Sprintf("to %v", c.Transferred.To)}
 	}

@@ -115,6 +115,8 @@ type Catalogue struct {
 	Tokens []TokenRecord `cbor:",omitempty"`
 	// Audit says who did what, oldest first, at most AuditMax.
 	Audit []AuditRecord `cbor:",omitempty"`
+	// Leaders says where leaders are to be; nil: nothing was asked for. See LeaderPolicy.
+	Leaders *LeaderPolicy `cbor:",omitempty"`
 }
 
 // Machine finds a machine by name.

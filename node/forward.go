@@ -28,6 +28,7 @@ const (
 	forwardGone     uint8 = 8  // body: forwardedReady; answered when the receiver has no replica of the deleted machine
 	forwardTransfer uint8 = 9  // body: forwardedTransfer; answered when the receiver has begun to hand over
 	forwardView     uint8 = 16 // body: forwardedView; answered with what Node.ServeView was given
+	forwardHeir     uint8 = 21 // body: forwardedHeir; answered without an error when the receiver could lead
 	forwardEcho     uint8 = 12 // body: forwardedReady; answered at once
 	forwardSilence  uint8 = 20 // body: forwardedSilence; answered with a silenceAnswer
 	forwardTraced   uint8 = 18 // body: forwardedTrace; from Level2 on
@@ -281,12 +282,8 @@ func (n *Node) serveForward(from raft.NodeID, g raft.GroupID, f transport.Forwar
 		n.births.obey(from, c, w)
 	case forwardGone:
 		n.deploys.goneHere(g, w)
-	case forwardTransfer:
-		t, ok := readForward[forwardedTransfer](f, w)
-		if !ok {
-			return
-		}
-		n.transferHere(n.group(g), t.To, w)
+	case forwardTransfer, forwardHeir:
+		n.serveLeadership(g, f, w)
 	case forwardView:
 		n.answerView(w)
 	case forwardSilence:
@@ -328,6 +325,19 @@ func (n *Node) serveTold(from raft.NodeID, g raft.GroupID, f transport.Forward) 
 	}
 }
 
+// serveLeadership takes a request to hand leadership over, or to say whether this node wants it.
+func (n *Node) serveLeadership(g raft.GroupID, f transport.Forward, w waiter) {
+	if f.Op == forwardHeir {
+		if h, ok := readForward[forwardedHeir](f, w); ok {
+			n.answerHeir(g, h, w)
+		}
+		return
+	}
+	if t, ok := readForward[forwardedTransfer](f, w); ok {
+		n.transferHere(n.group(g), t.To, w)
+	}
+}
+
 // readForward decodes a request. One that is malformed is answered with an error.
 func readForward[T any](f transport.Forward, w waiter) (body T, ok bool) {
 	if err := batchDecoding.Unmarshal(f.Body, &body); err != nil {
@@ -343,6 +353,7 @@ func (n *Node) submitForwarded(g raft.GroupID, w *forwardedCall, c Command, pare
 		w.resolve(reply{err: ErrTooLarge})
 		return
 	}
+	n.placing.came(g, w.from)
 	n.submit(g, n.traces.watchForwarded(n.ctx, g, w.from, n.passed.add(w), parent, state), c)
 }
 

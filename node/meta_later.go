@@ -24,6 +24,8 @@ type laterCommand struct {
 	Transferred *transferredCommand `cbor:"12,keyasint,omitempty"`
 	Join        *joinCommand        `cbor:"13,keyasint,omitempty"`
 	RemoveDead  *removeDeadCommand  `cbor:"20,keyasint,omitempty"`
+	Leaders     *leadersCommand     `cbor:"14,keyasint,omitempty"`
+	Region      *regionCommand      `cbor:"15,keyasint,omitempty"`
 }
 
 const laterCommandVersion = 2
@@ -72,6 +74,10 @@ func (m *MetaMachine) runLater(index raft.Index, c laterCommand) plugins.Result 
 		return m.removeDead(index, *c.RemoveDead)
 	case c.Transferred != nil:
 		return plugins.Result{}
+	case c.Leaders != nil:
+		return m.changeLeaders(index, c.Leaders.Change)
+	case c.Region != nil:
+		return m.moveToRegion(index, *c.Region)
 	}
 	return emptyMetaCommand()
 }

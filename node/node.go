@@ -36,6 +36,7 @@ type Node struct {
 	deploys   *deployLoop
 	upgrades  *upgradeLoop
 	seating   *seatingLoop
+	placing   *placingLoop
 	births    *birthLoop
 	forwards  *forwards
 	passed    *passed
@@ -43,6 +44,7 @@ type Node struct {
 	lines     *machineLines
 	snapshots *snapshots
 	scrub     *scrub
+	transfers transferMeter
 	shelf     *shelf
 	watch     watch
 	backups   chan struct{} // a token per backup that is being taken
@@ -83,6 +85,7 @@ type group struct {
 
 	termJumps atomic.Uint64
 	caughtUp  atomic.Bool // the machine has applied what was committed before the replica was begun here
+	origins   origins     // of commands, since the placing last looked
 
 	ctx    context.Context // ends with the node, or when the machine is deleted
 	cancel context.CancelFunc
@@ -127,6 +130,8 @@ func Start(cfg Config, parts Parts) (*Node, error) {
 	n.deploys = newDeployLoop(n)
 	n.upgrades = newUpgradeLoop(n)
 	n.seating = newSeatingLoop(n)
+	n.placing = newPlacingLoop(n)
+	n.transfers = newTransferMeter()
 	n.births = newBirthLoop(n, parts.Life)
 	if parts.Life != nil {
 		n.recovered = parts.Life.Recovered
@@ -164,6 +169,7 @@ func (n *Node) open(parts Parts) error {
 	n.spawn(n.deploys.run)
 	n.spawn(n.upgrades.run)
 	n.spawn(n.seating.run)
+	n.spawn(n.placing.run)
 	n.spawn(n.runPaths)
 	n.spawn(n.runWatch)
 	if n.cfg.ScrubInterval > 0 {
@@ -347,6 +353,7 @@ func (n *Node) publish(s ReplicaStatus) {
 		}
 		n.upgrades.in.force(func(u *Upgrader) { u.Lead(s.Group, s.Status.Role == raft.Leader) })
 		n.seating.in.force(func(t *Seating) { t.Lead(s.Group, s.Status) })
+		n.placing.in.force(func(p *Placing) { p.Lead(s.Group, s.Status) })
 	}
 }
 
@@ -377,6 +384,9 @@ func (n *Node) observeCatalogue(c *Catalogue) {
 	n.upgrades.in.force(func(u *Upgrader) { u.Observe(c) })
 	n.seating.in.force(func(s *Seating) { s.Observe(c) })
 	n.connect()
+	n.placing.follows.Store(c.LeaderPolicy().Follow)
+	n.placing.in.force(func(p *Placing) { p.Observe(c) })
+	n.network.SetPeers(n.peers())
 	n.changed.notify()
 }
 

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/wraft/wraft/raft"
@@ -25,7 +26,8 @@ type replica struct {
 	leadTerm  raft.Term                    // the term leadSince belongs to
 	leadSince time.Duration                // first proposal of leadTerm
 
-	isolated bool // as was last published
+	transfer TransferReason // of the transfer that was begun since the last Drain, "": the core's own
+	isolated bool           // as was last published
 	dirty    bool
 	settled  time.Duration // the core's time
 	deadline time.Duration // position in the shard's timers
@@ -121,6 +123,10 @@ func (r *replica) translate(e *raft.Effects, out *ShardEffects) {
 	for _, ev := range e.Events {
 		if _, ok := ev.(raft.RoleChanged); ok {
 			changed = true
+		}
+		if began, ok := ev.(raft.TransferBegan); ok {
+			out.Transfers = append(out.Transfers, GroupTransfer{Group: r.group, To: began.To, Reason: cmp.Or(r.transfer, TransferDisk)})
+			r.transfer = ""
 		}
 		out.Events = append(out.Events, GroupEvent{Group: r.group, Event: ev})
 	}

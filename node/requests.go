@@ -149,6 +149,7 @@ func (n *Node) replicateOnce(ctx context.Context, g *group, c Command, forward b
 		return n.forwardCommand(ctx, g, leader, c)
 	}
 	w := newCall()
+	n.placing.came(g.id, n.cfg.Self)
 	n.submit(g.id, n.traces.watch(ctx, g.id, w), c)
 	r, err := n.await(ctx, w)
 	return r, w.unknown(err)

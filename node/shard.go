@@ -39,6 +39,7 @@ type ShardEffects struct {
 	Statuses  []ReplicaStatus // of replicas whose role, term, leader or configuration changed
 	Events    []GroupEvent
 	Changes   []GroupChange
+	Transfers []GroupTransfer // that were begun
 }
 
 // Outgoing is a frame and where it goes.
@@ -270,13 +271,7 @@ func (s *Shard) Campaign(g raft.GroupID) {
 
 // StepAside hands a group's leadership to whoever is fittest, if this node leads it.
 func (s *Shard) StepAside(g raft.GroupID) {
-	r := s.replicas[g]
-	if r == nil {
-		return
-	}
-	s.settle(r)
-	_ = r.core.TransferTo(0) // Why unchecked: who does not lead, or has no heir, has nothing to hand over
-	s.touch(r)
+	_ = s.TransferTo(g, 0, TransferState) // Why unchecked: who does not lead, or has no heir, has nothing to hand over
 }
 
 // Drain moves everything the inputs led to into out, which it resets first.
@@ -324,9 +319,10 @@ func (e *ShardEffects) reset() {
 	clear(e.Reads)
 	clear(e.Failures)
 	clear(e.Accepted)
+	clear(e.Transfers)
 	*e = ShardEffects{
 		Writes: e.Writes[:0], Sends: e.Sends[:0], Snapshots: e.Snapshots[:0], Applies: e.Applies[:0], Fetches: e.Fetches[:0], Reads: e.Reads[:0],
-		Failures: e.Failures[:0], Accepted: e.Accepted[:0], Statuses: e.Statuses[:0], Events: e.Events[:0], Changes: e.Changes[:0],
+		Failures: e.Failures[:0], Accepted: e.Accepted[:0], Statuses: e.Statuses[:0], Events: e.Events[:0], Changes: e.Changes[:0], Transfers: e.Transfers[:0],
 	}
 }
 

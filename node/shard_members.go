@@ -40,12 +40,7 @@ func (s *Shard) ChangeSeats(g raft.GroupID, expected raft.Index, ch raft.Change,
 // HandOver is StepAside with an answer, that of a change: nil says that another node is
 // told to lead.
 func (s *Shard) HandOver(g raft.GroupID) {
-	err := error(&raft.NotLeaderError{})
-	if r := s.replicas[g]; r != nil {
-		s.settle(r)
-		err = r.core.TransferTo(0)
-		s.touch(r)
-	}
+	err := s.TransferTo(g, 0, TransferLeaving)
 	if err == nil {
 		err = raft.ErrTransferring // Why: it is done once this node does not lead any more
 	}

@@ -100,6 +100,9 @@ func (l *shardLoop) dispatch() {
 	for _, c := range l.out.Changes {
 		l.node.seated(c)
 	}
+	for _, t := range l.out.Transfers {
+		l.node.transferred(t)
+	}
 	for _, e := range l.out.Events {
 		l.node.observe(e)
 	}

@@ -77,22 +77,7 @@ func (n *Node) transferHere(g *group, to raft.NodeID, w waiter) {
 		w.resolve(reply{err: &raft.NotLeaderError{}})
 		return
 	}
-	if !g.shard.in.put(func(s *Shard) { w.resolve(reply{err: s.TransferTo(g.id, to)}) }) {
+	if !g.shard.in.put(func(s *Shard) { w.resolve(reply{err: s.TransferTo(g.id, to, TransferAsked)}) }) {
 		w.resolve(reply{err: ErrBusy})
 	}
-}
-
-// TransferTo begins to hand the leadership of a group to a voter, or with 0 to the fittest;
-// see raft.Core.TransferTo.
-func (s *Shard) TransferTo(g raft.GroupID, to raft.NodeID) error {
-	r := s.replicas[g]
-	if r == nil {
-		return &raft.NotLeaderError{}
-	}
-	s.settle(r)
-	defer s.touch(r)
-	if err := r.core.TransferTo(to); err != nil {
-		return fmt.Errorf("node: hand over %v: %w", g, err)
-	}
-	return nil
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func (p *Program) leaderCommand() *cobra.Command {
-	return group("leader", "See who leads, and have another node lead", p.leaderShowCommand(), p.leaderTransferCommand())
+	return group("leader", "See who leads, and have another node lead", p.leaderShowCommand(), p.leaderTransferCommand(), p.leaderPreferCommand())
 }
 
 func (p *Program) leaderShowCommand() *cobra.Command {

@@ -163,7 +163,7 @@ func (b backend) ClusterInfo(ctx context.Context) (client.ClusterInfo, error) {
 	if err != nil {
 		return client.ClusterInfo{}, b.problem(err)
 	}
-	info := client.ClusterInfo{Cluster: b.cluster, ServedBy: client.NodeID(self), FeatureLevel: uint32(catalogue.Level), Nodes: b.nodeInfos(catalogue, disks)}
+	info := client.ClusterInfo{Cluster: b.cluster, ServedBy: client.NodeID(self), FeatureLevel: uint32(catalogue.Level), Leaders: leaderPolicy(catalogue), Nodes: b.nodeInfos(catalogue, disks)}
 	meta, err := b.groupInfo(ctx, node.MetaGroup, "")
 	if err != nil {
 		return client.ClusterInfo{}, b.problem(err)

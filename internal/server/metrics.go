@@ -43,6 +43,7 @@ type collector struct {
 	linkDown, linkNarrowed                 *prometheus.Desc
 	linkParity, linkParityB                *prometheus.Desc
 	deadRemoved                            *prometheus.Desc
+	handed                                 *prometheus.Desc
 }
 
 func newCollector(n *node.Node, s *storage.Store) *collector {
@@ -110,6 +111,7 @@ func newCollector(n *node.Node, s *storage.Store) *collector {
 		linkParityB:    desc("link_parity_bytes_total", "Bytes of parity sent to the peer.", peer...),
 		deadRemoved:    desc("dead_nodes_removed_total", "Nodes that this one had removed because nobody reached them."),
 		re:             desc("link_reconnects_total", "Connections to the peer after the first.", peer...),
+		handed:         desc("leader_transfers_total", "Transfers of leadership that this node has begun as a leader.", "reason"),
 	}
 }
 
@@ -130,6 +132,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	c.moduleFiles(out)
 	c.links(out)
 	out <- prometheus.MustNewConstMetric(c.deadRemoved, prometheus.CounterValue, float64(c.node.DeadRemoved()))
+	c.transfers(out)
 }
 
 func (c *collector) group(ctx context.Context, out chan<- prometheus.Metric, id raft.GroupID, machine string) {
@@ -230,6 +233,13 @@ func (c *collector) links(out chan<- prometheus.Metric) {
 		for _, row := range counters {
 			out <- prometheus.MustNewConstMetric(row.desc, prometheus.CounterValue, float64(row.value), peer)
 		}
+	}
+}
+
+// transfers counts by reason, those of 0 too: a counter that begins at 1 shows no rise.
+func (c *collector) transfers(out chan<- prometheus.Metric) {
+	for reason, count := range c.node.LeaderTransfers() {
+		out <- prometheus.MustNewConstMetric(c.handed, prometheus.CounterValue, float64(count), string(reason))
 	}
 }
 

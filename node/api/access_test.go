@@ -42,6 +42,7 @@ POST /v1/cluster/members                   oa
 PATCH /v1/cluster/members/4                oa
 DELETE /v1/cluster/members/4               oa
 POST /v1/cluster/leader/transfer           oa
+PATCH /v1/cluster/leader/policy            oa
 GET /v1/tokens                              a
 POST /v1/tokens                             a
 DELETE /v1/tokens/ci                        a

@@ -140,6 +140,9 @@ type Members interface {
 	ChangeNode(ctx context.Context, id client.NodeID, change client.NodeChange) (client.NodeChanged, error)
 	// TransferLeader has another node lead a group and returns once it does.
 	TransferLeader(ctx context.Context, t client.Transfer) (client.Transferred, error)
+	// ChangeLeaders changes where leaders are to be, of a change that was checked, and returns
+	// what holds then.
+	ChangeLeaders(ctx context.Context, c client.LeaderChange) (client.LeaderPolicy, error)
 }
 
 // TokenFinder knows tokens.

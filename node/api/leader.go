@@ -29,3 +29,25 @@ func (s *Server) postTransfer(w http.ResponseWriter, r *http.Request) error {
 	writeJSON(w, http.StatusOK, done)
 	return nil
 }
+
+// patchLeaderPolicy says where leaders are to be: PATCH /v1/cluster/leader/policy.
+func (s *Server) patchLeaderPolicy(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel, err := plainRequest(r, CommandTimeoutDefault)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	var change client.LeaderChange
+	if err := readJSON(w, r, "where leaders are to be", &change, `{"regions":["eu-west","us-east"],"follow_commands":false}; what is left out stays as it is.`); err != nil {
+		return err
+	}
+	if err := change.Check(); err != nil {
+		return err
+	}
+	now, err := s.backend.ChangeLeaders(ctx, change)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, now)
+	return nil
+}

@@ -56,6 +56,7 @@ func (s *Server) routes() []route {
 		{pattern: "/v1/cluster/members", methods: map[string]method{"POST": {operate, s.postMember}}},
 		{pattern: "/v1/cluster/members/{node}", methods: map[string]method{"PATCH": {operate, s.patchMember}, "DELETE": {operate, s.deleteMember}}},
 		{pattern: "/v1/cluster/leader/transfer", methods: map[string]method{"POST": {operate, s.postTransfer}}},
+		{pattern: "/v1/cluster/leader/policy", methods: map[string]method{"PATCH": {operate, s.patchLeaderPolicy}}},
 		{pattern: "/v1/cluster/views", methods: map[string]method{"GET": {read, s.getViews}}},
 		{pattern: "/v1/tokens", methods: map[string]method{"GET": {administer, s.getTokens}, "POST": {administer, s.postToken}}},
 		{pattern: "/v1/tokens/{token}", methods: map[string]method{"DELETE": {administer, s.deleteToken}}},

@@ -52,6 +52,7 @@ type Backend struct {
 	machines map[string]*machine
 	deleted  []client.DeletedMachine // the newest first
 	nodes    []client.NodeInfo
+	leaders  *client.LeaderPolicy
 	tokens   map[pki.TokenHash]client.TokenInfo
 	audit    []client.AuditRecord       // the newest first
 	joined   map[client.NodeID][32]byte // digests of keys
@@ -410,7 +411,7 @@ func (b *Backend) ClusterInfo(context.Context) (client.ClusterInfo, error) {
 		return client.ClusterInfo{}, err
 	}
 	info := client.ClusterInfo{Cluster: clusterName, ServedBy: b.node, FeatureLevel: featureLevel}
-	info.Nodes = slices.Clone(b.nodes)
+	info.Nodes, info.Leaders = slices.Clone(b.nodes), b.leaders
 	info.Groups = []client.GroupInfo{{Group: 1, Leader: b.node, Role: "leader", Term: 1, Commit: b.index, Applied: b.index, State: client.MachineRunning}}
 	for _, name := range slices.Sorted(maps.Keys(b.machines)) {
 		m := b.machines[name].info

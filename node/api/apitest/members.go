@@ -137,3 +137,24 @@ func (b *Backend) MeasureLink(_ context.Context, to client.NodeID, spec client.L
 		Sent: client.LinkTransfer{Bytes: spec.Bytes, TookMicros: 1_000_000}, Received: client.LinkTransfer{Bytes: spec.Bytes, TookMicros: 2_000_000},
 	}, nil
 }
+
+// ChangeLeaders keeps what it is told; every region is known.
+func (b *Backend) ChangeLeaders(_ context.Context, c client.LeaderChange) (client.LeaderPolicy, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, err := b.enter("ChangeLeaders", ""); err != nil {
+		return client.LeaderPolicy{}, err
+	}
+	now := client.LeaderPolicy{}
+	if b.leaders != nil {
+		now = *b.leaders
+	}
+	if c.Regions != nil {
+		now.Regions = *c.Regions
+	}
+	if c.FollowCommands != nil {
+		now.FollowCommands = *c.FollowCommands
+	}
+	b.leaders = &now
+	return now, nil
+}
