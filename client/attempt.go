@@ -59,6 +59,8 @@ type call struct {
 	page bool
 	// anywhere calls ask any replica as well, so that one which has halted is passed by.
 	anywhere bool
+	// nearby calls are answered by any node as well as by any other, so the nearest is asked first.
+	nearby bool
 	// whole calls get all the time there is for one attempt: uploads, deploys.
 	whole bool
 }

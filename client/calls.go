@@ -56,7 +56,9 @@ func (c *Client) command(ctx context.Context, k *call) (CommandResult, error) {
 }
 
 // Query reads a machine. Of q, Forward is ignored: a client always lets nodes
-// forward. A Stale query goes to the endpoints in turn and not to the leader.
+// forward. A Stale query goes to the endpoint with the shortest round trip and not to the
+// leader, and from there to the next nearest; which that is a client of several endpoints
+// measures beside its calls, from its first such query on.
 func (c *Client) Query(ctx context.Context, machine string, q Query) (QueryResult, error) {
 	if err := CheckMachineName(machine); err != nil {
 		return QueryResult{}, err
@@ -64,7 +66,7 @@ func (c *Client) Query(ctx context.Context, machine string, q Query) (QueryResul
 	ctx, cancel := c.bound(ctx, c.config.Timeout+q.Wait)
 	defer cancel()
 	k := &call{request: queryRequest(machine, q), query: queryParams(q), repeatable: true}
-	if q.Consistency != Stale {
+	if k.nearby = q.Consistency == Stale; !k.nearby {
 		k.machine = machine
 	}
 	a, err := c.do(ctx, k)

@@ -110,6 +110,7 @@ type Client struct {
 	endpoints *endpoints
 	transport *http.Transport
 	natives   *natives
+	nearest   *nearest
 }
 
 // New makes a client. It connects to nothing yet; the error is a bad Config.
@@ -123,7 +124,9 @@ func New(config Config) (*Client, error) {
 		return nil, err
 	}
 	eps.only = config.EndpointsOnly
-	return &Client{config: config, endpoints: eps, transport: newTransport(config.TLS), natives: newNatives(clientTLS(config.TLS), config.Token)}, nil
+	c := &Client{config: config, endpoints: eps, transport: newTransport(config.TLS), natives: newNatives(clientTLS(config.TLS), config.Token)}
+	c.nearest = newNearest(eps.given, c.roundTrip)
+	return c, nil
 }
 
 // newTransport is the one pool of connections behind a client.
@@ -157,6 +160,7 @@ func clientTLS(conf *tls.Config) *tls.Config {
 
 // Close gives up idle connections. Calls under way are not cut.
 func (c *Client) Close() {
+	c.nearest.close()
 	c.natives.close()
 	c.transport.CloseIdleConnections()
 }

@@ -96,7 +96,8 @@ type itinerary struct {
 	all *endpoints
 	// machine is "" for calls that no leader answers better.
 	machine string
-	// start is where in all.given the walk begins; step counts its steps.
+	// given is the order of the walk, start where in it it begins; step counts its steps.
+	given       []string
 	start, step int
 	// hint is where to go before walking on, "" for nowhere.
 	hint string
@@ -106,11 +107,18 @@ type itinerary struct {
 }
 
 func (e *endpoints) itinerary(machine string) *itinerary {
-	it := &itinerary{all: e, machine: machine, start: int(e.preferred.Load())}
+	it := &itinerary{all: e, machine: machine, given: e.given, start: int(e.preferred.Load())}
 	if machine != "" {
 		it.hint = e.leader(machine)
 	}
 	return it
+}
+
+// follow has the walk go by an order of the endpoints from its beginning; nil changes nothing.
+func (it *itinerary) follow(order []string) {
+	if order != nil {
+		it.given, it.start = order, 0
+	}
 }
 
 // next is the endpoint of the next attempt.
@@ -130,7 +138,7 @@ func (it *itinerary) next() string {
 // walk is the next of the endpoints that were given.
 func (it *itinerary) walk() string {
 	it.step++
-	return it.all.given[(it.start+it.step-1)%len(it.all.given)]
+	return it.given[(it.start+it.step-1)%len(it.given)]
 }
 
 // fail notes how the attempt at the last endpoint failed. It reports whether the

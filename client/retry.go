@@ -14,13 +14,18 @@ const unreachableRoundsMax = 2
 // attempts together.
 func (c *Client) do(ctx context.Context, k *call) (answer, error) {
 	it := c.endpoints.itinerary(k.machine)
+	if k.nearby {
+		it.follow(c.nearest.endpoints())
+	}
 	doubt := false
 	pause := c.config.BackoffMin
 	for n := 1; ; n++ {
 		host := it.next()
 		a, p := c.attemptInTime(ctx, host, k)
 		if p == nil {
-			c.endpoints.worked(host)
+			if !k.nearby { // Why: what is near to this program need not be good for others
+				c.endpoints.worked(host)
+			}
 			if leader := a.said.Leader; leader != "" {
 				c.endpoints.learn(k.machine, leader)
 			}
