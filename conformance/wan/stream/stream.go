@@ -141,7 +141,7 @@ func (p *pair) measure(ctx context.Context, cfg Config, f io.Reader) (Result, er
 	buf := make([]byte, 256<<10)
 	first := p.look(0)
 	began, last, n := first, first, int64(0)
-	warm := cfg.Duration == 0
+	warm := cfg.Duration == 0 || cfg.Warmup == 0
 	for ctx.Err() == nil {
 		m, err := f.Read(buf)
 		n += int64(m)
