@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -124,12 +125,18 @@ func TestABadCommandFailsAlone(t *testing.T) {
 // is no room for another batch, and the client hears when to come back.
 func TestBatchesCountAsTheirCommandsOverBothTransports(t *testing.T) {
 	overBoth(t, apitest.Options{}, func(t *testing.T, w transport) {
-		gate := make(chan struct{})
-		w.b.Fail(func(string) error { <-gate; return nil })
-		ended := make(chan []client.BatchResult)
 		const batches = 16
-		for range batches {
-			c := w.once(t)
+		refused := []string{"batch", "command", "query", "session"}
+		clients := make([]*client.Client, batches+len(refused))
+		for i := range clients {
+			clients[i] = w.connected(t)
+		}
+		gate := make(chan struct{})
+		open := sync.OnceFunc(func() { close(gate) })
+		defer open()
+		w.b.Fail(func(string) error { <-gate; return nil })
+		ended := make(chan []client.BatchResult, batches)
+		for _, c := range clients[:batches] {
 			go func() {
 				results, err := c.Batch(t.Context(), "counter", increments(client.BatchCommandsMax))
 				if err != nil {
@@ -139,14 +146,14 @@ func TestBatchesCountAsTheirCommandsOverBothTransports(t *testing.T) {
 			}()
 		}
 		awaitInflight(t, w.s, batches*256)
-		for _, name := range []string{"batch", "command", "query", "session"} {
+		for i, name := range refused {
 			var p *client.Problem
-			err := calls[name].call(t.Context(), w.once(t))
+			err := calls[name].call(t.Context(), clients[batches+i])
 			if !errors.As(err, &p) || p.Code != client.CodeBackpressure || p.RetryAfter != time.Second || !strings.Contains(p.Detail, "4096 requests") {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		close(gate)
+		open()
 		for range batches {
 			for i, r := range <-ended {
 				if r.Err != nil {
@@ -157,8 +164,8 @@ func TestBatchesCountAsTheirCommandsOverBothTransports(t *testing.T) {
 	})
 }
 
-// once is a client that asks once, and is patient.
-func (w transport) once(t *testing.T) *client.Client {
+// connected is a client that asks once, has a connection already, and is patient.
+func (w transport) connected(t *testing.T) *client.Client {
 	t.Helper()
 	c, err := client.New(client.Config{
 		Endpoints: []string{w.s.Address}, TLS: w.s.ClientTLS(t), Protocol: w.protocol, AttemptsMax: 1, Timeout: patience, AttemptTimeout: patience,
@@ -167,7 +174,14 @@ func (w transport) once(t *testing.T) *client.Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	return c
+	for end := time.Now().Add(patience); ; {
+		if err = calls["machine"].call(t.Context(), c); err == nil {
+			return c
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
 }
 
 // awaitInflight waits until so many requests are under way.
