@@ -4,7 +4,13 @@ import (
 	"context"
 	"encoding/base64"
 	"iter"
+	"time"
+
+	"github.com/wraft/wraft/client/wire"
 )
+
+// eventsWait is how long a node waits for an event before it says that there is none.
+const eventsWait = 5 * time.Second
 
 // EventQuery says which events of a machine to read.
 type EventQuery struct {
@@ -31,7 +37,10 @@ func (c *Client) Events(ctx context.Context, machine string, q EventQuery) iter.
 			r.at = EventsFrom(q.From)
 		}
 		r.placed = r.at != (EventID{}) || q.From != 0
-		stream := &streamReading{client: c, path: machinePath(machine) + "/events", query: "encoding=" + EventTypeBase64, once: q.Once, take: r.take}
+		stream := &streamReading{
+			client: c, path: machinePath(machine) + "/events", query: "encoding=" + EventTypeBase64, once: q.Once, take: r.take,
+			request: func() *wire.Request { return r.request(machine, q.Once) }, answered: r.answered,
+		}
 		if r.placed {
 			stream.at = r.at.String()
 		}
@@ -62,12 +71,44 @@ func (r *eventsReading) take(e serverSentEvent) error {
 	if err != nil || e.kind != EventTypeBase64 {
 		return NewProblem(CodeBadAnswer, "event %s is not in base64", e.id)
 	}
-	if id.Compare(r.at) <= 0 && r.placed {
+	return r.hand(Event{EventID: id, Data: data})
+}
+
+// hand hands on an event, unless its place was passed before.
+func (r *eventsReading) hand(e Event) error {
+	if e.Compare(r.at) <= 0 && r.placed {
 		return nil
 	}
-	r.at, r.placed = id, true
-	if !r.yield(Event{EventID: id, Data: data}, nil) {
+	r.at, r.placed = e.EventID, true
+	if !r.yield(e, nil) {
 		return errReaderLeft
 	}
 	return nil
+}
+
+// request asks for the next events over the native protocol. Why without waiting at first: the
+// answer tells the place from which to go on, whatever happens then.
+func (r *eventsReading) request(machine string, once bool) *wire.Request {
+	k := &wire.Request{Kind: wire.KindEvents, Machine: machine}
+	if r.placed {
+		k.After = &wire.Place{Index: r.at.Index, Number: r.at.Number}
+		if !once {
+			k.WaitMillis = uint64(eventsWait.Milliseconds())
+		}
+	}
+	return k
+}
+
+// answered hands on the events of an answer of the native protocol, and tells behind which place
+// the next ones are.
+func (r *eventsReading) answered(a *wire.Answer) (at string, err error) {
+	for _, e := range a.Events {
+		if err := r.hand(Event{EventID: EventID{e.Index, e.Number}, Data: e.Data}); err != nil {
+			return r.at.String(), err
+		}
+	}
+	if at := (EventID{a.At.Index, a.At.Number}); !r.placed || at.Compare(r.at) > 0 {
+		r.at, r.placed = at, true
+	}
+	return r.at.String(), nil
 }

@@ -121,7 +121,7 @@ func (n *nativeConn) lane(r *wire.Request) *wire.Outbox {
 	switch {
 	case len(r.Data) > smallDataBytes || r.Kind == wire.KindBatch:
 		return n.out[laneLarge]
-	case r.Kind == wire.KindQuery || r.Kind == wire.KindMachine:
+	case r.Kind == wire.KindQuery || r.Kind == wire.KindMachine || r.Kind == wire.KindEvents:
 		return n.out[laneReads]
 	}
 	return n.out[laneSmall]

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/wraft/wraft/client/wire"
 )
 
 // streamSilenceMax is how long a stream may be silent; a node that has nothing to say shows a
@@ -26,6 +28,15 @@ type streamReading struct {
 	// take gets what comes. errReaderLeft ends the stream.
 	take  func(serverSentEvent) error
 	began bool // some node has answered
+
+	// request asks for the next piece over the native protocol, which has no streams, and
+	// answered takes it, and tells the place behind it, or errReaderLeft; both nil: it has no
+	// word for this.
+	request  func() *wire.Request
+	answered func(*wire.Answer) (at string, err error)
+	// asked says that the last answer was such a piece: the next request follows at once.
+	// more: there was more than fits into one.
+	asked, more bool
 }
 
 // errReaderLeft ends a stream that nobody reads any more.
@@ -41,12 +52,16 @@ func (r *streamReading) run(ctx context.Context) error {
 		switch {
 		case err != nil: // no node answers
 			return err
-		case errors.Is(ended, errReaderLeft), ended == nil && r.once:
+		case errors.Is(ended, errReaderLeft), ended == nil && r.once && !r.more:
 			return nil
 		case ctx.Err() != nil:
 			return asRead(transportProblem(ctx.Err(), r.path, true))
 		case errors.As(ended, &p) && !p.Retryable && p.Code != CodeMachineHalted:
 			return p
+		}
+		if r.asked {
+			pause = r.client.config.BackoffMin
+			continue
 		}
 		if r.at != from {
 			pause = r.client.config.BackoffMin
@@ -58,9 +73,9 @@ func (r *streamReading) run(ctx context.Context) error {
 	}
 }
 
-// stream reads one stream. ended says why it did, nil: it came to its end.
-func (r *streamReading) stream(ctx context.Context) (ended, err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
+// stream reads one stream, or a piece. ended says why it did, nil: it came to its end.
+func (r *streamReading) stream(outer context.Context) (ended, err error) {
+	ctx, cancel := context.WithCancelCause(outer)
 	defer cancel(nil)
 	silence := time.AfterFunc(streamSilenceMax, func() { cancel(errors.New("client: the node has fallen silent")) })
 	defer silence.Stop()
@@ -84,7 +99,17 @@ func (r *streamReading) stream(ctx context.Context) (ended, err error) {
 	if r.at != "" {
 		k.header = http.Header{HeaderLastEventID: {r.at}}
 	}
-	_, err = r.client.do(ctx, k)
+	if r.asked, r.more = false, false; r.request != nil {
+		k.request = r.request()
+	}
+	a, err := r.client.do(ctx, k)
+	switch {
+	case err == nil && a.said.At != nil:
+		r.began, r.asked, r.more = true, true, a.said.More
+		r.at, ended = r.answered(&a.said)
+	case err != nil && r.began && ctx.Err() != nil && outer.Err() == nil: // silence
+		return context.Cause(ctx), nil
+	}
 	return ended, asRead(err)
 }
 

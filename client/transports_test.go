@@ -78,6 +78,12 @@ var calls = map[string]struct {
 		_, err := c.Query(ctx, "counter", client.Query{Data: []byte("get")})
 		return err
 	}},
+	"events": {"rwdoa", func(ctx context.Context, c *client.Client) error {
+		for _, err := range c.Events(ctx, "counter", client.EventQuery{Once: true}) {
+			return err
+		}
+		return nil
+	}},
 	"machine": {"rwdoa", func(ctx context.Context, c *client.Client) error {
 		_, err := c.Machine(ctx, "counter", false)
 		return err

@@ -82,5 +82,9 @@ func (s *streams) enter() (leave func(), err error) {
 	}
 }
 
+// EnterEvents takes a place among the readers of events for one of the native protocol's, until
+// leave is called, or refuses it with CodeBackpressure.
+func (s *Server) EnterEvents() (leave func(), err error) { return s.streams.enter() }
+
 // end counts the end of a stream.
 func (s *streams) end(reason streamEnd) { s.ended.WithLabelValues(string(reason)).Inc() }

@@ -185,11 +185,11 @@ func (c *conn) await(ctx context.Context) {
 func (c *conn) busy() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if all := int64(c.s.config.InflightMax); !c.slots.TryAcquire(all) {
+	all := int64(c.s.config.InflightMax)
+	if !c.slots.TryAcquire(all) {
 		return true
-	} else {
-		c.slots.Release(all)
 	}
+	c.slots.Release(all)
 	return slices.ContainsFunc(c.lanes, func(l *lane) bool { return !l.out.Idle() })
 }
 

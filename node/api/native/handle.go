@@ -49,8 +49,11 @@ func (s *Server) carryOut(ctx context.Context, who string, r *wire.Request) (*wi
 		return nil, err
 	}
 	defer cancel()
-	if r.Kind == wire.KindMachine {
+	switch r.Kind {
+	case wire.KindMachine:
 		return s.machine(ctx, r)
+	case wire.KindEvents:
+		return s.events(ctx, r)
 	}
 	leave, err := s.config.Bounds.Enter(who, dataBytes(r))
 	if err != nil {

@@ -30,6 +30,8 @@ type backend struct {
 	command func(ctx context.Context, c client.Command) (client.CommandResult, error)
 	// token is of a writer, unless it is 0.
 	token pki.TokenHash
+	// emissions has the events; nil: there are none to ask for.
+	api.Emissions
 }
 
 func (b backend) Command(ctx context.Context, _ string, c client.Command) (client.CommandResult, error) {
@@ -85,7 +87,9 @@ func serve(t *testing.T, config native.Config, b backend) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.Bounds = bounds
+	if config.Bounds == nil {
+		config.Bounds = bounds
+	}
 	config.Cluster, config.Trust = "test", func() *pki.Trust { return trust }
 	if n.Server, err = native.New(config, b); err != nil {
 		t.Fatal(err)

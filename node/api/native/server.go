@@ -29,6 +29,7 @@ type Backend interface {
 	api.Commands
 	api.Queries
 	api.TokenFinder
+	api.Emissions
 	Machine(ctx context.Context, name string, export bool) (client.MachineInfo, error)
 }
 
@@ -36,6 +37,7 @@ type Backend interface {
 type Bounds interface {
 	Enter(who string, bytes int64) (leave func(), err error)
 	EnterBatch(who string, commands int) (atOnce int, leave func(), err error)
+	EnterEvents() (leave func(), err error)
 }
 
 // Config is what a Server needs besides its backend.
@@ -72,6 +74,9 @@ type Config struct {
 	// TokenTimeout is how long a client without a good certificate may take to show a token;
 	// default 5s.
 	TokenTimeout time.Duration
+	// EventsWait is how long a request for events may wait for one at most: as often, its client
+	// gets a sign of life, and its right to read is looked at. Default 5s.
+	EventsWait time.Duration
 	// Versions are those of the protocol that clients may negotiate, the best first; default
 	// all. Tests stand in for older nodes with it.
 	Versions []string
@@ -93,6 +98,7 @@ const (
 	connectionShare      = 4
 	stallTimeoutDefault  = 30 * time.Second
 	tokenTimeoutDefault  = 5 * time.Second
+	eventsWaitDefault    = 5 * time.Second
 
 	// lanesMax is how many streams a client may open. QUIC lets it open http3StreamsMax when the
 	// port has HTTP/3 as well: what is negotiated shows only afterwards.
@@ -131,6 +137,9 @@ func (c Config) withDefaults() Config {
 	if c.TokenTimeout == 0 {
 		c.TokenTimeout = tokenTimeoutDefault
 	}
+	if c.EventsWait == 0 {
+		c.EventsWait = eventsWaitDefault
+	}
 	if c.Versions == nil {
 		c.Versions = wire.ALPNs()
 	}
@@ -151,7 +160,7 @@ func (c Config) Validate() error {
 	if c.Off && c.HTTP3 == nil {
 		problems = append(problems, errors.New("Off without HTTP3 serves nobody"))
 	}
-	if c.CommandBytesMax < 0 || c.ConnectionsMax < 0 || c.InflightMax < 0 || c.InflightBytesMax < 0 || c.StallTimeout < 0 || c.TokenTimeout < 0 {
+	if c.CommandBytesMax < 0 || c.ConnectionsMax < 0 || c.InflightMax < 0 || c.InflightBytesMax < 0 || c.StallTimeout < 0 || c.TokenTimeout < 0 || c.EventsWait < 0 {
 		problems = append(problems, errors.New("limits must not be negative"))
 	}
 	d := c.withDefaults()
@@ -177,6 +186,8 @@ type Server struct {
 	// here counts connections, pending those of them whose handshake is under way.
 	here, pending atomic.Int64
 	wg            sync.WaitGroup // connections
+	// closing is closed when the server ends: who waits for events goes elsewhere.
+	closing chan struct{}
 
 	// mu guards the fields below.
 	mu    sync.Mutex
@@ -190,7 +201,7 @@ func New(config Config, backend Backend) (*Server, error) {
 		return nil, fmt.Errorf("native: configuration: %w", err)
 	}
 	config = config.withDefaults()
-	s := &Server{config: config, backend: backend, conns: make(map[*conn]struct{}), bytes: semaphore.NewWeighted(config.InflightBytesMax)}
+	s := &Server{config: config, backend: backend, closing: make(chan struct{}), conns: make(map[*conn]struct{}), bytes: semaphore.NewWeighted(config.InflightBytesMax)}
 	var err error
 	if s.metrics, err = newMetrics(config.Metrics); err != nil {
 		return nil, err
@@ -323,6 +334,9 @@ func (s *Server) hand(quic *quicgo.Conn) {
 // requests. When ctx ends first it cuts their connections and returns ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
+	if !s.ends {
+		close(s.closing)
+	}
 	s.ends = true
 	conns := make([]*conn, 0, len(s.conns))
 	for c := range s.conns {
