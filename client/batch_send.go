@@ -77,8 +77,9 @@ func together(commands []BatchCommand) int {
 var errAlone = errors.New("client: commands that do not go together")
 
 // repeatAlone reports whether a command of a batch is worth sending by itself, and may be.
-// answered says that it is a failure of its own: a batch that failed as a whole was repeated
-// for as long as that might help.
+// answered says that it is a failure of its own: a batch without keys that failed as a whole was
+// repeated for as long as that might help. Why not so with keys: those commands are repeated for
+// as long as there is time, and the batch was not, if another of its commands has none.
 func repeatAlone(b BatchCommand, err error, answered bool) bool {
 	var p *Problem
 	switch {
@@ -86,8 +87,8 @@ func repeatAlone(b BatchCommand, err error, answered bool) bool {
 		return true
 	case !errors.As(err, &p):
 		return false
-	case p.Outcome == Unknown:
-		return b.Key != ""
+	case b.Key != "" && (p.Outcome == Unknown || p.Code == CodeUnreachable || p.Retryable):
+		return true
 	}
 	return answered && p.Outcome == NotApplied && p.Retryable
 }
