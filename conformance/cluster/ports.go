@@ -2,7 +2,16 @@ package cluster
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
+	"strconv"
+)
+
+// Ports are chosen between these. Why not those that the kernel gives: it may give the same to
+// a client's connection meanwhile, or while a node that was killed does not run.
+const (
+	portMin = 12000
+	portMax = 32000 // Linux gives those from 32768 on, others later ones
 )
 
 // freeAddresses picks n loopback addresses whose port is free for TCP and UDP.
@@ -16,21 +25,25 @@ func freeAddresses(n int) ([]string, error) {
 			h.Close()
 		}
 	}()
+	var taken error
 	for tries := 0; len(out) < n; tries++ {
 		if tries > 20*n {
-			return nil, fmt.Errorf("cluster: no free port found after %d tries", tries)
+			return nil, fmt.Errorf("cluster: no free port found after %d tries: %w", tries, taken)
 		}
-		tcp, err := net.Listen("tcp", "127.0.0.1:0")
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(portMin+rand.IntN(portMax-portMin)))
+		tcp, err := net.Listen("tcp", address)
 		if err != nil {
-			return nil, fmt.Errorf("cluster: find a free port: %w", err)
+			taken = err
+			continue
 		}
 		held = append(held, tcp)
-		udp, err := net.ListenPacket("udp", tcp.Addr().String())
+		udp, err := net.ListenPacket("udp", address)
 		if err != nil {
-			continue // taken for UDP: try the next
+			taken = err
+			continue
 		}
 		held = append(held, udp)
-		out = append(out, tcp.Addr().String())
+		out = append(out, address)
 	}
 	return out, nil
 }
