@@ -27,6 +27,7 @@ type simWorld struct {
 
 // newSimWorld must be called in a bubble.
 func newSimWorld(t *testing.T) *world {
+	oneProcessor(t)
 	w := newWorld(t)
 	w.sim = &simWorld{}
 	return w

@@ -1,0 +1,7 @@
+//go:build !race
+
+package quic
+
+import "testing"
+
+func oneProcessor(*testing.T) {}
