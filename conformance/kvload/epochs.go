@@ -5,9 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/wraft/wraft/conformance/history"
 )
+
+var errUnanswered = errors.New("kvload: no answer")
+
+// lastReadPause is the time before a read that has to be answered is tried again.
+const lastReadPause = 20 * time.Millisecond
 
 // epoch are the keys that were in use at the same time.
 type epoch struct {
@@ -96,11 +102,32 @@ func (l *Load) settleRest(ctx context.Context) error {
 func (l *Load) settle(ctx context.Context, keys []string) error {
 	w := &worker{load: l, client: l.cfg.Clients[0], number: l.newClient(), patience: l.cfg.Patience}
 	for _, key := range keys {
-		answered, err := w.carryOut(ctx, task{op: history.Op{Kind: history.Get, Key: key}})
-		if err != nil || !answered {
+		if err := w.lastRead(ctx, key); err != nil {
 			return errors.Join(fmt.Errorf("kvload: the last read of key %s was not answered", key), err)
 		}
 		l.judge.Settle(key)
 	}
 	return nil
+}
+
+// lastRead reads a key until it is answered, for as long as an operation may take and the load
+// has not failed. Why again: a client gives a read up soon when it reaches no node, and all may
+// be down.
+func (w *worker) lastRead(ctx context.Context, key string) error {
+	ctx, cancel := context.WithTimeout(ctx, w.patience)
+	defer cancel()
+	for {
+		answered, err := w.carryOut(ctx, task{op: history.Op{Kind: history.Get, Key: key}})
+		if answered || err != nil {
+			return err
+		}
+		if w.load.failed() {
+			return errUnanswered
+		}
+		select {
+		case <-time.After(lastReadPause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }

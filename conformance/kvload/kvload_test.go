@@ -29,9 +29,11 @@ type fakeKV struct {
 	answers  map[string][]byte // by session and sequence, or by idempotency key
 	requests int
 	batches  int
+	reads    int
 	applied  uint64
 	forgets  bool // executes repeats again
 	loses    bool // acknowledges every 50th append without keeping it
+	drops    bool // leaves every other read unanswered, of clients that try once, and nothing else
 }
 
 func (f *fakeKV) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -50,7 +52,12 @@ func (f *fakeKV) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else {
 		answer = f.once(r.Header.Get(client.HeaderSession)+"/"+r.Header.Get(client.HeaderSequence)+r.Header.Get(client.HeaderIdempotencyKey), data)
 	}
-	if f.requests%7 == 0 {
+	lost := f.requests%7 == 0
+	if f.drops {
+		f.reads += strings.Count(r.URL.Path, "/queries")
+		lost = strings.HasSuffix(r.URL.Path, "/queries") && f.reads%2 == 1
+	}
+	if lost {
 		panic(http.ErrAbortHandler) // applied, and the answer lost
 	}
 	for _, name := range []string{client.HeaderIndex, client.HeaderAppliedIndex} {
@@ -139,7 +146,11 @@ func judgeUnder(t *testing.T, f *fakeKV, prefix string) *history.Report {
 	t.Cleanup(server.Close)
 	pool := x509.NewCertPool()
 	pool.AddCert(server.Certificate())
-	c, err := client.New(client.Config{Endpoints: []string{server.URL}, BackoffMin: time.Millisecond, TLS: &tls.Config{RootCAs: pool}})
+	config := client.Config{Endpoints: []string{server.URL}, BackoffMin: time.Millisecond, TLS: &tls.Config{RootCAs: pool}}
+	if f.drops {
+		config.AttemptsMax = 1
+	}
+	c, err := client.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,6 +175,14 @@ func TestLoadOfACorrectMachinePasses(t *testing.T) {
 	defer f.mu.Unlock()
 	if !r.OK() || r.Answered < 600 || r.Ops == r.Answered || f.batches == 0 {
 		t.Fatalf("%+v, %d batches", r, f.batches)
+	}
+}
+
+// TestLastReadsAreRepeated: what a key held at the end has to be known, however often nobody
+// answers.
+func TestLastReadsAreRepeated(t *testing.T) {
+	if r := judge(t, &fakeKV{drops: true}); !r.OK() {
+		t.Fatalf("%+v", r)
 	}
 }
 

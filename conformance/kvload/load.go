@@ -152,6 +152,12 @@ func (l *Load) fail(err error) {
 	l.signal()
 }
 
+func (l *Load) failed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.errs) > 0
+}
+
 // signal wakes those in WaitFor; mu is held.
 func (l *Load) signal() {
 	close(l.changed)
