@@ -23,7 +23,7 @@ func TestNearest(t *testing.T) {
 				<-ctx.Done() // it does not answer
 				return 0, ctx.Err()
 			}
-			time.Sleep(trips[host])
+			time.Sleep(trips[host]) // virtual
 			return trips[host], nil
 		})
 		if got := n.endpoints(); got != nil {
@@ -35,7 +35,7 @@ func TestNearest(t *testing.T) {
 		}
 		synctest.Wait()
 		trips["b"] = time.Millisecond
-		time.Sleep(nearestAfter)
+		time.Sleep(nearestAfter) // virtual
 		if got := n.endpoints(); !slices.Equal(got, []string{"c", "a", "b"}) {
 			t.Errorf("%v while it is measured again", got)
 		}
@@ -44,7 +44,7 @@ func TestNearest(t *testing.T) {
 			t.Errorf("%v", got)
 		}
 		trips["a"] = 0
-		time.Sleep(nearestAfter)
+		time.Sleep(nearestAfter) // virtual
 		n.endpoints()
 		n.close() // also while it is measured
 		n.endpoints()

@@ -2,6 +2,7 @@ package node
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -103,7 +104,7 @@ func (l *logLines) add(line plugins.LogLine) {
 		return
 	}
 	if len(line.Text) > lineBytesMax {
-		line.Text = line.Text[:lineBytesMax]
+		line.Text = strings.Clone(line.Text[:lineBytesMax]) // Why: a part of it keeps the whole
 	}
 	l.mu.Lock()
 	l.last = max(l.last+1, uint64(l.wall().UnixMicro()))

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -111,7 +112,7 @@ func (l *placingLoop) look() {
 			return
 		}
 	}
-	slices.SortFunc(v.Leads, func(a, b LedGroup) int { return int(a.Group) - int(b.Group) })
+	slices.SortFunc(v.Leads, func(a, b LedGroup) int { return cmp.Compare(a.Group, b.Group) })
 	for i := range v.Leads {
 		if g := n.group(v.Leads[i].Group); g != nil {
 			v.Leads[i].Commands = g.origins.take()
