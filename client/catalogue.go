@@ -30,6 +30,7 @@ const (
 	CodeUnknownNode    Code = "WRAFT-2006"
 	CodeUnknownToken   Code = "WRAFT-2007"
 	CodeEventsGone     Code = "WRAFT-2009"
+	CodeEntriesGone    Code = "WRAFT-2010"
 
 	CodeMachineExists     Code = "WRAFT-3001"
 	CodeSessionExpired    Code = "WRAFT-3002"

@@ -66,6 +66,9 @@ var catalogue = []Kind{
 	{CodeEventsGone, "Events gone", http.StatusGone, false, NotApplied, ExitNotFound,
 		"Read on from the index in the problem's field index; what was missed is in the machine's state.",
 		"Nodes keep the newest events of a machine. Some of those that were asked for, or that a slow reader had not taken, are older."},
+	{CodeEntriesGone, "Entries gone", http.StatusGone, false, NotApplied, ExitNotFound,
+		"Begin at the index in the problem's field index, or ask another node, whose log may reach further back.",
+		"Each node cuts its logs behind its snapshots. Entries that were asked for, or that a slow reader had not taken, are in none of the node's logs any more."},
 
 	{CodeMachineExists, "Machine exists", http.StatusConflict, false, NotApplied, ExitConflict,
 		"Upgrade the machine with --upgrade (\"upgrade\":true), or deploy under another name.",

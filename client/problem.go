@@ -75,7 +75,7 @@ type Problem struct {
 	Limit string `json:"limit,omitempty"`
 	// Index is where the log may hold the command when the outcome is unknown;
 	// 0 when nothing was appended or the place is not known. With CodeEventsGone it is the
-	// first index from which on all events are kept.
+	// first index from which on all events are kept, with CodeEntriesGone the first of the log.
 	Index uint64 `json:"index,omitempty"`
 	// StalenessMillis is how old, at most, the state is that CodeTooStale is about; -1 when
 	// the replica cannot tell.

@@ -36,6 +36,7 @@ type applierLoop struct {
 	empty    atomic.Bool                   // published for others: it waits for its state
 	feed     *eventFeed                    // published for others
 	lines    *logLines                     // likewise
+	moved    *broadcast                    // applied, or the end has come
 	// The rest belongs to the goroutine.
 	applier *Applier
 	ahead   logAhead // what the applier reads
@@ -66,7 +67,7 @@ type indexedQuery struct {
 func newApplierLoop(n *Node, g raft.GroupID, s *shardLoop) *applierLoop {
 	return &applierLoop{
 		node: n, group: g, shard: s, in: newMailbox[func(*applierLoop)](applierInboxMax),
-		comparison: NewComparison(n.cfg.Self), feed: newEventFeed(), lines: n.lines.machine(g), quit: make(chan struct{}), ended: make(chan struct{}),
+		comparison: NewComparison(n.cfg.Self), feed: newEventFeed(), lines: n.lines.machine(g), moved: newBroadcast(), quit: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
 
@@ -209,6 +210,7 @@ func (l *applierLoop) publish() {
 		return // it is being rebuilt and not where it was
 	}
 	l.applied.Store(uint64(index))
+	l.moved.notify()
 	if was := l.running.Load(); was == nil || *was != running {
 		l.running.Store(&running)
 	}
@@ -315,6 +317,7 @@ func (l *applierLoop) finish(cause error) {
 	l.in.close()
 	l.feed.end(cause)
 	l.node.lines.end(l.group, cause)
+	l.moved.notify()
 	for _, in := range l.in.take(nil) {
 		l.halted = cause
 		in(l)

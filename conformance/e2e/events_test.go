@@ -60,6 +60,10 @@ func TestEventsGoOnThroughKills(t *testing.T) {
 	if r.Code != 0 || strings.TrimSpace(r.Stdout) != strings.Replace(want[events-1], " ", "  ", 1) {
 		t.Errorf("exit code %d: %s%s", r.Code, r.Stdout, r.Stderr)
 	}
+	r = c.Wraftd(ctx, patience("log", "tail", "--machine", machine, "--newest", "50", "--data")...)
+	if last := fmt.Sprintf("  emit %d\n", events-1); r.Code != 0 || strings.Count(r.Stdout, last) != 1 || !strings.Contains(r.Stdout, "  session ") {
+		t.Errorf("the log, exit code %d: %s%s", r.Code, r.Stdout, r.Stderr)
+	}
 	if err := c.Stop(within(t, stopPatience)); err != nil {
 		t.Fatal(err)
 	}

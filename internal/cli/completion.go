@@ -31,6 +31,8 @@ var completers = map[string]completer{
 var flagCompleters = map[string]completer{
 	"context": completers["CONTEXT"],
 	"to":      completers["NODE"],
+	"node":    completers["NODE"],
+	"machine": completers["MACHINE"],
 	"output":  func(*Program, *cobra.Command) []string { return formats },
 }
 

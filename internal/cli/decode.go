@@ -120,10 +120,10 @@ func decodedRows(d offline.Decoded) [][]any {
 // decodedData is a command's data: text where it is such, else CBOR where it is such.
 func decodedData(data []byte) string {
 	if utf8.Valid(data) {
-		return shownData(data)
+		return shownData(data, len(data))
 	}
 	if items, err := offline.Diagnose(data); err == nil {
 		return strings.Join(items, ", ")
 	}
-	return shownData(data)
+	return shownData(data, len(data))
 }

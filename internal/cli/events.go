@@ -74,8 +74,9 @@ func printStream[T any](p *Program, cmd *cobra.Command, all iter.Seq2[T, error],
 type line struct {
 	// value is what JSON and YAML show.
 	value any
-	cells []string
-	name  string
+	// rows are what a table shows: a line each, in cells.
+	rows [][]string
+	name string
 }
 
 // eventLine is an event as a line. In JSON it has text where it can be that, or else data
@@ -93,7 +94,7 @@ func eventLine(e client.Event) line {
 	} else {
 		value.Data = e.Data
 	}
-	return line{value: value, cells: []string{e.EventID.String(), printable(string(e.Data))}, name: e.EventID.String()}
+	return line{value: value, rows: [][]string{{e.EventID.String(), printable(string(e.Data))}}, name: e.EventID.String()}
 }
 
 // printable is text as it is when it is one line that a terminal shows, or quoted.
@@ -117,7 +118,11 @@ func (p *Program) printLine(cmd *cobra.Command, l line) error {
 	case formatName:
 		_, err = fmt.Fprintln(p.Stdout, l.name)
 	default:
-		_, err = fmt.Fprintln(p.Stdout, strings.Join(l.cells, "  "))
+		for _, cells := range l.rows {
+			if _, err = fmt.Fprintln(p.Stdout, strings.Join(cells, "  ")); err != nil {
+				break
+			}
+		}
 	}
 	return err
 }

@@ -81,5 +81,5 @@ func logLine(l client.LogLine) line {
 		Time time.Time `json:"time"`
 		client.LogLine
 	}{l.Place.Time(), l}
-	return line{value: value, cells: cells, name: l.Place.String()}
+	return line{value: value, rows: [][]string{cells}, name: l.Place.String()}
 }

@@ -21,7 +21,7 @@ func (p *Program) debugCommand() *cobra.Command {
 }
 
 func (p *Program) logCommand() *cobra.Command {
-	return group("log", "Read the logs of a node that does not run", p.logStatsCommand(), p.logShowCommand())
+	return group("log", "Read the logs of a node, whether it runs or not", p.logTailCommand(), p.logStatsCommand(), p.logShowCommand())
 }
 
 // directoryFlags are how a command is told a data directory.
@@ -194,9 +194,9 @@ func (p *Program) logShowCommand() *cobra.Command {
 	return cmd
 }
 
-func (p *Program) printEntries(cmd *cobra.Command, entries []offline.Entry) error {
+func (p *Program) printEntries(cmd *cobra.Command, entries []client.LogEntry) error {
 	if entries == nil {
-		entries = []offline.Entry{}
+		entries = []client.LogEntry{}
 	}
 	v := view{value: map[string]any{"entries": entries}, header: []string{"index", "term", "type", "bytes", "time", "session", "sequence", "data"}}
 	for _, e := range entries {
@@ -205,7 +205,7 @@ func (p *Program) printEntries(cmd *cobra.Command, entries []offline.Entry) erro
 			v.rows = append(v.rows, []any{e.Index, e.Term, kind, e.Bytes, stamp(e.WallTime), session, sequence, data})
 		}
 		for _, c := range e.Commands {
-			row(c.Kind, dash(strconv.FormatUint(c.Session, 10)), dash(strconv.FormatUint(c.Sequence, 10)), shownData(c.Data))
+			row(c.Kind, dash(strconv.FormatUint(c.Session, 10)), dash(strconv.FormatUint(c.Sequence, 10)), shownData(c.Data, c.Bytes))
 		}
 		if len(e.Commands) == 0 {
 			row(e.Type, "-", "-", e.Configuration+e.Unreadable)
@@ -217,15 +217,19 @@ func (p *Program) printEntries(cmd *cobra.Command, entries []offline.Entry) erro
 // shownDataRunes is how much of a command's data a table shows.
 const shownDataRunes = 60
 
-// shownData is data as text where it is such, else in hexadecimal.
-func shownData(data []byte) string {
+// shownData is data as text where it is such, else in hexadecimal. bytes is how long it is,
+// when only its beginning is here.
+func shownData(data []byte, bytes int) string {
+	for i := 1; i < utf8.UTFMax && len(data) > 0 && len(data) < bytes && !utf8.Valid(data); i++ {
+		data = data[:len(data)-1] // Why: the cut may have gone through a letter
+	}
 	text := fmt.Sprintf("%x", data)
 	if utf8.Valid(data) {
 		quoted := strconv.Quote(string(data))
 		text = quoted[1 : len(quoted)-1]
 	}
 	if runes := []rune(text); len(runes) > shownDataRunes {
-		return string(runes[:shownDataRunes]) + fmt.Sprintf("... (%d bytes)", len(data))
+		return string(runes[:shownDataRunes]) + fmt.Sprintf("... (%d bytes)", bytes)
 	}
 	return text
 }

@@ -82,7 +82,8 @@ type (
 )
 
 // instructFake changes the fake node: fake announce (the address it really has), fake unready,
-// fake forgets (some of the commands that it acknowledges)
+// fake forgets (some of the commands that it acknowledges), fake cut (the log of counter, up to
+// index 8)
 func instructFake(ts *testscript.TestScript, neg bool, args []string) {
 	b := ts.Value(fakeKey{}).(*apitest.Backend)
 	switch {
@@ -92,8 +93,10 @@ func instructFake(ts *testscript.TestScript, neg bool, args []string) {
 		b.SetChecks(client.Check{Name: "disk", Detail: "no room"})
 	case !neg && len(args) == 1 && args[0] == "forgets":
 		ts.Value(forgetsKey{}).(*atomic.Bool).Store(true)
+	case !neg && len(args) == 1 && args[0] == "cut":
+		b.CutLog(2, 8)
 	default:
-		ts.Fatalf("usage: fake announce | unready | forgets")
+		ts.Fatalf("usage: fake announce | unready | forgets | cut")
 	}
 }
 

@@ -2,10 +2,12 @@ package offline
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/entries"
 	"github.com/wraft/wraft/node"
 	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/raft/confchange"
@@ -38,7 +40,7 @@ type Decoded struct {
 	// Configuration is that of an entry, in words.
 	Configuration string `json:"configuration,omitempty"`
 	// Entry is the data of an entry with commands; index and term do not stand in it.
-	Entry *Entry `json:"entry,omitempty"`
+	Entry *client.LogEntry `json:"entry,omitempty"`
 	// CBOR are items in diagnostic notation (RFC 8949 §8): commands of the meta group, its
 	// catalogue, records, frames.
 	CBOR []string `json:"cbor,omitempty"`
@@ -76,7 +78,7 @@ func (d *Decoded) read(data []byte, form Form) error {
 		}
 		d.Snapshot = &Snapshot{
 			Group: client.GroupID(h.Group), Index: uint64(h.Meta.Index), Term: uint64(h.Meta.Term), Kind: h.Kind,
-			Configuration: configurationWords(h.Meta.Configuration), Bytes: int64(len(data)),
+			Configuration: entries.Configuration(h.Meta.Configuration), Bytes: int64(len(data)),
 		}
 		if h.Base != (storage.Digest{}) {
 			d.Snapshot.Base = h.Base.String()
@@ -86,12 +88,12 @@ func (d *Decoded) read(data []byte, form Form) error {
 		if err != nil {
 			return err
 		}
-		d.Configuration = configurationWords(c)
+		d.Configuration = entries.Configuration(c)
 	case FormEntry:
 		if _, err := node.DecodeBatch(data); err != nil {
 			return err
 		}
-		e := read(raft.Entry{Type: raft.EntryCommand, Data: data})
+		e := entries.Read(raft.Entry{Type: raft.EntryCommand, Data: data}, math.MaxInt)
 		d.Entry = &e
 	case FormCBOR:
 		items, err := Diagnose(data)

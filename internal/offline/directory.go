@@ -4,10 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 
 	"github.com/wraft/wraft/client"
-	"github.com/wraft/wraft/raft"
+	"github.com/wraft/wraft/internal/entries"
 	"github.com/wraft/wraft/storage"
 )
 
@@ -156,40 +155,16 @@ func describe(l storage.LogOverview) Log {
 	out := Log{
 		Group: client.GroupID(l.Group), Term: uint64(l.HardState.Term), Vote: client.NodeID(l.HardState.Vote), Commit: uint64(l.HardState.Commit),
 		First: uint64(l.Purged) + 1, Last: uint64(l.Last), Snapshot: uint64(l.Snapshot.Index), Entries: l.Entries, Bytes: l.Bytes,
-		LastTerm: uint64(l.Snapshot.Term), Configuration: configurationWords(l.Snapshot.Configuration),
+		LastTerm: uint64(l.Snapshot.Term), Configuration: entries.Configuration(l.Snapshot.Configuration),
 	}
 	if n := len(l.TermRuns); n > 0 {
 		out.LastTerm = uint64(l.TermRuns[n-1].Term)
 	}
 	if n := len(l.Configurations); n > 0 {
-		out.Configuration = configurationWords(l.Configurations[n-1].Configuration)
+		out.Configuration = entries.Configuration(l.Configurations[n-1].Configuration)
 	}
 	if l.Damage != nil {
 		out.Damage = l.Damage.Error()
 	}
 	return out
-}
-
-// configurationWords are "voters 1 2 3, learners 4", with the voters that go out of
-// a joint one.
-func configurationWords(c raft.Configuration) string {
-	var parts []string
-	list := func(what string, members []raft.Member) {
-		if len(members) == 0 {
-			return
-		}
-		words := []string{what}
-		for _, m := range members {
-			word := fmt.Sprint(uint64(m.Node))
-			if m.Incarnation > 1 {
-				word += fmt.Sprintf("(life %d)", m.Incarnation)
-			}
-			words = append(words, word)
-		}
-		parts = append(parts, strings.Join(words, " "))
-	}
-	list("voters", c.Voters)
-	list("outgoing", c.Outgoing)
-	list("learners", c.Learners)
-	return strings.Join(parts, ", ")
 }

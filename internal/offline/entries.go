@@ -2,42 +2,14 @@ package offline
 
 import (
 	"errors"
-	"fmt"
+	"math"
 	"time"
 
 	"github.com/wraft/wraft/client"
-	"github.com/wraft/wraft/node"
+	"github.com/wraft/wraft/internal/entries"
 	"github.com/wraft/wraft/raft"
-	"github.com/wraft/wraft/raft/confchange"
 	"github.com/wraft/wraft/storage"
 )
-
-// Entry is one entry of a log.
-type Entry struct {
-	Index uint64 `json:"index"`
-	Term  uint64 `json:"term"`
-	Type  string `json:"type"` // noop, command or config
-	Bytes int    `json:"bytes"`
-	// Time is how long the term's leader had led, WallTime its wall clock; of entries
-	// with commands.
-	Time     time.Duration `json:"time_ns,omitempty"`
-	WallTime time.Time     `json:"wall_time,omitzero"`
-	Commands []Command     `json:"commands,omitempty"`
-	// Configuration is that of a config entry, in words.
-	Configuration string `json:"configuration,omitempty"`
-	// Unreadable says why the data is nothing that this release knows.
-	Unreadable string `json:"unreadable,omitempty"`
-}
-
-// Command is one command of an entry.
-type Command struct {
-	Kind     string `json:"kind"` // call, session, upgrade, export or restore
-	Session  uint64 `json:"session,omitempty"`
-	Key      string `json:"key,omitempty"`
-	Sequence uint64 `json:"sequence,omitempty"`
-	// Data is what the machine gets, or an order for the host.
-	Data []byte `json:"data"`
-}
 
 // errEnough ends a walk before the end of the log.
 var errEnough = errors.New("offline: enough entries")
@@ -45,7 +17,7 @@ var errEnough = errors.New("offline: enough entries")
 // Entries reads up to limit entries of a group from index from on, or from the
 // first one when that lies behind; more reports whether the log goes on. An error
 // is a *client.Problem; entries in front of damage come with it.
-func (d *Directory) Entries(g client.GroupID, from uint64, limit int) (out []Entry, more bool, err error) {
+func (d *Directory) Entries(g client.GroupID, from uint64, limit int) (out []client.LogEntry, more bool, err error) {
 	log, err := d.log(g)
 	if err != nil {
 		return nil, false, err
@@ -54,7 +26,7 @@ func (d *Directory) Entries(g client.GroupID, from uint64, limit int) (out []Ent
 		if len(out) == limit {
 			return errEnough
 		}
-		out = append(out, read(e))
+		out = append(out, entries.Read(e, math.MaxInt))
 		return nil
 	})
 	if errors.Is(err, errEnough) {
@@ -82,59 +54,6 @@ func damageProblem(path string, err error) error {
 			WithHint("The entries in front of it are sound. Keep the folder until the cluster is whole without it.").WithCause(err)
 	}
 	return problem(path, err)
-}
-
-// read makes an entry readable.
-func read(e raft.Entry) Entry {
-	out := Entry{Index: uint64(e.Index), Term: uint64(e.Term), Type: e.Type.String(), Bytes: len(e.Data)}
-	switch e.Type {
-	case raft.EntryConfig:
-		c, err := confchange.Decode(e.Data)
-		if err != nil {
-			out.Unreadable = err.Error()
-			break
-		}
-		out.Configuration = configurationWords(c)
-	case raft.EntryCommand:
-		b, err := node.DecodeBatch(e.Data)
-		if err != nil {
-			out.Unreadable = err.Error()
-			break
-		}
-		out.Time, out.WallTime = time.Duration(b.Elapsed), time.Unix(0, b.Wall).UTC()
-		for _, c := range b.Commands {
-			out.Commands = append(out.Commands, commandOf(c))
-		}
-	}
-	return out
-}
-
-func commandOf(c node.Command) Command {
-	out := Command{Kind: kindWord(c.Kind), Session: uint64(c.Session), Sequence: c.Sequence, Data: c.Data}
-	if c.Kind == node.CommandKeyed {
-		if key, call, ok := node.SplitKeyed(c.Data); ok {
-			out.Key, out.Data = key, call
-		}
-	}
-	return out
-}
-
-func kindWord(k node.CommandKind) string {
-	switch k {
-	case node.CommandCall:
-		return "call"
-	case node.CommandKeyed:
-		return "keyed-call"
-	case node.CommandOpenSession, node.CommandTimedSession:
-		return "session"
-	case node.CommandUpgrade:
-		return "upgrade"
-	case node.CommandExport:
-		return "export"
-	case node.CommandRestore:
-		return "restore"
-	}
-	return fmt.Sprintf("kind %d", k)
 }
 
 // Stats is what a group's log is made of.
@@ -168,7 +87,7 @@ func (d *Directory) Stats(g client.GroupID) (Stats, error) {
 			term = e.Term
 			s.Terms++
 		}
-		s.add(read(e))
+		s.add(entries.Read(e, 0))
 		return nil
 	})
 	if err != nil && !errors.Is(err, storage.ErrDamaged) {
@@ -177,7 +96,7 @@ func (d *Directory) Stats(g client.GroupID) (Stats, error) {
 	return s, nil
 }
 
-func (s *Stats) add(e Entry) {
+func (s *Stats) add(e client.LogEntry) {
 	if e.Bytes > s.LargestBytes {
 		s.LargestBytes, s.LargestIndex = e.Bytes, e.Index
 	}
@@ -186,7 +105,7 @@ func (s *Stats) add(e Entry) {
 	}
 	for _, c := range e.Commands {
 		s.Commands[c.Kind]++
-		s.CommandBytes += uint64(len(c.Data))
+		s.CommandBytes += uint64(c.Bytes)
 	}
 	if len(e.Commands) == 0 {
 		return

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/entries"
 	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/storage"
 )
@@ -59,7 +60,7 @@ func (d *Directory) snapshot(f storage.SnapshotFile, verify bool) Snapshot {
 	}
 	h, err := look(f)
 	if err == nil {
-		out.Term, out.Kind, out.Configuration = uint64(h.Meta.Term), h.Kind, configurationWords(h.Meta.Configuration)
+		out.Term, out.Kind, out.Configuration = uint64(h.Meta.Term), h.Kind, entries.Configuration(h.Meta.Configuration)
 		if h.Base != (storage.Digest{}) {
 			out.Base = h.Base.String()
 		}

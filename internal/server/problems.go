@@ -30,6 +30,7 @@ func (b backend) problem(err error) error {
 		limit     *node.LimitError
 		stale     *node.TooStaleError
 		gone      *node.EventsGoneError
+		cut       *node.LogCutError
 	)
 	switch {
 	case upgradeProblem(err) != nil: // Why first: its cause may be one of the others
@@ -52,6 +53,8 @@ func (b backend) problem(err error) error {
 		return staleProblem(stale)
 	case errors.As(err, &gone):
 		return client.NewProblem(client.CodeEventsGone, "%v", gone).WithIndex(gone.First).WithCause(err)
+	case errors.As(err, &cut):
+		return client.NewProblem(client.CodeEntriesGone, "%v", cut).WithIndex(uint64(cut.First)).WithCause(err)
 	case errors.Is(err, node.ErrNoLeader):
 		return client.NewProblem(client.CodeNoLeader, "%v", err).WithCause(err)
 	case errors.Is(err, node.ErrTimeout):

@@ -35,6 +35,7 @@ GET /v1/machines/kv/events              rwdoa
 GET /v1/machines/kv/logs                rwdoa
 GET /v1/machines/kv/backup              rwdoa
 PUT /v1/machines/kv/backup                 oa
+GET /v1/groups/99/entries                  oa
 GET /v1/modules/HASH                    rwdoa
 PUT /v1/modules/HASH                      doa
 PUT /v1/cluster/feature-level               a
@@ -107,7 +108,7 @@ func checkAccess(t *testing.T, s *apitest.Server, callers map[byte]*caller) {
 		}
 	}
 	for _, m := range api.Methods(s.API) {
-		path := strings.NewReplacer("{machine}", "kv", "{digest}", "HASH", "{node}", "4", "{check}", "disk", "{file}", "app.js", "{profile}", "goroutine", "{token}", "ci").Replace(m)
+		path := strings.NewReplacer("{machine}", "kv", "{digest}", "HASH", "{node}", "4", "{check}", "disk", "{file}", "app.js", "{profile}", "goroutine", "{token}", "ci", "{group}", "99").Replace(m)
 		if !seen[path] {
 			t.Errorf("the table lacks %s", path)
 		}

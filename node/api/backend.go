@@ -77,6 +77,14 @@ type Logs interface {
 	MachineLog(ctx context.Context, machine string, after *uint64) (Feed, error)
 }
 
+// Entries hands out what stands in the logs of groups.
+type Entries interface {
+	// LogEntries begins to read the entries of a group's log that this node has applied:
+	// client.LogEntry, whose places are their indexes. q was checked. CodeMachineStarting when
+	// the group is not here, or not yet; here and from the feed CodeEntriesGone.
+	LogEntries(ctx context.Context, group client.GroupID, q client.LogEntryQuery) (Feed, error)
+}
+
 // Feed hands out items in their order, each once. It belongs to one goroutine and has nothing
 // to close.
 type Feed interface {

@@ -51,6 +51,7 @@ func (s *Server) routes() []route {
 		{pattern: "/v1/machines/{machine}/events", methods: map[string]method{"GET": {read, s.getEvents}}},
 		{pattern: "/v1/machines/{machine}/logs", methods: map[string]method{"GET": {read, s.getLogs}}},
 		{pattern: "/v1/machines/{machine}/backup", methods: map[string]method{"GET": {read, s.getBackup}, "PUT": {operate, s.putBackup}}},
+		{pattern: "/v1/groups/{group}/entries", methods: map[string]method{"GET": {operate, s.getEntries}}},
 		{pattern: "/v1/modules/{digest}", methods: map[string]method{"GET": {read, s.getModule}, "PUT": {deploy, s.putModule}}},
 		{pattern: "/v1/cluster/feature-level", methods: map[string]method{"PUT": {administer, s.putFeatureLevel}}},
 		{pattern: "/v1/cluster/members", methods: map[string]method{"POST": {operate, s.postMember}}},

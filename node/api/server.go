@@ -120,6 +120,7 @@ type Backend struct {
 	Snapshots
 	Emissions
 	Logs
+	Entries
 	Backups
 	Deletions
 	Members

@@ -9,7 +9,7 @@ import (
 	"github.com/wraft/wraft/client"
 )
 
-// streamEnd is why a stream of events or log lines ended, as the metric has it.
+// streamEnd is why a stream of events, log lines or entries ended, as the metric has it.
 type streamEnd string
 
 const (
@@ -26,7 +26,7 @@ const (
 // endOf is the reason behind a problem.
 func endOf(code client.Code) streamEnd {
 	switch code {
-	case client.CodeEventsGone:
+	case client.CodeEventsGone, client.CodeEntriesGone:
 		return endGone
 	case client.CodeShuttingDown:
 		return endShutdown
@@ -49,10 +49,10 @@ func newStreams(registry *prometheus.Registry) (*streams, error) {
 	s := &streams{
 		closing: make(chan struct{}), places: make(chan struct{}, streamsMax),
 		open: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "wraft_event_streams", Help: "Readers of machines' events and logs.",
+			Name: "wraft_event_streams", Help: "Readers of machines' events, what they logged, and groups' logs.",
 		}),
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "wraft_event_streams_ended_total", Help: "Streams of events and logs that ended, by reason.",
+			Name: "wraft_event_streams_ended_total", Help: "Streams of events, logged lines and entries that ended, by reason.",
 		}, []string{"reason"}),
 	}
 	s.close = sync.OnceFunc(func() { close(s.closing) })

@@ -50,6 +50,7 @@ type Backend struct {
 	deploys  uint64
 	modules  map[client.Digest]int64
 	machines map[string]*machine
+	logs     map[client.GroupID]*entryLog
 	deleted  []client.DeletedMachine // the newest first
 	nodes    []client.NodeInfo
 	leaders  *client.LeaderPolicy
@@ -89,14 +90,14 @@ func New(apply Apply) *Backend {
 			FeatureLevel: featureLevel, MemoryBudget: 3 << 30, MemoryUsed: 1536 << 20,
 			State: client.NodeVoter, Incarnation: 1, Votes: []client.GroupID{1}, Holds: []client.GroupID{1},
 		}},
-		joined: make(map[client.NodeID][32]byte), tokens: make(map[pki.TokenHash]client.TokenInfo), modules: make(map[client.Digest]int64), machines: make(map[string]*machine), seen: make(map[string]int),
+		joined: make(map[client.NodeID][32]byte), tokens: make(map[pki.TokenHash]client.TokenInfo), modules: make(map[client.Digest]int64), machines: make(map[string]*machine), logs: make(map[client.GroupID]*entryLog), seen: make(map[string]int),
 		checks: []client.Check{{Name: "meta-leader", OK: true, Detail: "node 1 leads"}, {Name: "disk", OK: true, Detail: "writable"}},
 	}
 }
 
 // API is the backend in the form the server takes.
 func (b *Backend) API() api.Backend {
-	return api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Emissions: b, Logs: b, Backups: b, Deletions: b, Members: b, Tokens: b, Joins: b, Audit: b, Cluster: b}
+	return api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Emissions: b, Logs: b, Entries: b, Backups: b, Deletions: b, Members: b, Tokens: b, Joins: b, Audit: b, Cluster: b}
 }
 
 // AddMachine deploys a machine without an upload.
@@ -197,6 +198,7 @@ func (b *Backend) Command(_ context.Context, name string, c client.Command) (cli
 	}
 	b.index++
 	result := client.CommandResult{Data: data, Index: b.index, Term: 1}
+	b.write(m.info.Group, c)
 	if c.Session != 0 {
 		answers[c.Sequence] = result
 	}
