@@ -124,7 +124,7 @@ func (s *Session) commandUnder(ctx context.Context, r *registration, data []byte
 // renew registers anew, unless another caller has since r.
 //
 // Why that gives nothing up: what was sent under r and is still under way is refused, since
-// a machine never makes a session of that number again.
+// a machine never makes a session of that number again, nor does another one of its name.
 func (s *Session) renew(ctx context.Context, r *registration) (*registration, error) {
 	select {
 	case s.renewing <- struct{}{}:

@@ -137,6 +137,7 @@ func noted[K comparable, V any](m map[K]V, k K, v V) map[K]V {
 func (a *Applier) openSession(e raft.Entry, timed bool) Answer {
 	if timed {
 		a.sessions.Time()
+		a.sessions.NumberIn(a.group)
 	}
 	id := a.sessions.Open()
 	return Answer{Index: e.Index, Term: e.Term, Data: binary.BigEndian.AppendUint64(nil, uint64(id))}

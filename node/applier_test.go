@@ -181,3 +181,25 @@ func FuzzDecodeBatch(f *testing.F) {
 		}
 	})
 }
+
+// TestSessionsOfLevel2BearTheGroupsNumber, and those of level 1 do not.
+func TestSessionsOfLevel2BearTheGroupsNumber(t *testing.T) {
+	a := NewApplier(7, &echo{}, nil)
+	kinds := []CommandKind{CommandOpenSession, CommandTimedSession, CommandTimedSession, CommandOpenSession}
+	var commands []Command
+	for _, k := range kinds {
+		commands = append(commands, Command{Kind: k})
+	}
+	got, err := a.Apply(t.Context(), ApplyWork{
+		Range:   raft.ApplyRange{First: 1, Last: 1, Entries: []raft.Entry{entry(t, 1, 1, Batch{Commands: commands})}},
+		Waiting: map[raft.Index][]Ticket{1: make([]Ticket, len(kinds))},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []uint64{1, 7 << 32, 7<<32 + 1, 7<<32 + 2} {
+		if id := binary.BigEndian.Uint64(got[i].Answer.Data); id != want {
+			t.Errorf("session %d, of kind %d, has the number %#x, want %#x", i, kinds[i], id, want)
+		}
+	}
+}

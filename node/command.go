@@ -28,7 +28,7 @@ const (
 	// idempotency key: see KeyedCommand. From Level2 on.
 	CommandKeyed CommandKind = 6
 	// CommandTimedSession is CommandOpenSession, and from the first one on sessions end
-	// after SessionLifetime. From Level2 on.
+	// after SessionLifetime and have numbers that no other group's have. From Level2 on.
 	CommandTimedSession CommandKind = 7
 )
 

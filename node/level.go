@@ -14,7 +14,7 @@ type FeatureLevel uint32
 const (
 	// Level1 is that of the first release.
 	Level1 FeatureLevel = 1
-	// Level2 brings meta commands in maps (laterCommand), keyed commands and sessions that end by time.
+	// Level2 brings meta commands in maps (laterCommand), keyed commands, sessions that end by time and whose numbers are of one group alone.
 	Level2 FeatureLevel = 2
 	// FeatureLevelMax is the newest level that this release serves. It serves all
 	// before it too.

@@ -45,6 +45,9 @@ const (
 	SessionAnswerBytesMax = 64 << 20
 	// SessionLifetime is the log time after which a session that was not used ends.
 	SessionLifetime = 7 * 24 * time.Hour
+	// sessionBits of a session's number count the sessions of a group, those above are the
+	// group's number.
+	sessionBits = 32
 )
 
 // session is one client's memory in the replicated state.
@@ -93,6 +96,14 @@ func (t *Sessions) Time() {
 		t.name(s)
 	}
 }
+
+// NumberIn has the sessions that are registered from now on bear numbers of a group's own.
+//
+// Why: a machine that was deleted and one that is created under its name later are two
+// groups. A client of the first one that knows of nothing then has a session that the second
+// has never heard of, and not by chance somebody else's. A group has 2^32 numbers, which a
+// thousand sessions a second use up in 50 days; then it goes on with the next group's.
+func (t *Sessions) NumberIn(g raft.GroupID) { t.next = max(t.next, SessionID(g)<<sessionBits) }
 
 // Advance moves the table to a log time, which never goes back, and ends the sessions
 // whose time is over.

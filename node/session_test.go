@@ -112,3 +112,38 @@ func TestSessionsNeverRunTwice(t *testing.T) {
 		}
 	})
 }
+
+// TestSessionNumbersAreOfOneGroup: tables of two groups never give the same number out, also
+// when the later one began with a backup of the other, and no table gives one out twice.
+func TestSessionNumbersAreOfOneGroup(t *testing.T) {
+	first, again := NewSessions(), NewSessions()
+	if id := first.Open(); id != 1 {
+		t.Errorf("as long as nothing is said the numbers are those of the release before: %d", id)
+	}
+	first.NumberIn(2)
+	again.NumberIn(3)
+	a, b := first.Open(), again.Open()
+	if a != 2<<32 || b != 3<<32 {
+		t.Errorf("the first sessions of groups 2 and 3 are %#x and %#x", a, b)
+	}
+	backup, err := restoreSessions(first.next, first.uses, first.snapshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.NumberIn(2)
+	later := first.Open() // behind the backup: whoever is restored from it does not know
+	backup.NumberIn(3)
+	if id := backup.Open(); id != b || later != a+1 {
+		t.Errorf("sessions %#x of the group of the backup, %#x of the one behind it", later, id)
+	}
+	if v, _ := backup.Judge(a, 1, 0); v != VerdictExecute {
+		t.Errorf("a session of the backup: verdict %d", v)
+	}
+	if v, _ := backup.Judge(later, 1, 0); v != VerdictExpired {
+		t.Errorf("a session that is not: verdict %d", v)
+	}
+	backup.NumberIn(2)
+	if id := backup.Open(); id != b+1 {
+		t.Errorf("the numbers have gone back: %#x", id)
+	}
+}

@@ -17,6 +17,12 @@ import (
 // folder or with a token.
 func apiClient(t *testing.T, c Config, s *Server, token string) *client.Client {
 	t.Helper()
+	return apiClientOver(t, c, s, token, client.ProtocolAuto)
+}
+
+// apiClientOver is apiClient for a protocol.
+func apiClientOver(t *testing.T, c Config, s *Server, token string, p client.Protocol) *client.Client {
+	t.Helper()
 	folder := filepath.Dir(filepath.Dir(c.TLS.CA))
 	pool, err := pki.LoadPool(c.TLS.CA)
 	if err != nil {
@@ -34,7 +40,7 @@ func apiClient(t *testing.T, c Config, s *Server, token string) *client.Client {
 		}
 		conf.Certificates = []tls.Certificate{cert}
 	}
-	cl, err := client.New(client.Config{Endpoints: []string{s.APIAddr()}, TLS: conf, Token: token, Timeout: time.Minute})
+	cl, err := client.New(client.Config{Endpoints: []string{s.APIAddr()}, TLS: conf, Token: token, Protocol: p, Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
