@@ -153,6 +153,9 @@ func TestRegionsThatLosePackets(t *testing.T) {
 			if w.failed > 0 || w.term != 0 {
 				t.Errorf("loss=%g%% down=%t: %d commands failed, the term rose by %d", 100*loss, down, w.failed, w.term)
 			}
+			if loss == 0 && w.parity() > 0.001 {
+				t.Errorf("down=%t: parity is %.2f%% of all packets where none are lost", down, 100*w.parity())
+			}
 			if w.at(50) > wanNear+5*time.Millisecond || w.at(99) > p99Most {
 				t.Errorf("loss=%g%% down=%t: half of the commands took %v, 1%% more than %v", 100*loss, down, w.at(50), w.at(99))
 			}

@@ -29,7 +29,9 @@
 //
 // Each direction of a link is a sender and a receiver, step machines that are given
 // the time. Both count data packets; the receiver reports its count, and the
-// difference is the loss, from which the sender chooses m.
+// difference is the loss, from which the sender chooses m. A packet is lost when it
+// has been missed for a fifth of a second: before, it may be late, or what told of it
+// may have overtaken it.
 //
 // # Congestion
 //

@@ -20,6 +20,7 @@ func (e *endpoint) bounded(t testing.TB) {
 		"buffers":      {len(r.free), blocksMax * parityShardsMax},
 		"pending":      {len(s.pending), pendingMax},
 		"free":         {len(s.free), pendingMax + parityShardsMax},
+		"misses":       {len(r.misses.waiting), missesMax},
 	} {
 		if n[0] > n[1] {
 			t.Fatalf("%d %s, at most %d were promised", n[0], what, n[1])

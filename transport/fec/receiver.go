@@ -34,7 +34,9 @@ type receiver struct {
 	received  uint32
 	congested uint32
 	repaired  uint32
-	missed    int64 // sent and not received, when last looked
+	missed    int64  // sent and not received, when last looked
+	misses    misses // what of it may only be late
+	lost      int64  // what is not
 	delay     delay
 	blame     blame
 	runs      runs
@@ -138,21 +140,36 @@ func (r *receiver) hear(now time.Duration, h header, sent uint32) bool {
 	return true
 }
 
-// count compares what was sent with what came. What fell in a silence that lasted
-// too long for a burst counts as congestion: no parity would have met it.
+// count compares what was sent with what came.
 func (r *receiver) count(now time.Duration, sent uint32) {
 	missed := int64(int32(sent - r.received))
-	fell := missed - r.missed
-	silence := now-r.heard >= burstTooFar && 2*fell > int64(sent-r.sent)
+	m := miss{at: now, sent: sent - r.sent, fell: missed - r.missed}
 	switch {
-	case silence:
-		r.congested = uint32(max(0, int64(r.congested)+fell))
+	case now-r.heard >= burstTooFar && 2*m.fell > int64(m.sent):
+		m.why = bySilence
 	case r.delay.stands(now, r.rtt):
-		r.congested = uint32(max(0, int64(r.congested)+r.blame.queue(now, sent-r.sent, fell)))
-	default:
-		r.blame.chance(now, sent-r.sent, fell)
+		m.why = byQueue
 	}
+	r.misses.add(m)
 	r.sent, r.missed = sent, missed
+	r.judge(now)
+}
+
+// judge counts what has been missed for so long that it is lost.
+func (r *receiver) judge(now time.Duration) {
+	for m, ok := r.misses.settled(now); ok; m, ok = r.misses.settled(now) {
+		r.lost += m.fell
+		blamed := int64(0)
+		switch m.why {
+		case bySilence:
+			blamed = m.fell
+		case byQueue:
+			blamed = r.blame.queue(now, m.sent, m.fell)
+		default:
+			r.blame.chance(now, m.sent, m.fell)
+		}
+		r.congested = uint32(max(0, int64(r.congested)+blamed))
+	}
 }
 
 // restart begins to count anew, with a new phase of the sender's or after it was
@@ -165,14 +182,15 @@ func (r *receiver) restart(now time.Duration, epoch uint8, sent uint32) {
 		r.drop()
 	}
 	if !r.any || epoch != r.epoch {
-		r.congested, r.missed = 0, 0
+		r.congested, r.lost = 0, 0
 	}
 	r.any, r.epoch, r.heard = true, epoch, now
 	r.delay = delay{}
 	r.runs = runs{cursor: sent, newest: sent, runs: r.runs.runs, lost: r.runs.lost}
-	// Why what was missed stays: the sender compares with the report before. What
+	// Why what was lost stays: the sender compares with the report before. What
 	// fell while nothing was heard is no loss to repair, so it does not count.
-	r.sent, r.received = sent, sent-uint32(int32(r.missed))
+	r.misses, r.missed = misses{}, r.lost
+	r.sent, r.received = sent, sent-uint32(int32(r.lost))
 }
 
 // open begins a block with its first parity packet.
@@ -305,11 +323,12 @@ func (r *receiver) next(now time.Duration, buf []byte) []byte {
 	for len(r.order) > 0 && now-r.order[0].at > blockAgeMax {
 		r.drop()
 	}
+	r.judge(now)
 	r.reportDue, r.lastReport = false, now
 	r.reports++
 	h := header{kind: kindReport, id: r.out.id, number: r.reports, time: micros(now)}
 	return r.out.seal(report{
-		header: h, sent: r.sent, received: r.sent - uint32(int32(r.missed)), congested: r.congested, repaired: r.repaired,
+		header: h, sent: r.sent, received: r.sent - uint32(int32(r.lost)), congested: r.congested, repaired: r.repaired,
 		runs: r.runs.runs, runLost: r.runs.lost, about: r.epoch, queue: uint32(max(0, r.delay.queue(now)/time.Microsecond)),
 	}.append(buf))
 }

@@ -13,8 +13,10 @@ const (
 	quietAfter = 10 * time.Second
 	// tellAfter is how long parity must be sent before blocks tell of all losses.
 	tellAfter = 2 * time.Second
-	// priorPackets is what QUIC's losses before a phase weigh against reports.
+	// priorPackets is what QUIC's losses before a phase weigh against reports, and priorFor
+	// how long they wait for one that tells of a loss.
 	priorPackets = 200
+	priorFor     = 3 * time.Second
 	// rttWorth is the round trip below which QUIC repeats a packet sooner than a block
 	// closes, and what falls falls from a socket's buffer.
 	rttWorth = 5 * time.Millisecond
@@ -50,6 +52,8 @@ type sender struct {
 
 	active bool
 	epoch  uint8
+	began  time.Duration // the phase
+	prior  sample        // what QUIC took for lost before it, until the peer misses some too
 	useful time.Duration // when there were last losses
 	coding time.Duration // since when parity is sent
 
@@ -82,15 +86,16 @@ func newSender(cfg Config, out *direction, now time.Duration) *sender {
 	return s
 }
 
-// begin starts a phase of activity: packets are counted and reported about.
+// begin starts a phase of activity: packets are counted and reported about. Why no parity
+// yet: QUIC takes packets for lost that were only late or overtaken.
 func (s *sender) begin(now time.Duration) {
-	s.active, s.useful, s.coding = true, now, now
+	s.active, s.began, s.useful, s.coding = true, now, now, now
 	s.epoch = (s.epoch + 1) & 63
 	s.sent, s.beaconSent, s.group.count, s.last = 0, 0, 0, report{}
 	s.beaconAt = now
 	s.losses = newLosses(now)
 	weight := min(1, priorPackets/max(1, s.quic.sent))
-	s.losses.seed(now, sample{sent: weight * s.quic.sent, lost: weight * s.quic.lost})
+	s.prior = sample{sent: weight * s.quic.sent, lost: weight * s.quic.lost}
 	s.plan = makePlan(&s.losses, now, s.path.RTT, s.cfg)
 }
 
@@ -136,6 +141,10 @@ func (s *sender) onReport(now time.Duration, r report) {
 	}
 	if s.plan.loss > 0 && now-s.coding >= tellAfter {
 		counted.told = counted.lost - counted.congested
+	}
+	if counted.lost-counted.congested >= 1 && now-s.began <= priorFor {
+		s.losses.seed(now, s.prior)
+		s.prior = sample{}
 	}
 	s.losses.add(now, counted)
 	s.stats.reported += uint64(sent)

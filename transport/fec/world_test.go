@@ -28,6 +28,7 @@ type path struct {
 	delay  time.Duration
 	jitter time.Duration // uniform, each packet its own, so that they overtake
 	lose   func(now time.Duration) bool
+	held   func(now time.Duration) time.Duration // of data packets alone; nil: none are
 	// A bottleneck: bytes per second and the bytes that may wait; 0 is none.
 	rate  int
 	queue int
@@ -173,6 +174,9 @@ func (w *world) carry(from int, packet []byte) {
 		return
 	}
 	at += p.delay
+	if p.held != nil && !Ours(packet) {
+		at += p.held(w.now)
+	}
 	if p.jitter > 0 {
 		at += time.Duration(w.chance.Int64N(int64(p.jitter)))
 	}
