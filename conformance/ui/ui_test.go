@@ -62,6 +62,10 @@ func TestPage(t *testing.T) {
 	w.await("leaders are known", `document.querySelectorAll("#nodes [data-leader]").length === 1`)
 	w.look("healthy")
 	w.browserIsContent()
+	if r := w.cluster.Wraftd(ctx, "leader", "prefer", "--follow", "on"); r.Code != 0 {
+		t.Errorf("leader prefer: exit code %d: %s", r.Code, r.Stderr)
+	}
+	w.await("where leaders are to be", `!document.querySelector("#policy").hidden && document.querySelector("#policy").textContent === "The leader of a machine goes where its commands come from."`)
 
 	w.open(3)
 	w.await("node 3 asks who one is", `!document.querySelector("#access").hidden && document.querySelector("#main").hidden`)

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +17,8 @@ func (p *Program) leaderCommand() *cobra.Command {
 func (p *Program) leaderShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "show", Short: "Show who leads each group, as the node asked knows it",
+		Long: "Shows who leads each group and in which region that is, and where leaders are to be if wraftd leader\n" +
+			"prefer says so. It is what the node asked knows.",
 		Example: "  wraftd leader show",
 		Args:    exactArgs(),
 	}
@@ -26,15 +29,48 @@ func (p *Program) leaderShowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			v := view{value: map[string]any{"groups": info.Groups}, header: []string{"group", "machine", "leader", "term"}}
-			for _, g := range info.Groups {
-				v.rows = append(v.rows, []any{g.Group.String(), groupName(g.Machine), dash(g.Leader.String()), g.Term})
-				v.names = append(v.names, g.Leader.String())
-			}
-			return p.print(cmd, v)
+			return p.print(cmd, leadersView(info))
 		})
 	}
 	return cmd
+}
+
+// ledGroup is a group with the region of the node that leads it.
+type ledGroup struct {
+	client.GroupInfo
+	Region string `json:"leader_region,omitempty"`
+}
+
+// leadersView is who leads each group, and where that is to be.
+func leadersView(info client.ClusterInfo) view {
+	regions := map[client.NodeID]string{}
+	for _, n := range info.Nodes {
+		regions[n.ID] = n.Region
+	}
+	value := struct {
+		Groups []ledGroup           `json:"groups"`
+		Policy *client.LeaderPolicy `json:"policy,omitempty"`
+	}{[]ledGroup{}, info.Leaders}
+	v := view{header: []string{"group", "machine", "leader", "term", "region", "preferred"}}
+	for _, g := range info.Groups {
+		value.Groups = append(value.Groups, ledGroup{g, regions[g.Leader]})
+		v.rows = append(v.rows, []any{g.Group.String(), groupName(g.Machine), dash(g.Leader.String()), g.Term, dash(regions[g.Leader]), dash(preferred(info.Leaders, g.Machine))})
+		v.names = append(v.names, g.Leader.String())
+	}
+	v.value = value
+	return v
+}
+
+// preferred is where a group's leader is to be; "": anywhere.
+func preferred(policy *client.LeaderPolicy, machine string) string {
+	if policy == nil {
+		return ""
+	}
+	words := strings.Join(policy.Regions, ", ")
+	if !policy.FollowCommands || machine == "" {
+		return words
+	}
+	return strings.TrimSuffix("as commands come: "+words, ": ")
 }
 
 func (p *Program) leaderTransferCommand() *cobra.Command {

@@ -3,8 +3,10 @@ import { el, list, row, set, text } from "./dom.js";
 const badges = { running: "good", starting: "warn", restoring: "warn", halted: "bad" };
 const empty = "No machine is deployed. Deploy one with: wraftd deploy FILE";
 
-/** machines draws the table of machines; rates are entries a second, by group. */
+/** machines draws the table of machines, and where leaders are to be; rates are entries a second, by group. */
 export function machines(model, rates) {
+  text(document.getElementById("policy"), model.policy);
+  set(document.getElementById("policy"), "hidden", model.policy ? undefined : "");
   const body = document.getElementById("machines");
   const none = model.machines.length === 0;
   list(body, none ? [{ group: 0 }] : model.machines, (m) => m.group, none ? makeEmpty : make, none ? () => {} : (tr, m) => fill(tr, m, rates));
@@ -27,7 +29,7 @@ function fill(tr, m, rates) {
   text(name, m.machine);
   set(state.firstChild, "data-state", badges[m.state] || "warn");
   text(state.firstChild, m.state);
-  text(leader, m.leader ? `node ${m.leader}` : "none");
+  text(leader, m.leader ? `node ${m.leader}${m.region ? `, ${m.region}` : ""}` : "none");
   set(leader, "data-state", m.leader ? undefined : "bad");
   text(term, m.term);
   text(commit, m.commit.toLocaleString("en"));

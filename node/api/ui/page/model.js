@@ -18,6 +18,7 @@ export function build(answer) {
     links: present.map((from) => ({ from: from.id, to: present.map((to) => linkOf(from.id, to.id, views)) })),
     machines: groups.filter((g) => g.machine),
     meta: groups.find((g) => !g.machine),
+    policy: policyOf(own.leaders || {}),
   };
   model.problems = findProblems(model);
   model.verdict = verdict(model);
@@ -62,14 +63,24 @@ function groupOf(known, nodes, views) {
   const seen = nodes.map((n) => [n.id, views.get(n.id)?.groups.find((g) => g.group === known.group)]).filter(([, g]) => g);
   const newest = seen.map(([, g]) => g).reduce((a, b) => (b.term > a.term || (b.term === a.term && b.leader > a.leader) ? b : a), known);
   const commit = Math.max(...seen.map(([, g]) => g.commit_index));
+  const leader = nodes.find((n) => n.id === newest.leader);
   const replicas = seen.map(([node, g]) => ({
     node, state: g.state, reason: g.state_reason || "", applied: g.applied_index, behind: Math.max(0, commit - g.applied_index),
   }));
   return {
     group: known.group, machine: known.machine || "", term: newest.term, commit, replicas,
-    leader: views.has(newest.leader) || nodes.some((n) => n.id === newest.leader) ? newest.leader : 0,
+    leader: views.has(newest.leader) || leader ? newest.leader : 0,
+    region: leader?.region || "",
     state: worst(replicas.map((r) => r.state)),
   };
+}
+
+/** policyOf says where leaders are to be, or "". */
+function policyOf({ regions = [], follow_commands: follows }) {
+  const words = [];
+  if (regions.length) words.push(`Leaders are to be in ${regions.join(", else ")}.`);
+  if (follows) words.push(`The leader of a machine goes where its commands come from${regions.length ? ", among these" : ""}.`);
+  return words.join(" ");
 }
 
 const severity = ["running", "starting", "restoring", "halted"];
