@@ -16,6 +16,31 @@ import (
 // scrapeBytesMax bounds an answer of /metrics.
 const scrapeBytesMax = 4 << 20
 
+// Profile writes what the node's processors do in the next seconds, 1 to 300, as pprof
+// reads it.
+func (n *Node) Profile(ctx context.Context, seconds int, to io.Writer) error {
+	url := fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", n.URL(), seconds)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return fmt.Errorf("cluster: %w", err)
+	}
+	// Why not the cluster's probe: it gives up long before.
+	transport := &http.Transport{TLSClientConfig: n.cluster.TLS(), ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return fmt.Errorf("cluster: profile of node %d: %w", n.ID, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("cluster: profile of node %d: %s", n.ID, resp.Status)
+	}
+	if _, err := io.Copy(to, resp.Body); err != nil {
+		return fmt.Errorf("cluster: profile of node %d: %w", n.ID, err)
+	}
+	return nil
+}
+
 // Metrics are a node's numbers, by name and labels as /metrics writes them:
 // `wraft_raft_term{group="2",machine="kv"}`. They count since the start of its process.
 func (n *Node) Metrics(ctx context.Context) (map[string]float64, error) {

@@ -39,6 +39,9 @@ type Config struct {
 	Retries    int
 	// Guest is the folder of the kv machine that wraft runs, relative to the repository's root.
 	Guest string
+	// Profiles is a folder for CPU profiles of wraft's nodes, OP-CLIENTS-NODE.pprof for each load;
+	// empty: none are taken.
+	Profiles string
 	// Out gets a line of JSON for each load as soon as it has ended. Required.
 	Out io.Writer
 	// Log takes a line for whoever waits. Required.

@@ -112,9 +112,13 @@ func (r *run) load(ctx context.Context, c *cluster.Cluster, op string, clients i
 	if err != nil {
 		return Line{}, err
 	}
+	profiled := r.profile(ctx, c, op, clients)
 	began := time.Now()
 	res := c.Wraftd(ctx, r.benchArgs(op, clients)...)
 	took := time.Since(began)
+	if err := profiled(); err != nil {
+		return Line{}, err
+	}
 	if res.Code != 0 {
 		return Line{}, fmt.Errorf("peers: load: exit code %d: %s", res.Code, tail([]byte(res.Stderr)))
 	}
