@@ -67,7 +67,7 @@ func (n *Node) Backup(ctx context.Context, r BackupRequest) (*Backup, error) {
 	default:
 		return nil, fmt.Errorf("%w: %d are", ErrBackups, backupsMax)
 	}
-	b := &Backup{Machine: m, Export: r.Export, node: n}
+	b := &Backup{Machine: *m, Export: r.Export, node: n}
 	if err := n.beginBackup(ctx, g, b, r.At); err != nil {
 		<-n.backups
 		return nil, err

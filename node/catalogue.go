@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/wraft/wraft/plugins"
@@ -121,11 +122,21 @@ type Catalogue struct {
 
 // Machine finds a machine by name.
 func (c *Catalogue) Machine(name string) (MachineRecord, bool) {
-	i, ok := slices.BinarySearchFunc(c.Machines, name, compareName)
-	if !ok {
-		return MachineRecord{}, false
+	if m := c.Lookup(name); m != nil {
+		return *m, true
 	}
-	return c.Machines[i], true
+	return MachineRecord{}, false
+}
+
+// Lookup is Machine without a copy: the catalogue's own record, which never changes, or nil.
+// Why not slices.BinarySearchFunc: every command looks here, and each step of that would copy
+// hundreds of bytes, for which the stack of a young goroutine has to grow.
+func (c *Catalogue) Lookup(name string) *MachineRecord {
+	i := sort.Search(len(c.Machines), func(i int) bool { return c.Machines[i].Name >= name })
+	if i == len(c.Machines) || c.Machines[i].Name != name {
+		return nil
+	}
+	return &c.Machines[i]
 }
 
 // Node finds a node by ID.

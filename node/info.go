@@ -53,7 +53,11 @@ func (n *Node) Leader(g raft.GroupID) raft.NodeID {
 
 // Find looks a machine up by name; see Barrier for how fresh the answer is.
 func (n *Node) Find(ctx context.Context, name string) (MachineRecord, error) {
-	return n.findMachine(ctx, name)
+	m, err := n.findMachine(ctx, name)
+	if err != nil {
+		return MachineRecord{}, err
+	}
+	return *m, nil
 }
 
 // Group describes one of this node's groups.

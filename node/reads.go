@@ -163,7 +163,7 @@ func (n *Node) staleness(ctx context.Context, g *group, most time.Duration) erro
 // read asks for a read index until a leader confirms one, then for the answer. It
 // may try as often as it likes: reads change nothing.
 func (n *Node) read(ctx context.Context, g *group, q *queryCall, forward bool) (reply, error) {
-	ctx, cancel := n.bound(ctx)
+	ctx, cancel := n.ended(ctx)
 	defer cancel()
 	var last error = ErrNoLeader
 	patience := n.clock.NewTimer(n.cfg.LeaderWait)

@@ -80,7 +80,7 @@ func (n *Node) OpenSession(ctx context.Context, machine string) (SessionID, erro
 // for its answer. What was certainly not appended is tried again until LeaderWait
 // or the context is over.
 func (n *Node) replicate(ctx context.Context, id raft.GroupID, c Command, forward bool) (reply, error) {
-	ctx, cancel := n.bound(ctx)
+	ctx, cancel := n.ended(ctx)
 	defer cancel()
 	if _, err := n.awaitMeta(ctx); err != nil {
 		return reply{}, err
@@ -192,6 +192,15 @@ func (n *Node) bound(ctx context.Context) (context.Context, context.CancelFunc) 
 	return context.WithTimeout(ctx, n.cfg.RequestTimeout)
 }
 
+// ended is bound for what leaves nothing running behind: a context with an end stays as it
+// is, because each further one costs every command.
+func (n *Node) ended(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return n.bound(ctx)
+}
+
 func timeoutError(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%w: %w", ErrTimeout, err)
@@ -201,21 +210,21 @@ func timeoutError(err error) error {
 
 // findMachine looks a machine up; a name this node does not know yet is looked up
 // again once it holds everything the meta group had committed.
-func (n *Node) findMachine(ctx context.Context, name string) (MachineRecord, error) {
-	if m, ok := n.catalogue.Load().Machine(name); ok {
+func (n *Node) findMachine(ctx context.Context, name string) (*MachineRecord, error) {
+	if m := n.catalogue.Load().Lookup(name); m != nil {
 		return m, nil
 	}
 	if err := n.Barrier(ctx); err != nil {
-		return MachineRecord{}, err
+		return nil, err
 	}
 	c := n.catalogue.Load()
-	if m, ok := c.Machine(name); ok {
+	if m := c.Lookup(name); m != nil {
 		return m, nil
 	}
 	if t, ok := c.Tombstone(name, 0); ok {
-		return MachineRecord{}, &DeletedError{Tombstone: t}
+		return nil, &DeletedError{Tombstone: t}
 	}
-	return MachineRecord{}, fmt.Errorf("%w: %q", ErrNoMachine, name)
+	return nil, fmt.Errorf("%w: %q", ErrNoMachine, name)
 }
 
 // Barrier returns once this node's catalogue holds everything that was committed

@@ -66,7 +66,7 @@ func (n *Node) Upgrade(ctx context.Context, r UpgradeRequest) (m MachineRecord, 
 	if err := n.awaitCatalogue(ctx); err != nil {
 		return m, u, false, err
 	}
-	if m, err = n.findMachine(ctx, r.Machine); err != nil {
+	if m, err = n.Find(ctx, r.Machine); err != nil {
 		return m, u, false, err
 	}
 	var to MachineRun

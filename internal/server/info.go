@@ -132,16 +132,17 @@ func (b backend) setRoles(info *client.ClusterInfo, meta client.GroupInfo) {
 }
 
 func (b backend) apiOf(id raft.NodeID) string {
-	for _, r := range b.node.Nodes() {
-		if r.ID == id {
-			return r.APIAddress
+	nodes := b.node.Nodes()
+	for i := range nodes { // Why not the value: each answer to a command comes through here
+		if nodes[i].ID == id {
+			return nodes[i].APIAddress
 		}
 	}
 	return ""
 }
 
 func (b backend) leaderAPI(machine string) string {
-	if m, ok := b.node.Catalogue().Machine(machine); ok {
+	if m := b.node.Catalogue().Lookup(machine); m != nil {
 		return b.apiOf(b.node.Leader(m.Group))
 	}
 	return ""
