@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 
 	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/storage"
@@ -57,6 +58,9 @@ func (l *shardLoop) run() {
 		case <-l.in.wake:
 		case <-timer.C():
 		}
+		// Why: those who are ready to hand something over do it first, and it shares an entry,
+		// a sync and a packet. With nobody else ready it costs a fraction of a microsecond.
+		runtime.Gosched()
 		// Why in this order: leases and bounded reads rest on a clock that was read
 		// after what is taken in had arrived.
 		inputs = l.in.take(inputs)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime"
 	"sync"
 )
 
@@ -77,6 +78,9 @@ func (o *Outbox) put(message any) (full <-chan struct{}, err error) {
 // Run writes until Close is called or a write fails, and returns the reason.
 func (o *Outbox) Run() error {
 	for range o.wake {
+		// Why: whoever waits on a channel runs before all others that are ready, and many others
+		// are about to put something in. Behind them a packet carries all of it.
+		runtime.Gosched()
 		out, err := o.take()
 		if err != nil {
 			return err

@@ -26,7 +26,8 @@ type conn struct {
 	slots *semaphore.Weighted // of requests
 	bytes *semaphore.Weighted
 
-	readers, requests sync.WaitGroup
+	workers *workers // of requests
+	readers sync.WaitGroup
 
 	// mu guards the fields below.
 	mu      sync.Mutex
@@ -44,6 +45,7 @@ func newConn(s *Server, quic *quicgo.Conn) *conn {
 	return &conn{
 		s: s, quic: quic, peer: api.NewPeer(state.PeerCertificates, s.config.Cluster, quic.RemoteAddr()), alpn: state.NegotiatedProtocol, slots: semaphore.NewWeighted(int64(s.config.InflightMax)),
 		bytes: semaphore.NewWeighted(s.config.InflightBytesMax / connectionShare), cancels: make(map[uint64]context.CancelFunc),
+		workers: newWorkers(quic.Context()),
 	}
 }
 
@@ -66,7 +68,7 @@ func (c *conn) serve() {
 		l.out.Close(context.Cause(c.quic.Context()))
 	}
 	c.readers.Wait()
-	c.requests.Wait() // Why last: readers begin them; their contexts have ended
+	c.workers.wait() // Why last: readers begin them; their contexts have ended
 }
 
 // open begins to serve a stream.

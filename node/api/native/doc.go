@@ -5,7 +5,7 @@
 // with the same problems. Everything else a node can be asked goes over HTTP.
 //
 // Mental model: a connection has a few lanes, streams that the client opened. Of
-// each, one goroutine reads requests and starts a goroutine for each; an outbox
+// each, one goroutine reads requests and has a goroutine answer each; an outbox
 // writes their answers, in the order in which they are ready. A connection that has
 // as much under way as is allowed is not read until something is answered, so that
 // QUIC's flow control makes its client wait.

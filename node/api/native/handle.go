@@ -44,11 +44,6 @@ func (s *Server) carryOut(ctx context.Context, who string, r *wire.Request) (*wi
 	if err := client.CheckMachineName(r.Machine); err != nil {
 		return nil, err
 	}
-	ctx, cancel, err := deadline(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	defer cancel()
 	switch r.Kind {
 	case wire.KindMachine:
 		return s.machine(ctx, r)
@@ -74,20 +69,18 @@ func (s *Server) carryOut(ctx context.Context, who string, r *wire.Request) (*wi
 	return nil, client.NewProblem(client.CodeBadRequest, "a request of kind %d", r.Kind)
 }
 
-// deadline is the request's time: what it says, or what is usual for its kind.
-func deadline(ctx context.Context, r *wire.Request) (context.Context, context.CancelFunc, error) {
-	if millis(r.TimeoutMillis) > client.TimeoutMax {
-		return nil, nil, client.NewProblem(client.CodeBadRequest, "%s: %d ms is more than %v", client.HeaderTimeout, r.TimeoutMillis, client.TimeoutMax)
-	}
-	timeout := api.CommandTimeoutDefault + millis(r.WaitMillis)
+// timeoutOf is the request's time: what it says, or what is usual for its kind.
+func timeoutOf(r *wire.Request) (time.Duration, error) {
+	usual := api.CommandTimeoutDefault + millis(r.WaitMillis)
 	switch {
+	case millis(r.TimeoutMillis) > client.TimeoutMax:
+		return usual, client.NewProblem(client.CodeBadRequest, "%s: %d ms is more than %v", client.HeaderTimeout, r.TimeoutMillis, client.TimeoutMax)
 	case r.TimeoutMillis != 0:
-		timeout = millis(r.TimeoutMillis)
+		return millis(r.TimeoutMillis), nil
 	case r.Kind == wire.KindMachine && r.Export:
-		timeout = exportTimeoutDefault
+		return exportTimeoutDefault, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	return ctx, cancel, nil
+	return usual, nil
 }
 
 // millisMax is more milliseconds than any limit allows, and fits into a duration.

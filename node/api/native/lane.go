@@ -141,19 +141,23 @@ func (c *conn) reserve(size int64) (release func(), err error) {
 
 // begin answers a request in a goroutine of its own, and then calls done.
 func (l *lane) begin(r *wire.Request, done func()) error {
-	ctx, cancel := context.WithCancel(l.c.quic.Context())
+	timeout, mistake := timeoutOf(r)
+	ctx, cancel := context.WithTimeout(l.c.quic.Context(), timeout)
 	leaving, ok := l.c.begin(r.ID, cancel)
 	if !ok {
 		cancel()
 		done()
 		return fmt.Errorf("%w: two requests at once have the ID %d", wire.ErrMalformed, r.ID)
 	}
-	l.c.requests.Go(func() {
+	l.c.workers.do(func() {
 		defer done()
 		defer cancel()
 		refusal := l.c.allow(r)
-		if leaving {
+		switch {
+		case leaving:
 			refusal = leavingProblem()
+		case refusal == nil:
+			refusal = mistake
 		}
 		a := l.c.s.answer(ctx, l.c.peer.Sender(), r, refusal)
 		a.ID = r.ID
