@@ -186,7 +186,8 @@ func processorTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// restartState deploys a machine with so many MiB of noise and takes a snapshot of it.
+// restartState deploys a machine with so many MiB of noise, takes a snapshot of it and lets
+// the log be cut behind it.
 func restartState(b *testing.B, c Config, g restartGuest, mib int) {
 	b.Helper()
 	s, err := start(b, c)
@@ -212,6 +213,23 @@ func restartState(b *testing.B, c Config, g restartGuest, mib int) {
 	}
 	if _, err := back.TakeSnapshot(ctx, "busy"); err != nil {
 		b.Fatal(err)
+	}
+	awaitCut(ctx, b, s)
+}
+
+// awaitCut waits until the log is cut behind the snapshot: a node that ends before has all
+// of the state a second time, in its log.
+func awaitCut(ctx context.Context, b *testing.B, s *Server) {
+	b.Helper()
+	for {
+		g, err := s.node.Group(ctx, restartGroup, "busy")
+		if err != nil {
+			b.Fatal(err)
+		}
+		if g.Status.PurgedIndex > 0 {
+			return
+		}
+		<-time.After(time.Millisecond)
 	}
 }
 
