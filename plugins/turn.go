@@ -18,19 +18,23 @@ const blocksPerTurn = 64
 // those as well, at every thread that has a hand in it.
 func giveTurn() {
 	runtime.Gosched()
-	if turns.Add(1)%turnsPerThread == 0 {
+	if shortSlices() || turns.Add(1)%turnsPerThread == 0 {
 		yieldThread()
 	}
 }
 
 // turnsPerThread is how many turns of goroutines there are for one of threads, of all
-// guests together: less than a millisecond.
+// guests together, where the system's slices are long: less than a millisecond.
 //
-// Why not one: the system counts the rest of a thread's time, more than a millisecond, as used
-// when it gives its turn away. Beside a busy thread, a loop took four times as long.
+// Why not one: the system counts the rest of a thread's slice, more than a millisecond, as used
+// when it gives its turn away. Beside busy threads, a loop took four to ten times as long.
 const turnsPerThread = 8
 
 var turns atomic.Uint64
+
+// shortSlices sees to it that the rest of this thread's slice is little to give away,
+// and reports whether it is. A variable so that a test can choose.
+var shortSlices = systemShortSlices
 
 // yieldThread lets threads that wait for this processor go first. A variable so that a
 // test can count.

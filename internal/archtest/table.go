@@ -89,7 +89,7 @@ var rooms = []Room{
 	{Path: "plugins/abi", Why: "names and numbers of the guest ABI"},
 	{Path: "plugins/wasm", Imports: []string{"plugins/abi"}, TestImports: []string{"internal/wasmtest"}, Why: "reads binaries from strangers before an engine may"},
 	{Path: "plugins/instrument", Imports: []string{"plugins/abi", "plugins/wasm"}, TestImports: []string{"internal/wasmtest"}, Why: "rewrites a binary; the engine never sees it"},
-	{Path: "plugins", Imports: with(leaves, "plugins/abi", "plugins/instrument", "plugins/wasm"), Modules: []string{modWazero, modXXH3},
+	{Path: "plugins", Imports: with(leaves, "plugins/abi", "plugins/instrument", "plugins/wasm"), Modules: []string{modWazero, modXXH3, modSys},
 		TestImports: []string{"internal/toolchain", "internal/wasmtest", "plugins/plugintest/bare", "plugins/plugintest/graft", "plugins/plugintest/spec"},
 		Why:         "the only room with the WebAssembly engine"},
 	{Path: "plugins/plugintest/...", Imports: []string{"internal/marked", "plugins", "plugins/abi", "plugins/instrument", "plugins/wasm", "internal/toolchain", "internal/wasmtest"},
