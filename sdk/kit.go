@@ -11,6 +11,8 @@ type Kit struct {
 	// Library are the files of the guest library, from one or more trees. A project
 	// keeps them in the folder LibraryDir.
 	Library []fs.FS
+	// Pages are further files of that folder, by name.
+	Pages map[string][]byte
 	// Template are the project's own first files.
 	Template fs.FS
 }

@@ -13,6 +13,11 @@ var cFiles embed.FS
 //go:embed cpp/*.cpp cpp/*.hpp cpp/template
 var cppFiles embed.FS
 
+// cppPage is a page of its own, since README.md of the folder is that of the C library.
+//
+//go:embed cpp/README.md
+var cppPage []byte
+
 //go:embed rust/Cargo.toml rust/README.md rust/src rust/template
 var rustFiles embed.FS
 
@@ -27,7 +32,7 @@ func init() {
 			return Kit{}, err
 		}
 		cpp, err := folders("cpp", cppFiles)
-		return Kit{Library: append(c.Library, cpp.Library...), Template: cpp.Template}, err
+		return Kit{Library: append(c.Library, cpp.Library...), Pages: map[string][]byte{"README-cpp.md": cppPage}, Template: cpp.Template}, err
 	}
 	kits["rust"] = func() (Kit, error) { return folders("rust", rustFiles) }
 }

@@ -64,6 +64,11 @@ func TestKillAllUnderLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("rounds=%d acknowledged=%d replayed=%d seconds=%.1f", n, report.Acknowledged, report.Replayed, time.Since(began).Seconds())
+	for _, n := range c.Nodes {
+		if r := c.Wraftd(ctx, "snapshot", "trigger", "counter", "--server", n.URL()); r.Code != 0 && !strings.Contains(r.Stderr, "nothing was applied") {
+			t.Errorf("wraftd snapshot trigger: exit code %d\n%s", r.Code, r.Stderr)
+		}
+	}
 	if err := c.Stop(within(t, stopPatience)); err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +76,7 @@ func TestKillAllUnderLoad(t *testing.T) {
 }
 
 // readLeftovers reads the data directories of nodes that have stopped: all is sound,
-// and the increments are there.
+// and the increments and a snapshot of them are there.
 func readLeftovers(t *testing.T, ctx context.Context, c *cluster.Cluster) {
 	t.Helper()
 	for _, n := range c.Nodes {
@@ -82,6 +87,9 @@ func readLeftovers(t *testing.T, ctx context.Context, c *cluster.Cluster) {
 			{[]string{"debug", "store"}, fmt.Sprintf("node %v, life 1, of cluster killall", n.ID)},
 			{[]string{"log", "stats", "--group", "2"}, " call, "},
 			{[]string{"log", "show", "--group", "2", "--entries", "20"}, "incr"},
+			{[]string{"snapshot", "list", "--group", "2"}, "image/"},
+			{[]string{"snapshot", "inspect", "--group", "2"}, "image/"},
+			{[]string{"snapshot", "inspect", "-o", "json"}, `"digest":`},
 		} {
 			r := c.Wraftd(ctx, append(step.args, "--config", n.ConfigFile())...)
 			if r.Code != 0 || !strings.Contains(r.Stdout, step.says) {

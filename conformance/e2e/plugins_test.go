@@ -2,8 +2,11 @@ package e2e
 
 import (
 	"errors"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/wraft/wraft/conformance/cluster"
@@ -53,5 +56,39 @@ func fromNothing(t *testing.T, c *cluster.Cluster, language string) {
 		if r.Code != 0 || step.want != "" && r.Stdout != step.want {
 			t.Fatalf("wraftd %v: exit code %d, want 0 and %q\n%s%s", step.args, r.Code, step.want, r.Stdout, r.Stderr)
 		}
+	}
+	followPage(t, dir, language)
+}
+
+// withOwnCompiler are the languages whose native tests want what npm installs;
+// internal/wasmtest runs those of their templates.
+var withOwnCompiler = []string{"assemblyscript", "zig"}
+
+// followPage runs what a new project's README says about the project's native tests, and
+// looks that each of its lines with wraftd is a step of fromNothing.
+func followPage(t *testing.T, dir, language string) {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(dir, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := 0
+	for line := range strings.Lines(string(page)) {
+		line, isCommand := strings.CutPrefix(line, "    ")
+		line, _, _ = strings.Cut(line, "  ") // a remark follows
+		line = strings.TrimSpace(line)
+		steps := []string{"wraftd plugin build", "wraftd plugin test", "wraftd plugin run --call incr", "wraftd deploy counter.wasm", "wraftd call counter incr"}
+		if !isCommand || slices.Contains(steps, line) || slices.Contains(withOwnCompiler, language) && !strings.HasPrefix(line, "wraftd") {
+			continue
+		}
+		ran++
+		cmd := exec.CommandContext(within(t, buildTimeout), "sh", "-c", line)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "CARGO_NET_OFFLINE=true", "GOFLAGS=-mod=mod", "GOWORK=off")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", line, err, out)
+		}
+	}
+	if ran == 0 && !slices.Contains(withOwnCompiler, language) {
+		t.Error("the README names no native tests")
 	}
 }

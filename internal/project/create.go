@@ -94,6 +94,9 @@ func fill(dir, name string, kit sdk.Kit) error {
 			return err
 		}
 	}
+	for file, text := range kit.Pages {
+		files[filepath.Join(sdk.LibraryDir, file)] = text
+	}
 	err := read(kit.Template, func(file string, text []byte) error {
 		expanded, err := expand(file, text, values{Name: name})
 		files[strings.TrimSuffix(file, templateSuffix)] = expanded

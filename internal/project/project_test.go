@@ -12,6 +12,9 @@ import (
 	"github.com/wraft/wraft/internal/toolchain"
 )
 
+// pageOf is what a library has besides its README.
+var pageOf = map[string]string{"cpp": "wraft/README-cpp.md"}
+
 // TestNewProjects makes one in each language that has a template: it must be
 // recognised as one of that language, hold the library, and leave no placeholder.
 func TestNewProjects(t *testing.T) {
@@ -24,7 +27,7 @@ func TestNewProjects(t *testing.T) {
 			if got, err := toolchain.Detect(dir); err != nil || got != language {
 				t.Errorf("it is a project of %q, %v", got, err)
 			}
-			for _, file := range []string{"README.md", "wraft/LICENSE", "wraft/README.md"} {
+			for _, file := range []string{"README.md", "wraft/LICENSE", "wraft/README.md", pageOf[language]} {
 				if info, err := os.Stat(filepath.Join(dir, file)); err != nil || info.Size() == 0 {
 					t.Errorf("%s: %v", file, err)
 				}

@@ -11,7 +11,7 @@ import (
 func init() {
 	register(language{
 		name:    "assemblyscript",
-		install: "Node 20 or newer, and AssemblyScript 0.28: npm install assemblyscript@0.28.20 in the project, or .ci/toolchains",
+		install: "Node 20 or newer, and AssemblyScript 0.28: npm install assemblyscript@0.28.20 in the project",
 		find:    findAssemblyScript,
 		detects: func(dir string) bool { return has(dir, "asconfig.json") },
 	})

@@ -9,7 +9,7 @@ import (
 func init() {
 	register(language{
 		name:    "go",
-		install: "Go 1.24 or newer (https://go.dev/dl)",
+		install: "Go 1.26 or newer (https://go.dev/dl)",
 		find:    findGo,
 		detects: func(dir string) bool { return has(dir, "go.mod", "*.go") },
 	})
@@ -26,8 +26,8 @@ var goEnvironment = []string{
 // of the builder, the state of version control and the tables of debuggers.
 var goFlags = []string{"build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"}
 
-// goVersion matches the releases that know go:wasmexport.
-var goVersion = regexp.MustCompile(`\bgo1\.(2[4-9]|[3-9][0-9]|[1-9][0-9]{2,})[^ ]*`)
+// goVersion matches the release in the guest library's go.mod and newer ones.
+var goVersion = regexp.MustCompile(`\bgo1\.(2[6-9]|[3-9][0-9]|[1-9][0-9]{2,})[^ ]*`)
 
 func findGo(ctx context.Context) (*Toolchain, error) {
 	compiler, err := program("go")

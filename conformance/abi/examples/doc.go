@@ -1,5 +1,5 @@
-// Package examples holds what is expected of the two example machines, counter and
-// kv, in whatever language they are written: a scenario for each, and inputs in
+// Package examples holds what is expected of the example machines, counter, counter2
+// and kv, in whatever language they are written: a scenario for each, and inputs in
 // plenty.
 //
 // It is not the machines: those are examples/wasm-* and sdk/*/examples. Built from
