@@ -3,9 +3,12 @@ package cluster
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 
@@ -132,6 +135,46 @@ func (n *Node) FailSyncs(fail bool) error {
 	}
 	return os.WriteFile(file, nil, 0o600)
 }
+
+// FillDisk leaves that many bytes of the node's disk free, until FreeDisk. Its program must have
+// been built with the tag Brittle.
+func (n *Node) FillDisk(left uint64) error {
+	used, err := n.usedBytes()
+	size := n.DataDir() + ".size"
+	if err == nil { // Why by another name: the node may read it at any time
+		err = os.WriteFile(size+".new", []byte(strconv.FormatUint(used+left, 10)), 0o600)
+	}
+	if err == nil {
+		err = os.Rename(size+".new", size)
+	}
+	if err != nil {
+		return fmt.Errorf("cluster: fill the disk of node %d: %w", n.ID, err)
+	}
+	return nil
+}
+
+// usedBytes is what the node's files take, but for compiled code, whose place does not end.
+func (n *Node) usedBytes() (sum uint64, err error) {
+	err = filepath.WalkDir(n.DataDir(), func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // it is gone meanwhile
+			return nil
+		case err != nil:
+			return err
+		case entry.IsDir() && entry.Name() == "cache":
+			return filepath.SkipDir
+		case entry.Type().IsRegular():
+			if info, err := entry.Info(); err == nil {
+				sum += uint64(info.Size())
+			}
+		}
+		return nil
+	})
+	return sum, err
+}
+
+// FreeDisk gives the node its disk back.
+func (n *Node) FreeDisk() error { return os.RemoveAll(n.DataDir() + ".size") }
 
 // Running reports whether the node has a living process.
 func (n *Node) Running() bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -24,6 +25,7 @@ type fakeCounter struct {
 	requests int
 	forgets  bool // executes repeats again
 	loses    bool // acknowledges every 50th increment without counting it
+	full     bool // refuses every 5th request
 }
 
 func (f *fakeCounter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -33,6 +35,12 @@ func (f *fakeCounter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasSuffix(r.URL.Path, "/sessions") {
 		w.WriteHeader(http.StatusCreated)
 		fmt.Fprintf(w, `{"session":"%d"}`, f.requests)
+		return
+	}
+	if f.full && f.requests%5 == 0 {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusInsufficientStorage)
+		fmt.Fprintf(w, `{"code":%q,"outcome":"not-applied"}`, client.CodeDiskFull)
 		return
 	}
 	key := r.Header.Get(client.HeaderSession) + "/" + r.Header.Get(client.HeaderSequence)
@@ -51,11 +59,10 @@ func (f *fakeCounter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"value":%d}`, value)
 }
 
-// run counts to 300 with four workers against the fake.
-func run(t *testing.T, f *fakeCounter) (Report, error) {
+// clientOf is a client of whatever answers its requests.
+func clientOf(t *testing.T, h http.Handler) *client.Client {
 	t.Helper()
-	f.answers = map[string]uint64{}
-	server := httptest.NewTLSServer(f)
+	server := httptest.NewTLSServer(h)
 	t.Cleanup(server.Close)
 	pool := x509.NewCertPool()
 	pool.AddCert(server.Certificate())
@@ -64,6 +71,14 @@ func run(t *testing.T, f *fakeCounter) (Report, error) {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
+	return c
+}
+
+// run counts to 300 with four workers against the fake.
+func run(t *testing.T, f *fakeCounter) (Report, error) {
+	t.Helper()
+	f.answers = map[string]uint64{}
+	c := clientOf(t, f)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	load := Start(ctx, Config{Clients: []*client.Client{c}, Workers: 4, Increments: 300})
@@ -138,15 +153,7 @@ func TestTallyCountsWhatIsWrong(t *testing.T) {
 }
 
 func TestStopEndsAnEndlessLoad(t *testing.T) {
-	server := httptest.NewTLSServer(&fakeCounter{answers: map[string]uint64{}})
-	t.Cleanup(server.Close)
-	pool := x509.NewCertPool()
-	pool.AddCert(server.Certificate())
-	c, err := client.New(client.Config{Endpoints: []string{server.URL}, BackoffMin: time.Millisecond, TLS: &tls.Config{RootCAs: pool}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
+	c := clientOf(t, &fakeCounter{answers: map[string]uint64{}})
 	load := Start(t.Context(), Config{Clients: []*client.Client{c}})
 	if err := load.WaitFor(t.Context(), 20); err != nil {
 		t.Fatal(err)
@@ -158,20 +165,54 @@ func TestStopEndsAnEndlessLoad(t *testing.T) {
 }
 
 func TestAFailingWorkerEndsTheLoad(t *testing.T) {
-	server := httptest.NewTLSServer(http.NotFoundHandler())
-	t.Cleanup(server.Close)
-	pool := x509.NewCertPool()
-	pool.AddCert(server.Certificate())
-	c, err := client.New(client.Config{Endpoints: []string{server.URL}, TLS: &tls.Config{RootCAs: pool}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
+	c := clientOf(t, http.NotFoundHandler())
 	load := Start(t.Context(), Config{Clients: []*client.Client{c}})
 	if err := load.WaitFor(t.Context(), 1); err == nil {
 		t.Fatal("WaitFor does not see the failed worker")
 	}
 	if _, err := load.Wait(t.Context()); err == nil || !strings.Contains(err.Error(), "register") {
 		t.Fatalf("Wait = %v", err)
+	}
+}
+
+// TestFullDisksAreExcused where that was asked for: what is refused is repeated, and what may
+// have been applied before it was refused may be counted, once.
+func TestFullDisksAreExcused(t *testing.T) {
+	for _, excused := range []bool{true, false} {
+		f := &fakeCounter{answers: map[string]uint64{}, full: true}
+		load := Start(t.Context(), Config{Clients: []*client.Client{clientOf(t, f)}, Increments: 60, FullDisks: excused})
+		report, err := load.Wait(t.Context())
+		var refused *client.Problem
+		if !excused {
+			if !errors.As(err, &refused) || refused.Code != client.CodeDiskFull || report.Refused != 0 {
+				t.Errorf("%+v, %v", report, err)
+			}
+			continue
+		}
+		if err != nil || report.Doubtful == 0 || report.Refused <= report.Doubtful || report.Acknowledged+report.Doubtful != 60 {
+			t.Fatalf("%+v, %v", report, err)
+		}
+		if err := load.WaitForRefusals(t.Context(), report.Refused); err != nil {
+			t.Error(err)
+		}
+		least, most := uint64(report.Acknowledged), uint64(report.Acknowledged+report.Doubtful)
+		f.mu.Lock()
+		value := f.value
+		f.mu.Unlock()
+		if err := report.Check(value); err != nil {
+			t.Error(err)
+		}
+		if lost, doubled := report.Tally(value); lost+doubled != 0 {
+			t.Errorf("lost %d, doubled %d", lost, doubled)
+		}
+		if report.Check(most+1) == nil {
+			t.Error("an increment that nobody asked for passes")
+		}
+		if _, doubled := report.Tally(most + 1); doubled != 1 {
+			t.Errorf("an increment that nobody asked for: doubled %d", doubled)
+		}
+		if report.Check(least-1) == nil {
+			t.Error("an increment that is lost passes")
+		}
 	}
 }

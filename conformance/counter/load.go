@@ -21,6 +21,8 @@ type Config struct {
 	Workers int
 	// Increments ends the load when so many were begun; 0 goes on until Stop.
 	Increments int
+	// FullDisks has an increment that is refused because disks are full be repeated.
+	FullDisks bool
 	// Patience bounds how long one increment is repeated, cluster outages
 	// included; default one minute.
 	Patience time.Duration
@@ -38,6 +40,8 @@ type Load struct {
 	latest   int // number of the latest increment that was answered
 	answers  tally
 	replayed int
+	refused  int // because disks are full
+	doubtful int // of them, those whose earlier attempts may have been applied
 	errs     []error
 	stopping bool
 	changed  chan struct{}
@@ -97,6 +101,13 @@ func (l *Load) increment(ctx context.Context, session *client.Session, number in
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.Patience)
 	defer cancel()
 	result, err := session.Command(ctx, []byte("incr"))
+	for l.excused(err) {
+		if errors.Is(err, client.ErrUnknownOutcome) {
+			return nil // Why: another one might count it twice
+		}
+		<-time.After(refusedPause)
+		result, err = session.Command(ctx, []byte("incr"))
+	}
 	if err != nil {
 		return fmt.Errorf("increment: %w", err)
 	}
@@ -106,6 +117,25 @@ func (l *Load) increment(ctx context.Context, session *client.Session, number in
 	}
 	l.answered(number, answer.Value, result.Replayed)
 	return nil
+}
+
+// refusedPause is how long an increment that was refused waits.
+const refusedPause = 20 * time.Millisecond
+
+// excused counts a refusal because disks are full, if err is one that may be.
+func (l *Load) excused(err error) bool {
+	var p *client.Problem
+	if !l.cfg.FullDisks || !errors.As(err, &p) || p.Code != client.CodeDiskFull {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refused++
+	if errors.Is(err, client.ErrUnknownOutcome) {
+		l.doubtful++
+	}
+	l.signal()
+	return true
 }
 
 // begin numbers the next increment, if one more is wanted.
@@ -154,6 +184,19 @@ func (l *Load) Acknowledged() int {
 // failed, the load has ended short of n, or ctx ends.
 func (l *Load) WaitFor(ctx context.Context, n int) error {
 	return l.wait(ctx, fmt.Sprintf("%d increments", n), func() bool { return l.answers.answers() >= n })
+}
+
+// Refused is how many increments were refused so far because disks are full.
+func (l *Load) Refused() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.refused
+}
+
+// WaitForRefusals returns once n increments were refused because disks are full. It fails as
+// WaitFor does.
+func (l *Load) WaitForRefusals(ctx context.Context, n int) error {
+	return l.wait(ctx, fmt.Sprintf("%d refusals", n), func() bool { return l.refused >= n })
 }
 
 // Begun is how many increments were begun so far.

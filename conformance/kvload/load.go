@@ -48,6 +48,8 @@ type Config struct {
 	SearchPatience time.Duration
 	// Seed chooses operations and keys.
 	Seed uint64
+	// FullDisks excuses commands that are refused because disks are full.
+	FullDisks bool
 }
 
 func (c Config) withDefaults() Config {

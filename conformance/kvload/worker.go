@@ -214,6 +214,9 @@ func (w *worker) excused(t task, err error) bool {
 	if t.read == client.Lease && p.Code == client.CodeLeaseNotAllowed || t.name != "" && p.Code == client.CodeFeatureLevel {
 		return w.load.lacks(p.Code)
 	}
+	if p.Code == client.CodeDiskFull {
+		return w.load.cfg.FullDisks
+	}
 	if t.op.Kind != history.Get && (w.session != nil || t.name != "") {
 		return false
 	}

@@ -1,6 +1,6 @@
 // Package nemesis runs a cluster of real processes while a seed chooses what goes wrong:
 // processes are killed and frozen, links lose, damage, delay and reorder, directions are
-// cut, ports change, disks rot and get lost, leaders are transferred, nodes are demoted,
+// cut, ports change, disks rot, get lost and run full, leaders are transferred, nodes are demoted,
 // machines are deployed and upgraded, wraftd is replaced. Clients work all the while; at the
 // end what they saw has to have an order, and everything acknowledged must be there, once.
 //

@@ -45,6 +45,8 @@ var troubles = []trouble{
 	{name: "another release", begin: rerelease},
 	{name: "lost disk", begin: loseDisk, alone: true},
 	{name: "bit rot", begin: rot, alone: true},
+	{name: "full disk", begin: fillOne, alone: true},
+	{name: "full disks", begin: fillAll, alone: true},
 }
 
 // Faults are the names of all kinds of trouble.

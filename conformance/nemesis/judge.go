@@ -65,7 +65,7 @@ func (n *nemesis) makeWhole(ctx context.Context) error {
 func (n *nemesis) bringBack() {
 	errs := []error{n.heal()}
 	for _, node := range n.c.Nodes {
-		errs = append(errs, node.Resume(), node.FailSyncs(false), startAgain(node))
+		errs = append(errs, node.Resume(), node.FailSyncs(false), node.FreeDisk(), startAgain(node))
 	}
 	if err := errors.Join(errs...); err != nil {
 		n.log("  %v", err)

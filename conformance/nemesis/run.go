@@ -104,8 +104,8 @@ func Run(ctx context.Context, cfg Config) (r Result, err error) {
 		return r, err
 	}
 	defer closeAll(readers)
-	n.kv = kvload.Start(ctx, kvload.Config{Clients: clients[:3], Readers: readers, Machine: kvMachine, Workers: n.workers, Seed: cfg.Seed, Patience: opPatience, SearchPatience: searchPatience})
-	n.count = counter.Start(ctx, counter.Config{Clients: clients[:3], Machine: counterMachine, Workers: 4, Patience: opPatience})
+	n.kv = kvload.Start(ctx, kvload.Config{Clients: clients[:3], Readers: readers, Machine: kvMachine, Workers: n.workers, Seed: cfg.Seed, Patience: opPatience, SearchPatience: searchPatience, FullDisks: true})
+	n.count = counter.Start(ctx, counter.Config{Clients: clients[:3], Machine: counterMachine, Workers: 4, Patience: opPatience, FullDisks: true})
 	told := n.tell()
 	defer told()
 	broken := n.work(ctx)
@@ -146,7 +146,7 @@ func setUp(ctx context.Context, cfg Config) (*nemesis, error) {
 	if err := cluster.Compile(ctx, cluster.Config{Wraftd: n.releases[0], Dir: filepath.Join(cfg.Dir, "compiler"), Compiled: compiled}, paths...); err != nil {
 		return nil, err
 	}
-	flags := cluster.SmallSnapshots
+	flags := slices.Concat(cluster.SmallSnapshots, diskFlags)
 	if cfg.Seed%2 == 1 {
 		flags = slices.Concat(flags, cluster.LeaseReads)
 	}

@@ -4,9 +4,14 @@ package server
 
 import "github.com/cockroachdb/pebble/v2/vfs"
 
-// brittleSuffix makes, behind the name of the data folder, the name of the file that lets
-// syncs fail.
-const brittleSuffix = ".fail"
+// Behind the name of the data folder these make the names of the files that let syncs fail,
+// and that hold the size of the disk.
+const (
+	brittleFail = ".fail"
+	brittleSize = ".size"
+)
 
-// disk is what a node stores on: one that can be made to fail.
-func disk(cfg Config) vfs.FS { return brittleDisk{vfs.Default, cfg.DataDir + brittleSuffix} }
+// disk is what a node stores on: one that can be made to fail, or to be full.
+func disk(cfg Config) vfs.FS {
+	return brittleDisk{FS: vfs.Default, fail: cfg.DataDir + brittleFail, size: cfg.DataDir + brittleSize, folder: cfg.DataDir}
+}

@@ -58,7 +58,7 @@ func runBrittle(file string) error {
 	if err := json.Unmarshal(text, &cfg); err != nil {
 		return err
 	}
-	s, err := startOn(context.Background(), brittleDisk{vfs.Default, file + failSuffix}, cfg, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	s, err := startOn(context.Background(), brittleDisk{FS: vfs.Default, fail: file + failSuffix}, cfg, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
 		return err
 	}
