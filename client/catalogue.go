@@ -126,6 +126,7 @@ const (
 	ExitConflict    Exit = 7
 	ExitRefused     Exit = 8
 	ExitNegative    Exit = 9
+	ExitDiskFailed  Exit = 10 // apart from ExitFailed: a supervisor must not start the node again
 	ExitInterrupted Exit = 130
 )
 

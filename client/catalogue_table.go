@@ -243,7 +243,7 @@ var catalogue = []Kind{
 	{CodeAddressInUse, "Address in use", 0, false, NotApplied, ExitFailed,
 		"Stop what listens there, or choose another address.",
 		"A listening address of the node is taken or cannot be bound."},
-	{CodeDiskFailed, "Disk failed", 0, false, NotApplied, ExitFailed,
+	{CodeDiskFailed, "Disk failed", 0, false, NotApplied, ExitDiskFailed,
 		"Replace the disk; the other nodes hold the data. Do not restart the node on it before that.",
 		"A write or sync of the data directory failed, and the node stopped to keep its promises."},
 	{CodeInterrupted, "Interrupted", 0, false, Unknown, ExitInterrupted,

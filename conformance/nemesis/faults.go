@@ -199,4 +199,4 @@ func failSync(n *nemesis, ctx context.Context) (func() error, error) {
 }
 
 // brokenDisk is the exit code of a node whose disk failed.
-const brokenDisk = 1
+const brokenDisk = int(client.ExitDiskFailed)

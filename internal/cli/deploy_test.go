@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,10 +76,17 @@ func TestDeployUnit(t *testing.T) {
 	if grace, err := time.ParseDuration(one("TimeoutStopSec") + "s"); err != nil || grace <= closeTimeout {
 		t.Errorf("the unit kills a node after %v, which may take %v to stop", grace, closeTimeout)
 	}
-	for _, code := range []client.Code{client.CodeDiskFailed, client.CodeNodeRemoved, client.CodeTLS} {
+	wait, err := time.ParseDuration(one("RestartSec") + "s")
+	if starts, atoi := strconv.Atoi(unit["StartLimitBurst"][0]); errors.Join(err, atoi) != nil || time.Duration(starts)*wait < time.Minute {
+		t.Errorf("the unit gives up on an address that is taken for less than a minute: %d starts, %v apart", starts, wait)
+	}
+	for code, again := range map[client.Code]bool{
+		client.CodeDiskFailed: false, client.CodeNodeRemoved: false, client.CodeDataDirForeign: false, client.CodeTLS: false,
+		client.CodeAddressInUse: true, client.CodeLocalFile: true, client.CodeInternal: true,
+	} {
 		kind, _ := client.Lookup(code)
-		if !slices.Contains(strings.Fields(one("RestartPreventExitStatus")), strconv.Itoa(int(kind.Exit))) {
-			t.Errorf("the unit starts a node again after %s, exit code %d", code, kind.Exit)
+		if slices.Contains(strings.Fields(one("RestartPreventExitStatus")), strconv.Itoa(int(kind.Exit))) == again {
+			t.Errorf("after %s, exit code %d, the unit starts a node again: %v", code, kind.Exit, !again)
 		}
 	}
 	// Why: the runtime compiles modules to machine code.

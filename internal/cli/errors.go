@@ -80,7 +80,7 @@ says the same.
 outcome is what became of the request: not-applied (and never will be), applied, or unknown. A single problem may
 carry another outcome than its kind's usual one below. Exit codes of the command line: 0 ok, 1 failed, 2 usage or configuration,
 3 no server reached, 4 TLS or not authorised, 5 no leader, no quorum or timed out, 6 not found, 7 conflict, 8 refused,
-9 check negative, 130 interrupted.
+9 check negative, 10 the disk failed, 130 interrupted.
 
 | code | title | HTTP | exit | retryable | outcome |
 |---|---|---|---|---|---|

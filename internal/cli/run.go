@@ -19,7 +19,7 @@ func (p *Program) runCommand() *cobra.Command {
 		Short: "Run a node",
 		Long: "Runs one node until SIGTERM or SIGINT. Its configuration is layered: defaults, then the file,\n" +
 			"then variables (WRAFT_DATA_DIR for data-dir, WRAFT_TLS_CA for tls.ca), then flags.\n" +
-			"A node whose disk fails ends by itself, with exit code 1.",
+			"A node whose disk fails ends by itself, with exit code 10.",
 		Example: "  wraftd run --config node-1/wraft.yaml\n  WRAFT_LOG_LEVEL=debug wraftd run --config node-1/wraft.yaml --listen-api :7443",
 		Args:    exactArgs(),
 	}

@@ -82,7 +82,7 @@ func TestRunFailsWhenTheNodeEndsByItself(t *testing.T) {
 		code  int
 		words string
 	}{
-		"with a problem": {client.NewProblem(client.CodeDiskFailed, "sync: input/output error"), 1, "WRAFT-7009"},
+		"with a problem": {client.NewProblem(client.CodeDiskFailed, "sync: input/output error"), 10, "WRAFT-7009"},
 		"with an error":  {errors.New("lightning"), 1, "lightning"},
 		"without":        {nil, 1, "ended by itself"},
 	} {

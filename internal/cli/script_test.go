@@ -170,7 +170,7 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 func TestEveryExitCodeIsMeant(t *testing.T) {
 	for exit, want := range map[client.Exit]int{
 		client.ExitOK: 0, client.ExitFailed: 1, client.ExitUsage: 2, client.ExitUnreachable: 3, client.ExitTLS: 4, client.ExitNoQuorum: 5,
-		client.ExitNotFound: 6, client.ExitConflict: 7, client.ExitRefused: 8, client.ExitNegative: 9, client.ExitInterrupted: 130,
+		client.ExitNotFound: 6, client.ExitConflict: 7, client.ExitRefused: 8, client.ExitNegative: 9, client.ExitDiskFailed: 10, client.ExitInterrupted: 130,
 	} {
 		if int(exit) != want {
 			t.Errorf("exit code %d, want %d: scripts depend on it", exit, want)

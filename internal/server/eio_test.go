@@ -246,7 +246,7 @@ func expectFailedDisk(t *testing.T, ctx context.Context, b *brittleNode) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if code := b.run.ExitCode(); code != 1 {
+	if code := b.run.ExitCode(); code != int(client.ExitDiskFailed) {
 		t.Errorf("it ends with exit code %d", code)
 	}
 	for _, says := range []string{"the disk failed and this node ends", string(client.CodeDiskFailed), syscall.EIO.Error()} {
