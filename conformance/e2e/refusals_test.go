@@ -139,8 +139,8 @@ func TestInitTwice(t *testing.T) {
 }
 
 // TestWrongCertificates wants clients without a certificate, and with one of
-// another cluster, refused in the handshake, and a server of another cluster
-// refused by the client.
+// another cluster, refused by an answer that says so, and a server of another
+// cluster refused by the client.
 func TestWrongCertificates(t *testing.T) {
 	ctx := within(t, 6*time.Minute)
 	c := startCluster(t, ctx, "certs")

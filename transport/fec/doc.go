@@ -41,7 +41,7 @@
 // jitter (the idea of Cen, Cosman and Voelker, "End-to-end differentiation of
 // congestion and wireless losses", 2003), and when it is more than the path was
 // known to lose without one: packets are late for other reasons too. Loss above a
-// fifth or in very long bursts counts as congestion too. Parity is chosen for the
+// quarter or in very long bursts counts as congestion too. Parity is chosen for the
 // other losses alone, and while most are congestion for what the path was known to
 // lose before, so on a path that loses nothing by chance it vanishes then; what is
 // rebuilt while the queue is full goes up with an ECN-CE mark (RFC 3168) where QUIC
