@@ -159,13 +159,14 @@ flaky3: ## nobody may be elected at 5 % of loss with 20 ms of jitter, overtaking
 wan-virtual: ## the same in virtual time, where nothing but links takes any: all losses, and an hour at 10 %
 	WRAFT_WAN=full go test -count=1 -timeout 20m -v -run 'TestRegionsThatLose|TestNobodyIsElectedForLoss' ./node/nodetest | grep -E 'loss|^(---|FAIL|ok|panic)'
 
-# LOSSES, SYSTEMS, DOWN, DURATION and WARMUP say how much of it; see the script.
+# LOSSES, SYSTEMS, DOWN, DURATION and WARMUP say how much of it, see the script; UPDATE=1 writes
+# tables and plot into docs, with NOTE.
 WAN_SVG ?= $(BUILD)/wan-peers.svg
 wan-peers: ## wraft beside etcd over an emulated network in namespaces: needs root and WRAFT_LAB, skips without
 	mkdir -p $(BUILD)
 	rm -f $(BUILD)/wan-peers.jsonl
 	conformance/wan/peers.sh $(BUILD)/wan-peers.jsonl
-	[[ ! -s $(BUILD)/wan-peers.jsonl ]] || go run ./conformance/wan/cmd/wantable -svg $(WAN_SVG) $(BUILD)/wan-peers.jsonl
+	[[ ! -s $(BUILD)/wan-peers.jsonl ]] || go run ./conformance/wan/cmd/wantable -svg $(WAN_SVG) $(if $(UPDATE),-update) $(if $(NOTE),-note '$(NOTE)') $(BUILD)/wan-peers.jsonl
 
 # SIZE is the snapshot's in MiB (1024 for the record); ROWS, FEC, DURATION and WARMUP as the script says.
 SIZE ?= 256

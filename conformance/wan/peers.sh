@@ -120,6 +120,19 @@ lead() {
 	return 1
 }
 
+# path prints what nodes say of the links between them, a JSON list; only wraft's can.
+path() {
+	local all='' pair one
+	[[ $system == wraft && $1 == 0 ]] || { echo '[]'; return; }
+	for pair in '1 2' '1 3' '2 3'; do
+		# Why unquoted: it is two arguments.
+		one=$("$lab" exec c1 -- "$work/bin/wraftd" bench link $pair --server https://10.77.1.1:7443 --ca "$work/c/client/ca.crt" \
+			--cert "$work/c/client/admin.crt" --key "$work/c/client/admin.key" --samples 300 --bytes 0B -o json) || continue
+		all+=${all:+,}$(tr -d '\n' <<<"$one")
+	done
+	echo "[$all]"
+}
+
 measure() {
 	local down loss line
 	for down in ${DOWN:-0 3}; do
@@ -127,7 +140,7 @@ measure() {
 		for loss in ${LOSSES:-0% 1% 2% 5% 2%x4 2%x30ms}; do
 			links "$loss"
 			line=$(once 16 "$duration" "$warmup") || line='{}'
-			line="{\"system\":\"$system\",\"loss\":\"$loss\",\"down\":$down,\"load\":\"$(cut -d' ' -f1 /proc/loadavg)\",\"result\":$line}"
+			line="{\"system\":\"$system\",\"loss\":\"$loss\",\"down\":$down,\"load\":\"$(cut -d' ' -f1 /proc/loadavg)\",\"result\":$line,\"links\":$(path "$down")}"
 			echo "$line" >>"$out"
 			echo "wan-peers: $system loss=$loss down=$down $(sed -n 's/.*\("ops_per_s":[0-9.]*\).*\("p50_us":[0-9]*\).*\("p99_us":[0-9]*\).*/\1 \2 \3/p' <<<"$line")" >&2
 		done

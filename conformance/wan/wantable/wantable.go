@@ -27,6 +27,17 @@ type Run struct {
 		P99       float64 `json:"p99_us"`
 		Max       float64 `json:"max_us"`
 	} `json:"result"`
+	// Links are what wraftd bench link said of each link behind the load, of wraft only.
+	Links []Link `json:"links"`
+}
+
+// Link is one link as the nodes at its ends see it.
+type Link struct {
+	From       int     `json:"from"`
+	To         int     `json:"to"`
+	Unanswered int     `json:"unanswered"`
+	P50        float64 `json:"p50_us"` // microseconds, as the other
+	P99        float64 `json:"p99_us"`
 }
 
 // failed reports whether the load answered nothing.
@@ -76,6 +87,20 @@ func Table(runs []Run) string {
 		}
 	}
 	return b.String()
+}
+
+// LinkTable is what was said of links as Markdown, or "" when nothing was.
+func LinkTable(runs []Run) string {
+	var b strings.Builder
+	for _, r := range runs {
+		for _, l := range r.Links {
+			fmt.Fprintf(&b, "| %s | %d – %d | %.1f | %.1f | %d |\n", lossText(r.Loss), l.From, l.To, l.P50/1000, l.P99/1000, l.Unanswered)
+		}
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return "| loss | link | p50 ms | p99 ms | unanswered |\n|---|---|---|---|---|\n" + b.String()
 }
 
 // lossText spells a loss out.

@@ -38,6 +38,20 @@ func TestTable(t *testing.T) {
 	}
 }
 
+func TestLinkTable(t *testing.T) {
+	if got := LinkTable(runs(t)); got != "" {
+		t.Errorf("links out of nothing:\n%s", got)
+	}
+	measured, err := Read(strings.NewReader(`{"system":"wraft","loss":"2%x4","down":0,"result":{"ops_per_s":9},"links":[{"from":1,"to":2,"p50_us":70100,"p99_us":71900,"unanswered":3}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "| loss | link | p50 ms | p99 ms | unanswered |\n|---|---|---|---|---|\n| 2 %, bursts of 4 | 1 – 2 | 70.1 | 71.9 | 3 |\n"
+	if got := LinkTable(measured); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 // TestPlot: it is well-formed, has a bar for each run that answered, a cross for each
 // that did not, and a longer way up means a longer time.
 func TestPlot(t *testing.T) {
