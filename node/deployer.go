@@ -205,6 +205,7 @@ func (d *Deployer) Reopen(g raft.GroupID, cause error) {
 type DeployState struct {
 	Phase DeployPhase
 	Cause error
+	Tries int // to get its module, in vain
 }
 
 // Changes counts the changes of any state: equal counts, equal states.
@@ -214,7 +215,7 @@ func (d *Deployer) Changes() uint64 { return d.changes }
 func (d *Deployer) States() map[raft.GroupID]DeployState {
 	out := make(map[raft.GroupID]DeployState, len(d.machines))
 	for g, m := range d.machines {
-		out[g] = DeployState{Phase: m.phase, Cause: m.cause}
+		out[g] = DeployState{Phase: m.phase, Cause: m.cause, Tries: m.tries}
 	}
 	return out
 }

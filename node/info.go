@@ -133,20 +133,6 @@ func (n *Node) Checks() []Check {
 	return append(checks, n.machineCheck(), n.tailCheck())
 }
 
-func (n *Node) machineCheck() Check {
-	c := Check{Name: "machines", OK: true, Detail: "all machines run here"}
-	for _, m := range n.catalogue.Load().Machines {
-		if phase, cause := n.phase(m.Group); phase != PhaseRunning {
-			c.OK, c.Detail = false, fmt.Sprintf("machine %q is %v", m.Name, phase)
-			if cause != nil {
-				c.Detail += ": " + cause.Error()
-			}
-			return c
-		}
-	}
-	return c
-}
-
 // status asks the shard for a group's status as it is now.
 func (n *Node) status(ctx context.Context, g *group) (raft.Status, error) {
 	ch := make(chan raft.Status, 1)

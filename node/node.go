@@ -61,6 +61,7 @@ type Node struct {
 	born      atomic.Uint32                // life, for any goroutine
 	recovered raft.Index                   // see Life.Recovered
 	current   atomic.Bool                  // the catalogue is no older than this start
+	startedTo atomic.Uint64                // the groups below this one are older than this start; set before current
 
 	// metaCommitted is how much of the catalogue was known to be committed at the start.
 	metaCommitted raft.Index

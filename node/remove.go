@@ -67,6 +67,7 @@ func (n *Node) find(groups []raft.GroupID) error {
 func (n *Node) catchUp() {
 	for {
 		if err := n.Barrier(n.ctx); err == nil {
+			n.startedTo.Store(uint64(n.catalogue.Load().NextGroup))
 			n.current.Store(true)
 			n.deploys.in.force(func(d *Deployer) { d.Current() })
 			return

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"fmt"
 	"time"
 )
 
@@ -44,22 +43,4 @@ func (n *Node) covered(g *group) bool {
 	}
 	g.caughtUp.Store(true)
 	return true
-}
-
-// tailCheck says whether all that was committed before this start is applied here. Machines
-// that do not run are the affair of another check.
-func (n *Node) tailCheck() Check {
-	c := Check{Name: "log-tail", OK: true, Detail: "what was committed before the start is applied"}
-	if !n.Current() {
-		c.OK, c.Detail = false, "the catalogue here is older than this start"
-		return c
-	}
-	for _, m := range n.catalogue.Load().Machines {
-		phase, _ := n.phase(m.Group)
-		if g := n.group(m.Group); g != nil && phase == PhaseRunning && !g.caughtUp.Load() {
-			c.OK, c.Detail = false, fmt.Sprintf("machine %q has applied its log up to %d, and not yet all that was committed before the start", m.Name, g.applier.applied.Load())
-			return c
-		}
-	}
-	return c
 }
