@@ -18,6 +18,8 @@ type trouble struct {
 	// alone: it strikes a whole cluster, and the next waits until the cluster is whole
 	// again. Why: of three disks one may be lost at a time.
 	alone bool
+	// acts are what it has an operator do; each has to take effect once.
+	acts []string
 }
 
 // troubles are all kinds, by the names of docs/TESTING.md.
@@ -34,14 +36,14 @@ var troubles = []trouble{
 	{name: "isolation", begin: isolate},
 	{name: "one-way cut", begin: cutOneWay},
 	{name: "new ports", begin: rebind},
-	{name: "transfer", begin: transfer},
+	{name: "transfer", begin: transfer, acts: []string{"transfer"}},
 	{name: "mute leader", begin: replaceLeader(func(n *nemesis, id client.NodeID) error { return n.links.SetFrom(id, relay.Conditions{Cut: true}) })},
 	{name: "deaf leader", begin: replaceLeader(func(n *nemesis, id client.NodeID) error { return n.links.SetTo(id, relay.Conditions{Cut: true}) })},
 	{name: "late news", begin: lateNews},
 	{name: "failed sync", begin: failSync},
-	{name: "membership", begin: demote},
-	{name: "upgrade of a machine", begin: upgrade},
-	{name: "deploy and delete", begin: deploy},
+	{name: "membership", begin: demote, acts: []string{"demote", "promote"}},
+	{name: "upgrade of a machine", begin: upgrade, acts: []string{"upgrade"}},
+	{name: "deploy and delete", begin: deploy, acts: []string{"deploy", "delete"}},
 	{name: "another release", begin: rerelease},
 	{name: "lost disk", begin: loseDisk, alone: true},
 	{name: "bit rot", begin: rot, alone: true},

@@ -15,7 +15,7 @@ import (
 // judge ends the loads and holds what clients saw against what the nodes have. What broke
 // before is a problem, and what was seen until then is judged all the same.
 func (n *nemesis) judge(ctx context.Context, dir string, broken error) (Result, error) {
-	r := Result{Struck: n.struck, Problems: n.died}
+	r := Result{Struck: n.struck, Acts: n.acts, Problems: n.died}
 	if broken != nil {
 		n.log("broken: %v", broken)
 		n.bringBack()

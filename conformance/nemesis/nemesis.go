@@ -38,8 +38,11 @@ type nemesis struct {
 	workers int
 	// died says which nodes ended by themselves.
 	died []string
-	// struck counts troubles by name.
+	// struck counts troubles by name, acts what an operator did.
 	struck map[string]int
+	acts   acts
+	// haste is how long an operator waits for an act.
+	haste time.Duration
 }
 
 // rage strikes until the time is up. Between two strikes the cluster must come back to

@@ -51,6 +51,7 @@ func TestNemesis(t *testing.T) {
 		t.Error(p)
 	}
 	t.Log(r.Struck)
+	t.Log("took effect: ", r.Acts)
 	t.Log(r)
 }
 

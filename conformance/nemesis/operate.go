@@ -6,25 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/wraft/wraft/client"
 )
-
-// What an operator does while other things go wrong may be refused, or take too long: then
-// it is as if it had not been asked. What was begun and not finished goes on by itself.
-
-// operateTimeout bounds what an operator waits for.
-const operateTimeout = 2 * time.Second
-
-// operate does something through the API and forgets its error.
-func (n *nemesis) operate(ctx context.Context, what string, do func(context.Context) error) {
-	ctx, cancel := context.WithTimeout(ctx, operateTimeout)
-	defer cancel()
-	if err := do(ctx); err != nil {
-		n.log("  %s: %v", what, err)
-	}
-}
 
 // transfer has another node lead a machine, or the catalogue.
 func transfer(n *nemesis, ctx context.Context) (func() error, error) {

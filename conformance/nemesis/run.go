@@ -50,6 +50,8 @@ type Result struct {
 	Lost, Doubled, Illegal, Unknown int
 	// Struck counts troubles by name.
 	Struck map[string]int
+	// Acts say what an operator did by kind, and how much of it took effect.
+	Acts fmt.Stringer
 	// Problems say what is wrong, in words.
 	Problems []string
 	// Drawing is a page that shows the first key without an order, "" when all have one.
@@ -115,12 +117,15 @@ func Run(ctx context.Context, cfg Config) (r Result, err error) {
 	if broken == nil {
 		broken = n.makeWhole(ctx)
 	}
+	if broken == nil {
+		broken = n.proveActs(ctx)
+	}
 	return n.judge(ctx, cfg.Dir, broken)
 }
 
 // setUp starts three nodes with relays between them and the machines on them.
 func setUp(ctx context.Context, cfg Config) (*nemesis, error) {
-	n := &nemesis{patience: opPatience, rng: rand.New(rand.NewPCG(cfg.Seed, 0)), struck: map[string]int{}, log: cfg.Log}
+	n := &nemesis{patience: opPatience, rng: rand.New(rand.NewPCG(cfg.Seed, 0)), struck: map[string]int{}, acts: acts{}, haste: operateTimeout, log: cfg.Log}
 	for _, t := range troubles {
 		if len(cfg.Faults) == 0 || slices.Contains(cfg.Faults, t.name) {
 			n.kinds = append(n.kinds, t)

@@ -65,6 +65,7 @@ func run(cfg nemesis.Config) error {
 	for _, name := range nemesis.Faults() {
 		fmt.Printf("%6d  %s\n", r.Struck[name], name)
 	}
+	fmt.Println("took effect:", r.Acts)
 	for _, p := range r.Problems {
 		fmt.Println(p)
 	}
