@@ -32,7 +32,7 @@ func TestExitOnAFailedSync(t *testing.T) {
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	var exit *exec.ExitError
-	if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != 1 {
+	if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != ExitCode {
 		t.Fatalf("%v: %s", err, &said)
 	}
 	for _, word := range []string{"WRAFT-7009", "replace the disk", ".log", "input/output error", "committed 3"} {

@@ -8,6 +8,9 @@ import (
 	"github.com/wraft/wraft/internal/clock"
 )
 
+// ExitCode is that of a process whose disk failed: no supervisor should start it again.
+const ExitCode = 10
+
 // Options says how a Store is opened. The zero value is useful.
 type Options struct {
 	// FS holds every file of the store. Default: the operating system's.
@@ -16,7 +19,7 @@ type Options struct {
 	Logger *slog.Logger
 	// Fatal is called once, with the first write or sync that failed: what the disk
 	// holds is unknown from then on. It may be called from any goroutine and must
-	// not call the store. Default: log the error and end the process with code 1.
+	// not call the store. Default: log the error and end the process with ExitCode.
 	Fatal func(error)
 	// Clock times the syncs for Metrics. Default: clock.System().
 	Clock clock.Clock
@@ -54,7 +57,7 @@ func (o Options) withDefaults() Options {
 		logger := o.Logger
 		o.Fatal = func(err error) {
 			logger.Error("the disk failed and this node ends; replace the disk of the data directory before it is started again, the other nodes hold the data", "code", "WRAFT-7009", "err", err)
-			os.Exit(1)
+			os.Exit(ExitCode)
 		}
 	}
 	if o.Clock == nil {

@@ -28,6 +28,7 @@ import (
 	"github.com/wraft/wraft/internal/nodeconfig"
 	"github.com/wraft/wraft/internal/pki"
 	"github.com/wraft/wraft/internal/wasmtest"
+	"github.com/wraft/wraft/storage"
 )
 
 // brittleEnv has the test binary run a node, whose configuration is the file it names, on a
@@ -232,6 +233,13 @@ func TestAServerEndsWithASyncThatFails(t *testing.T) {
 	failing.start(t)
 	increase()
 	expectCount(t, ctx, "https://"+failing.config.ListenAPI, identity, count)
+}
+
+// TestAFailedDiskHasOneExitCode: the store ends a process by itself, and knows no catalogue.
+func TestAFailedDiskHasOneExitCode(t *testing.T) {
+	if kind, _ := client.Lookup(client.CodeDiskFailed); int(kind.Exit) != storage.ExitCode {
+		t.Errorf("the store ends a process with %d, the catalogue says %d", storage.ExitCode, kind.Exit)
+	}
 }
 
 // expectFailedDisk wants a process to have ended by itself, with words for an operator.
