@@ -12,24 +12,41 @@ import (
 	"github.com/wraft/wraft/internal/pki"
 )
 
+// verdictMax is how long a verdict counts at most. Why a bound where certificates say it: those
+// of the authorities are not shown, and end too.
+const verdictMax = time.Minute
+
 // caller is what is known of the other end of a connection: who it is by its certificate,
-// kept so long as the same is trusted, since verifying costs as much as many requests.
+// kept so long as the same is trusted and no certificate shown has expired, since verifying
+// costs as much as many requests.
 type caller struct {
 	mu      sync.Mutex // guards what follows
 	by      *pki.Trust
+	until   time.Time // the verdict counts: the end of what was shown that ends first
 	holder  holder
 	verdict error
 }
 
-// check returns who the caller is by what is trusted now.
-func (c *caller) check(shown []*x509.Certificate, trust *pki.Trust, cluster string) (holder, error) {
+// check returns who the caller is by what is trusted, and valid, now.
+func (c *caller) check(shown []*x509.Certificate, trust *pki.Trust, cluster string, now time.Time) (holder, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.by != trust {
-		c.by = trust
-		c.holder, c.verdict = verifyCaller(shown, trust, cluster)
+	if c.by != trust || now.After(c.until) {
+		c.by, c.until = trust, validUntil(shown, now)
+		c.holder, c.verdict = verifyCaller(shown, trust, cluster, now)
 	}
 	return c.holder, c.verdict
+}
+
+// validUntil is when the first certificate ends that is valid now, or verdictMax from now.
+func validUntil(shown []*x509.Certificate, now time.Time) time.Time {
+	until := now.Add(verdictMax)
+	for _, c := range shown {
+		if !c.NotAfter.Before(now) && c.NotAfter.Before(until) {
+			until = c.NotAfter
+		}
+	}
+	return until
 }
 
 // callerKey finds the caller in the context of a connection's requests.
@@ -53,9 +70,9 @@ func holderAt(r *http.Request, trust *pki.Trust, cluster string) (holder, error)
 	}
 	c, ok := r.Context().Value(callerKey{}).(*caller)
 	if !ok {
-		return verifyCaller(shown, trust, cluster)
+		return verifyCaller(shown, trust, cluster, time.Now())
 	}
-	return c.check(shown, trust, cluster)
+	return c.check(shown, trust, cluster, time.Now())
 }
 
 // callerName is what histories and the audit call the connection's other end: "token:" and the
@@ -88,11 +105,11 @@ func (s *Server) named(r *http.Request, need right) *http.Request {
 	return r.WithContext(s.config.Asked(r.Context(), s.callerName(r)))
 }
 
-func verifyCaller(shown []*x509.Certificate, trust *pki.Trust, cluster string) (holder, error) {
+func verifyCaller(shown []*x509.Certificate, trust *pki.Trust, cluster string, now time.Time) (holder, error) {
 	if len(shown) == 0 {
 		return holder{}, client.NewProblem(client.CodeNoCertificate, "no client certificate was shown")
 	}
-	if err := trust.Verify(shown, x509.ExtKeyUsageClientAuth, time.Now()); err != nil {
+	if err := trust.Verify(shown, x509.ExtKeyUsageClientAuth, now); err != nil {
 		return holder{}, client.NewProblem(client.CodeNoCertificate, "the client certificate of %.80q is not accepted: %v", shown[0].Subject.CommonName, err)
 	}
 	return holderOf(shown[0], cluster)

@@ -26,6 +26,9 @@ func (c *caller) open(t *testing.T, path string) lines {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
 	res, err := c.http.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -141,38 +144,6 @@ func TestEventsAreAskedForStrictly(t *testing.T) {
 		checkProblem(t, c.do(t, "GET", eventsPath, nil, "Last-Event-ID: "+last), 400, client.CodeBadRequest, "Last-Event-Id")
 	}
 	checkProblem(t, c.do(t, "GET", "/v1/machines/nobody/events", nil), 404, client.CodeUnknownMachine, "")
-}
-
-func TestShutdownEndsStreams(t *testing.T) {
-	_, c, s := setup(t, apitest.Options{})
-	stream := c.open(t, eventsPath)
-	stream.want("id: 0-0")
-	if err := s.API.Shutdown(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if line, err := stream.in.ReadString('\n'); line != "event: problem\n" {
-		t.Fatalf("%q, %v", line, err)
-	}
-	if line, err := stream.in.ReadString('\n'); !strings.Contains(line, string(client.CodeShuttingDown)) {
-		t.Errorf("%q, %v", line, err)
-	}
-}
-
-// TestARevokedReaderIsCutOff at the next sign of life.
-func TestARevokedReaderIsCutOff(t *testing.T) {
-	_, c, s := setup(t, apitest.Options{})
-	stream := c.open(t, eventsPath)
-	stream.want("id: 0-0")
-	s.Revoke(t)
-	for {
-		line, err := stream.in.ReadString('\n')
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.Contains(line, string(client.CodeNoCertificate)) {
-			return
-		}
-	}
 }
 
 func TestStreamsAreBounded(t *testing.T) {

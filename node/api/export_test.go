@@ -1,6 +1,11 @@
 package api
 
-import "crypto/x509"
+import (
+	"crypto/x509"
+	"time"
+
+	"github.com/wraft/wraft/internal/pki"
+)
 
 // Methods lists what the API answers, as "METHOD /pattern".
 func Methods(s *Server) (all []string) {
@@ -16,6 +21,16 @@ func Methods(s *Server) (all []string) {
 func HolderError(leaf *x509.Certificate, cluster string) error {
 	_, err := holderOf(leaf, cluster)
 	return err
+}
+
+// Standing is a connection whose other end showed certificates: what it returns tells whether
+// they count at a time.
+func Standing(shown []*x509.Certificate, trust *pki.Trust, cluster string) func(now time.Time) error {
+	c := new(caller)
+	return func(now time.Time) error {
+		_, err := c.check(shown, trust, cluster, now)
+		return err
+	}
 }
 
 // Fill makes a server one that takes no command, query or session any more.

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"net"
 	"sync/atomic"
+	"time"
 
 	"github.com/wraft/wraft/internal/pki"
 )
@@ -42,7 +43,7 @@ func (p *Peer) Sender() string {
 // Known returns nil when the certificate is trusted, for clients of the cluster, and valid,
 // and CodeNoCertificate otherwise.
 func (p *Peer) Known(trust *pki.Trust) error {
-	_, err := p.known.check(p.shown, trust, p.cluster)
+	_, err := p.known.check(p.shown, trust, p.cluster, time.Now())
 	return err
 }
 
@@ -78,5 +79,5 @@ func (p *Peer) holder(trust *pki.Trust) (holder, error) {
 	if t := p.token.Load(); t != nil {
 		return holderOfHash(t.tokens, t.hash)
 	}
-	return p.known.check(p.shown, trust, p.cluster)
+	return p.known.check(p.shown, trust, p.cluster, time.Now())
 }

@@ -17,6 +17,13 @@ type streamRequest struct {
 	base64 bool // all events
 }
 
+// atOnce is closed: it is time to ask again.
+var atOnce = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
 // nextFunc adds what comes next to a stream without waiting; when there is nothing, more is
 // closed when it is time to ask again.
 type nextFunc func() (more <-chan struct{}, err error)
@@ -58,20 +65,24 @@ func (s *Server) follow(r *http.Request, need right, out *eventStream, next next
 		if out.flush() != nil {
 			return endClient
 		}
-		if more != nil {
-			select {
-			case <-more:
-			case <-ticks.C:
-				if err := s.allow(r, need); err != nil {
-					return out.finish(r, err)
-				}
-				out.comment()
-				continue
-			case <-s.streams.closing:
-				return out.finish(r, client.NewProblem(client.CodeShuttingDown, "the node is stopping"))
-			case <-r.Context().Done():
-				return endClient
+		ready := more
+		if ready == nil {
+			ready = atOnce
+		}
+		// Why even when there is more: select takes any that is ready, so no reader is so far behind
+		// that it is not looked at, or holds up the node's end.
+		select {
+		case <-ready:
+		case <-ticks.C:
+			if err := s.allow(r, need); err != nil {
+				return out.finish(r, err)
 			}
+			out.comment()
+			continue
+		case <-s.streams.closing:
+			return out.finish(r, client.NewProblem(client.CodeShuttingDown, "the node is stopping"))
+		case <-r.Context().Done():
+			return endClient
 		}
 		var err error
 		if more, err = next(); err != nil {

@@ -17,7 +17,7 @@ const (
 	endClient   streamEnd = "client"   // the reader left, or took nothing for too long
 	endGone     streamEnd = "gone"     // the reader was too slow: what comes next is not kept any more
 	endShutdown streamEnd = "shutdown" // the node stops
-	endAccess   streamEnd = "access"   // the reader's certificate counts no more
+	endAccess   streamEnd = "access"   // the reader's certificate or token counts no more
 	endMachine  streamEnd = "machine"  // the machine ended on this node, or was deleted
 	endRefused  streamEnd = "too-many" // it did not begin
 	streamsMax            = 1024       // of a node
@@ -30,7 +30,7 @@ func endOf(code client.Code) streamEnd {
 		return endGone
 	case client.CodeShuttingDown:
 		return endShutdown
-	case client.CodeNoCertificate, client.CodeNotAllowed:
+	case client.CodeNoCertificate, client.CodeBadToken, client.CodeNotAllowed:
 		return endAccess
 	}
 	return endMachine

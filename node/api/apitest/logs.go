@@ -10,8 +10,9 @@ import (
 
 // logged are the lines of one machine.
 type logged struct {
-	kept []client.LogLine
-	more chan struct{} // closed when there are more
+	kept  []client.LogLine
+	more  chan struct{} // closed when there are more
+	flood bool          // there always is one more
 }
 
 // firstLine is when the first line of a machine is logged, each other one a microsecond later:
@@ -26,6 +27,13 @@ func (b *Backend) Log(name, level, text string) {
 	l.kept = append(l.kept, client.LogLine{Place: client.LogPlace(firstLine + len(l.kept)), Node: b.node, Index: b.index, Level: level, Text: text})
 	close(l.more)
 	l.more = make(chan struct{})
+}
+
+// LogFlood has a machine log faster than anybody can read.
+func (b *Backend) LogFlood(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.machines[name].logged.flood = true
 }
 
 // MachineLog reads what Log made.
@@ -64,6 +72,10 @@ func (f *lineFeed) Read() ([]api.FeedItem, <-chan struct{}, error) {
 			f.at = uint64(l.Place)
 			return []api.FeedItem{{Place: l.Place.String(), Value: l}}, nil, nil
 		}
+	}
+	if m.logged.flood {
+		f.at++
+		return []api.FeedItem{{Place: f.At(), Value: client.LogLine{Place: client.LogPlace(f.at)}}}, nil, nil
 	}
 	return nil, m.logged.more, nil
 }
