@@ -85,6 +85,19 @@ func (l *Link) Observe(remote *net.UDPAddr, p Path) {
 	l.rouse()
 }
 
+// Expect says that much is about to be sent: its first packets are repaired, in ModeAuto and
+// on a path that is long enough, until it is known what the path loses.
+func (l *Link) Expect() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return
+	}
+	l.end.send.expect(l.conn.now())
+	l.count()
+	l.rouse()
+}
+
 // sent is told of QUIC's packets, and what they carried beside their bytes.
 func (l *Link) sent(b []byte, segment int, ecn ECN, oob []byte) {
 	l.mu.Lock()

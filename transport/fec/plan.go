@@ -38,10 +38,10 @@ type plan struct {
 	ratio float64       // parity packets allowed per data packet
 }
 
-// makePlan chooses how to code for what is known of the path.
-func makePlan(l *losses, now, rtt time.Duration, cfg Config) plan {
+// makePlan chooses how to code for what is known of the path, for a loss of least at least.
+func makePlan(l *losses, now, rtt time.Duration, least float64, cfg Config) plan {
 	p := plan{
-		loss: l.random(now), burst: 1, size: dataShardsMax, width: 1,
+		loss: max(least, l.random(now)), burst: 1, size: dataShardsMax, width: 1,
 		hold: rtt / holdPerRTT,
 	}
 	few := time.Duration(holdPackets / max(1, l.rate()) * float64(time.Second))

@@ -17,6 +17,11 @@ const (
 	// how long they wait for one that tells of a loss.
 	priorPackets = 200
 	priorFor     = 3 * time.Second
+	// trialLoss is what a path of which nothing is known is taken to lose while much is begun to
+	// be sent over it, until reports have told of trialPackets, or trialFor is over.
+	trialLoss    = 0.02
+	trialPackets = 1000
+	trialFor     = 3 * time.Second
 	// rttWorth is the round trip below which QUIC repeats a packet sooner than a block
 	// closes, and what falls falls from a socket's buffer.
 	rttWorth = 5 * time.Millisecond
@@ -66,8 +71,10 @@ type sender struct {
 	beaconAt   time.Duration
 	beaconSent uint32 // sent in the last packet of ours
 	last       report
-	credits    float64 // parity packets that may be sent
-	tokens     float64 // bytes of parity that may be sent
+	trial      int64         // packets that reports have yet to tell of
+	trialEnd   time.Duration // when it is over all the same
+	credits    float64       // parity packets that may be sent
+	tokens     float64       // bytes of parity that may be sent
 	paidAt     time.Duration
 	stats      senderStats
 }
@@ -96,12 +103,38 @@ func (s *sender) begin(now time.Duration) {
 	s.losses = newLosses(now)
 	weight := min(1, priorPackets/max(1, s.quic.sent))
 	s.prior = sample{sent: weight * s.quic.sent, lost: weight * s.quic.lost}
-	s.plan = makePlan(&s.losses, now, s.path.RTT, s.cfg)
+	s.choose(now)
+}
+
+// expect has the first packets of what is about to be sent repaired though nothing is known of
+// the path.
+//
+// Why: a congestion controller's slow start ends with the first packet that is lost, and from
+// then on its window grows by one packet in a round trip. What the path loses would be known some
+// hundred packets later.
+func (s *sender) expect(now time.Duration) {
+	if s.cfg.Mode != ModeAuto || s.path.RTTMin < rttWorth || s.active && s.losses.calm.sent >= trialPackets {
+		return
+	}
+	if !s.active {
+		s.begin(now)
+	}
+	s.trial, s.trialEnd = trialPackets, now+trialFor
+	s.choose(now)
+}
+
+// choose plans for what is known.
+func (s *sender) choose(now time.Duration) {
+	least := 0.0
+	if s.trial > 0 && now < s.trialEnd {
+		least = trialLoss
+	}
+	s.plan = makePlan(&s.losses, now, s.path.RTT, least, s.cfg)
 }
 
 // end stops it; QUIC's packets are no longer looked at.
 func (s *sender) end(now time.Duration) {
-	s.active = false
+	s.active, s.trial = false, 0
 	s.recycle()
 	s.quic = window{tau: slowTau, at: now}
 }
@@ -147,6 +180,9 @@ func (s *sender) onReport(now time.Duration, r report) {
 		s.prior = sample{}
 	}
 	s.losses.add(now, counted)
+	if s.trial -= sent; counted.congested >= 1 {
+		s.trial = 0
+	}
 	s.stats.reported += uint64(sent)
 	s.stats.lost = uint64(max(0, int64(s.stats.lost)+lost))
 	s.stats.repaired += uint64(d(r.repaired, s.last.repaired))
@@ -160,7 +196,7 @@ func (s *sender) replan(now time.Duration) {
 	if s.plan.loss == 0 {
 		s.coding = now
 	}
-	s.plan = makePlan(&s.losses, now, s.path.RTT, s.cfg)
+	s.choose(now)
 	if s.plan.loss > 0 || !s.losses.over(now) {
 		s.useful = now
 	}

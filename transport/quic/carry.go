@@ -169,5 +169,8 @@ func (n *Network) carry(ctx context.Context, conn *quicgo.Conn) {
 	l.tie(conn)
 	unwatch := context.AfterFunc(ctx, func() { _ = conn.CloseWithError(codeShutdown, "closing down") })
 	defer unwatch()
+	if repair := l.repair.Load(); repair != nil {
+		repair.Expect()
+	}
 	fileServer{n: n, peer: id, conn: conn}.run()
 }
