@@ -26,7 +26,7 @@ type load struct {
 }
 
 // inflight counts what is under way, so that a node that gets more than it can answer says
-// so before it has read it.
+// so before it has read more than the beginning of it.
 type inflight struct {
 	most load
 

@@ -13,10 +13,11 @@ import (
 	"github.com/wraft/wraft/client"
 )
 
-// writeProblem answers with err as problem+json. It logs only what is our fault.
-func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
-	s.drain(r)
+// writeProblem answers with err as problem+json. It logs only what is our fault. admitted says
+// whether the caller may ask what it asked.
+func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, err error, admitted bool) {
 	p := ProblemOf(r.Context(), err)
+	s.drain(w, r, admitted && p.Status != http.StatusTooManyRequests)
 	if p.Code == client.CodeInternal {
 		s.config.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
@@ -50,19 +51,32 @@ func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, err error)
 	_ = json.NewEncoder(w).Encode(p)
 }
 
-// drainBytes is how much of a body is read and thrown away beyond the largest
-// module, before its refusal is sent.
-const drainBytes = 64 << 20
+// What of a refused request's body is read and thrown away before its refusal is sent.
+const (
+	// drainBytes is for callers who may send a body: so much beyond the largest module.
+	drainBytes = 64 << 20
+	// strangerBytes and strangerTimeout are for all others. Why so little: whoever can reach the
+	// port can ask for it, as often as they like.
+	strangerBytes   = 256 << 10
+	strangerTimeout = 2 * time.Second
+)
 
 // drain reads what is left of a refused request's body. Why: closing a connection
 // on bytes that nobody read resets it, and the client, still sending, would lose
-// the answer that says why. A client that asked first (Expect) sends nothing.
-func (s *Server) drain(r *http.Request) {
+// the answer that says why. A client that asked first (Expect) sends nothing. Of a stranger
+// little is read; net/http leaves it half a second for the answer then, and closes.
+func (s *Server) drain(w http.ResponseWriter, r *http.Request, known bool) {
 	if r.Body == nil || r.Header.Get("Expect") != "" {
 		return
 	}
+	most := s.config.ModuleBytesMax + drainBytes
+	if !known {
+		most = strangerBytes
+		// Why the error is dropped: where there are no deadlines there is no connection either.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(strangerTimeout))
+	}
 	// What fails here fails again when the answer is written.
-	_, _ = io.CopyN(io.Discard, r.Body, s.config.ModuleBytesMax+drainBytes)
+	_, _ = io.CopyN(io.Discard, r.Body, most)
 }
 
 // ProblemOf is err as a problem that the caller may change. ctx is the request's: when

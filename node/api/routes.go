@@ -116,6 +116,7 @@ func (s *Server) serve(rt route) http.Handler {
 			name = r.Method
 		}
 		err := s.admit(rt, r, m.need, ok)
+		admitted := err == nil && !rt.open
 		switch {
 		case err == nil && ok:
 			err = m.do(rec, s.named(r, m.need))
@@ -124,7 +125,7 @@ func (s *Server) serve(rt route) http.Handler {
 			err = rt.methodProblem(r.Method, allow)
 		}
 		if err != nil {
-			s.writeProblem(rec, r, err)
+			s.writeProblem(rec, r, err, admitted)
 		}
 		s.metrics.observe(rt.pattern, name, rec.status, time.Since(begin))
 	})
