@@ -28,7 +28,7 @@ skip() {
 
 lab=$work/bin/wanlab
 folder=$WRAFT_LAB
-unset WRAFT_LAB # wraftd takes every such variable for a setting
+unset "${!WRAFT_@}" # wraftd takes every such variable for a setting
 nodes=()
 ended() {
 	stop_nodes
@@ -134,15 +134,15 @@ path() {
 }
 
 measure() {
-	local down loss line
+	local down loss line result
 	for down in ${DOWN:-0 3}; do
 		[[ $down == 0 ]] || "$lab" partition n$down >/dev/null
 		for loss in ${LOSSES:-0% 1% 2% 5% 2%x4 2%x30ms}; do
 			links "$loss"
-			line=$(once 16 "$duration" "$warmup") || line='{}'
-			line="{\"system\":\"$system\",\"loss\":\"$loss\",\"down\":$down,\"load\":\"$(cut -d' ' -f1 /proc/loadavg)\",\"result\":$line,\"links\":$(path "$down")}"
+			result=$(once 16 "$duration" "$warmup") || result='{}'
+			line="{\"system\":\"$system\",\"loss\":\"$loss\",\"down\":$down,\"load\":\"$(cut -d' ' -f1 /proc/loadavg)\",\"result\":$result,\"links\":$(path "$down")}"
 			echo "$line" >>"$out"
-			echo "wan-peers: $system loss=$loss down=$down $(sed -n 's/.*\("ops_per_s":[0-9.]*\).*\("p50_us":[0-9]*\).*\("p99_us":[0-9]*\).*/\1 \2 \3/p' <<<"$line")" >&2
+			echo "wan-peers: $system loss=$loss down=$down $(sed -n 's/.*\("ops_per_s":[0-9.]*\).*\("p50_us":[0-9]*\).*\("p99_us":[0-9]*\).*/\1 \2 \3/p' <<<"$result")" >&2
 		done
 		links 0%
 		"$lab" heal >/dev/null
