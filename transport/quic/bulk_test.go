@@ -73,28 +73,38 @@ type zeroAt struct{}
 
 func (zeroAt) ReadAt(b []byte, _ int64) (int, error) { clear(b); return len(b), nil }
 
+// farRate is what the link of farApart carries, in bytes a second.
+const farRate = 100e6 / 8
+
+// farApart are two nodes with a long and fast way between them that loses packets by chance.
+// The second one has a file f of a size.
+func farApart(t *testing.T, size int64) (a, b *node) {
+	t.Helper()
+	w := newSimWorld(t)
+	w.sim.whole = true
+	w.beyond(&bottleneck{rate: farRate, queue: farRate / 20, loss: 0.02, delay: 40 * time.Millisecond})
+	a, b = w.node(1, withRepair(fec.ModeAuto)), w.node(2, withRepair(fec.ModeAuto))
+	w.connect(a, b)
+	b.rec.serve("f", func() (io.ReadSeekCloser, int64, error) {
+		return zeros{io.NewSectionReader(zeroAt{}, 0, size)}, size, nil
+	})
+	return a, b
+}
+
 // TestBubbleSnapshotUsesTheLink: over a long and fast way that loses packets by chance, a
 // file that follows some appends gets more than half of what the link carries in the seeds that
 // docs/BENCHMARKS.md names. The test demands a tenth, of a short file a fiftieth: that one is
 // not stuck, and no more.
 func TestBubbleSnapshotUsesTheLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newSimWorld(t)
-		w.sim.whole = true
-		const rate = 100e6 / 8
 		// Why so little: a loss in the slow start ends it, which is a matter of luck.
 		size, want := int64(96<<20), 0.1
 		if testing.Short() {
 			size, want = 24<<20, 0.02
 		}
-		w.beyond(&bottleneck{rate: rate, queue: rate / 20, loss: 0.02, delay: 40 * time.Millisecond})
-		a, b := w.node(1, withRepair(fec.ModeAuto)), w.node(2, withRepair(fec.ModeAuto))
-		w.connect(a, b)
-		b.rec.serve("f", func() (io.ReadSeekCloser, int64, error) {
-			return zeros{io.NewSectionReader(zeroAt{}, 0, size)}, size, nil
-		})
+		a, b := farApart(t, size)
 		latencies(t, b, a, 200, 12*time.Second) // the loss is known
-		if used := fetchAll(t, a, 2, "f", size, rate); used < want {
+		if used := fetchAll(t, a, 2, "f", size); used < want {
 			t.Errorf("it used %.2f of the link; %+v", used, b.net.Links()[0])
 		}
 	})
@@ -105,28 +115,20 @@ func TestBubbleSnapshotUsesTheLink(t *testing.T) {
 // docs/BENCHMARKS.md, and a sixth of it without that repair.
 func TestBubbleAFileOverALinkThatIsNew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newSimWorld(t)
-		w.sim.whole = true
-		const rate = 100e6 / 8
 		size, want := int64(48<<20), 0.3
 		if testing.Short() {
 			size, want = 16<<20, 0.2
 		}
-		w.beyond(&bottleneck{rate: rate, queue: rate / 20, loss: 0.02, delay: 40 * time.Millisecond})
-		a, b := w.node(1, withRepair(fec.ModeAuto)), w.node(2, withRepair(fec.ModeAuto))
-		w.connect(a, b)
-		b.rec.serve("f", func() (io.ReadSeekCloser, int64, error) {
-			return zeros{io.NewSectionReader(zeroAt{}, 0, size)}, size, nil
-		})
+		a, b := farApart(t, size)
 		time.Sleep(time.Second) // virtual: QUIC knows how long the way is
-		if used := fetchAll(t, a, 2, "f", size, rate); used < want {
+		if used := fetchAll(t, a, 2, "f", size); used < want {
 			t.Errorf("it used %.2f of the link; %+v", used, b.net.Links()[0])
 		}
 	})
 }
 
-// fetchAll fetches a file whole and returns how much of a link of rate bytes a second it used.
-func fetchAll(t *testing.T, to *node, from raft.NodeID, name string, size int64, rate float64) float64 {
+// fetchAll fetches a file whole and returns how much of the link of farApart it used.
+func fetchAll(t *testing.T, to *node, from raft.NodeID, name string, size int64) float64 {
 	t.Helper()
 	began := time.Now()
 	f, _, err := to.net.OpenFile(t.Context(), from, name, 0)
@@ -138,7 +140,7 @@ func fetchAll(t *testing.T, to *node, from raft.NodeID, name string, size int64,
 	if err != nil || n != size {
 		t.Errorf("%d of %d bytes, %v", n, size, err)
 	}
-	used := float64(n) / time.Since(began).Seconds() / rate
+	used := float64(n) / time.Since(began).Seconds() / farRate
 	t.Logf("%.2f of the link", used)
 	return used
 }
