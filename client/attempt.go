@@ -250,7 +250,7 @@ func transportProblem(err error, host string, sent bool) *Problem {
 	switch {
 	case errors.As(err, &local):
 		return local
-	case errors.As(err, &closed) && closed.ErrorCode == quicgo.ApplicationErrorCode(wire.CloseNoCertificate):
+	case isNoCertificate(err) && errors.As(err, &closed):
 		return NewProblem(CodeNoCertificate, "%s", closed.ErrorMessage).WithCause(err)
 	case isTLS(err):
 		return NewProblem(CodeTLS, "%s: %v", host, err).WithCause(err)
@@ -261,6 +261,12 @@ func transportProblem(err error, host string, sent bool) *Problem {
 	default:
 		return NewProblem(CodeConnectionLost, "%s: %v", host, err).WithCause(err)
 	}
+}
+
+// isNoCertificate reports a native connection that the node closed for want of a certificate.
+func isNoCertificate(err error) bool {
+	var closed *quicgo.ApplicationError
+	return errors.As(err, &closed) && closed.ErrorCode == quicgo.ApplicationErrorCode(wire.CloseNoCertificate)
 }
 
 // isTLS reports a failed handshake, as this side or the server saw it. With TLS

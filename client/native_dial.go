@@ -52,12 +52,12 @@ func dialNative(ctx context.Context, host string, conf *tls.Config, token string
 	})
 	if err != nil {
 		free()
-		return nil, fmt.Errorf("client: connect to %s over UDP: %w", host, err)
+		return nil, refused(fmt.Errorf("client: connect to %s over UDP: %w", host, err), host, token)
 	}
 	n, err := newNativeConn(host, quic, free)
 	if err != nil {
 		free()
-		return nil, err
+		return nil, refused(err, host, token)
 	}
 	if token == "" {
 		return n, nil
@@ -72,7 +72,7 @@ func dialNative(ctx context.Context, host string, conf *tls.Config, token string
 // show shows a token; what is asked afterwards is asked by its holder.
 func (n *nativeConn) show(ctx context.Context, token string) error {
 	if !n.has(wire.KindToken) {
-		return NewProblem(CodeUnreachable, "%s is of an older release, whose native protocol has no tokens: use a certificate, or HTTP", n.host)
+		return noTokens(n.host)
 	}
 	a, sent, err := n.ask(ctx, &wire.Request{Kind: wire.KindToken, Data: []byte(token)})
 	if err != nil {
@@ -82,6 +82,19 @@ func (n *nativeConn) show(ctx context.Context, token string) error {
 		return p
 	}
 	return nil
+}
+
+// refused words a connection that ended while it was set up. A node that knows tokens waits for
+// one; to a holder of one the close for want of a certificate says therefore that it does not.
+func refused(err error, host, token string) error {
+	if token != "" && isNoCertificate(err) {
+		return noTokens(host)
+	}
+	return err
+}
+
+func noTokens(host string) *Problem {
+	return NewProblem(CodeUnreachable, "%s is of an older release, whose native protocol has no tokens: use a certificate, or HTTP", host)
 }
 
 // has reports whether both sides speak a version that has the kind.
