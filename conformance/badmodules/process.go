@@ -56,6 +56,21 @@ func Run(ctx context.Context, c Case) Report {
 		said, _, _ := strings.Cut(problems.String(), "\n")
 		r.Crashed, r.Problem = true, fmt.Sprintf("the host did not live: %v: %.300s", errors.Join(ctx.Err(), err), said)
 	}
+	return r.bounded()
+}
+
+// What a verdict on a module may cost. Why processor time: other programs of the machine
+// do not decide what is right. The dearest of the corpus takes a sixth of it, and half of the memory.
+const (
+	verdictCPUMSMax = 2000
+	peakMiBMax      = 256
+)
+
+// bounded is the report with a problem, if it has none, where a bound is broken.
+func (r Report) bounded() Report {
+	if r.Problem == "" && (r.VerdictCPUMS > verdictCPUMSMax || r.PeakMiB > peakMiBMax) {
+		r.Problem = fmt.Sprintf("too dear: a verdict after %.0f ms of processor time (at most %d), %.0f MiB (at most %d)", r.VerdictCPUMS, verdictCPUMSMax, r.PeakMiB, peakMiBMax)
+	}
 	return r
 }
 

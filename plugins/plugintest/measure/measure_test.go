@@ -38,10 +38,33 @@ func TestEverythingIsMeasured(t *testing.T) {
 		t.Errorf("image: %+v", i)
 	}
 	text := r.Markdown()
-	for _, want := range []string{"| go (go1) | 64 |", "| a map in Go | 1 |", "| sieve |", "| all | geometric mean |", "Images of a machine of 16 MiB", "| go | 64 |", "conditions"} {
+	for _, want := range []string{"| go (go1) | 64 |", "| a map in Go | 1 |", "| sieve |", "| all | geometric mean |", "Images of a machine of 16 MiB", "| go | 64 |", "conditions", "| a put in go, 64 in an entry | 1000 ns |", "the dearest (", "| the longest entry while an image of 16 MiB is written | 5 ms |"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
+	}
+}
+
+// TestMissesAreSaid: a figure above its target is named with how far.
+func TestMissesAreSaid(t *testing.T) {
+	r := &Report{
+		Applies: []Apply{
+			{Language: "c", Batch: 64, Wraft: Figure{Median: 250}}, {Language: "rust", Batch: 64, Wraft: Figure{Median: 301}},
+			{Language: "go", Batch: 1, Wraft: Figure{Median: 9000}}, {Language: "zig", Batch: 64, Wraft: Figure{Median: 9000}},
+		},
+		Kernels: []Kernel{{Name: "a", Written: Figure{Median: 2}, Rewritten: Figure{Median: 3}}, {Name: "b", Written: Figure{Median: 1}, Rewritten: Figure{Median: 2}}},
+		Image:   &Image{MiB: 256, Longest: Figure{Median: 4.1e6}},
+	}
+	var b strings.Builder
+	r.targets(&b)
+	_, rows, _ := strings.Cut(b.String(), "|---|---|---|---|\n")
+	const want = `| a put in c, 64 in an entry | 250 ns | 250 ns | yes |
+| a put in rust, 64 in an entry | 250 ns | 301 ns | no, 1.20 times |
+| a loop rewritten over the same as written, the dearest (b) | 1.8 times | 2 times | no, 1.11 times |
+| the longest entry while an image of 256 MiB is written | 5 ms | 4.1 ms | yes |
+`
+	if rows != want {
+		t.Errorf("%s\nwant\n%s", rows, want)
 	}
 }
 

@@ -50,6 +50,7 @@ func (r *Report) Markdown() string {
 	r.undos(&b)
 	r.image(&b)
 	r.compiles(&b)
+	r.targets(&b)
 	return b.String()
 }
 

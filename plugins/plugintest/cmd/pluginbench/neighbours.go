@@ -56,9 +56,9 @@ func parseNeighbours(out string) (all []neighbour) {
 func neighboursTable(all []neighbour) string {
 	var b strings.Builder
 	b.WriteString("\nThree good machines beside a bad one on a whole node (one process, Pebble with fsync): p99 of their commands, one at a time, in\n" +
-		"units of that while the bad one has nothing to do, in turns; median of 5.\n\n| the other one | p99 | least to most | p99 without, ms |\n|---|---|---|---|\n")
+		"units of that while the bad one has nothing to do, in turns; median of 5. The target is 1.5.\n\n| the other one | p99 | least to most | p99 without, ms |\n|---|---|---|---|\n")
 	for _, n := range all {
-		fmt.Fprintf(&b, "| %s | %s | %s–%s | %s |\n", n.Name, n.Figures["p99-ratio"], n.Figures["least-ratio"], n.Figures["most-ratio"], n.Figures["alone-p99-ms"])
+		fmt.Fprintf(&b, "| %s | %s | %s–%s | %s |\n", n.Name, n.Figures["p99-ratio"], n.Figures["least-p99-ratio"], n.Figures["most-p99-ratio"], n.Figures["alone-p99-ms"])
 	}
 	return b.String()
 }
