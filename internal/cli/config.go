@@ -62,6 +62,7 @@ var settings = []setting{
 	{key: "limits.node-memory", help: "what the machines of this node may count for, each with twice its memory (default half of the memory)"},
 	{key: "limits.compile-memory", help: "most memory of a process that compiles a module (default 1GiB)"},
 	{key: "limits.compile-time", help: "most processor time of one, which may last five times as long (default 1m)"},
+	{key: "limits.connections", help: "most connections of clients over TCP, and as many over UDP (default 4096)"},
 	{key: "snapshots.log-bytes", help: "log between two snapshots of a machine (default 64MiB)"},
 	{key: "snapshots.interval", help: "most log time between two, if anything was written (default 30m)"},
 	{key: "snapshots.tail-bytes", help: "log that is kept behind a snapshot (default 64MiB)"},

@@ -11,8 +11,8 @@ type Host struct {
 const (
 	// udpBufferMin is what QUIC asks for each way.
 	udpBufferMin = 7 << 20
-	// filesMin leaves room for the store's files and some thousand connections.
-	filesMin = 4096
+	// filesMin leaves room for the store's files and for limits.connections, 4096 by default.
+	filesMin = 8192
 )
 
 // host finds limits that hold a node back. They are notes: no node may run here.

@@ -154,6 +154,9 @@ type Limits struct {
 	// times as long. Defaults 1GiB and 1m. May differ from node to node.
 	CompileMemory Size          `koanf:"compile-memory"`
 	CompileTime   time.Duration `koanf:"compile-time"`
+	// Connections is how many connections clients may hold over TCP, and how many over UDP;
+	// default 4096. May differ from node to node.
+	Connections int `koanf:"connections"`
 }
 
 // LogSelection says what is logged and how.
@@ -187,6 +190,9 @@ const (
 	compileTimeDefault   = time.Minute
 	compileTimeMin       = 10 * time.Second
 	compileTimeMax       = time.Hour
+	connectionsDefault   = 4096
+	connectionsMin       = 64 // so that the other nodes, operators and a scrape have room
+	connectionsMax       = 1 << 20
 
 	nodesMax = 32
 )
@@ -209,6 +215,7 @@ func (c Config) WithDefaults() Config {
 	setDefault(&c.Limits.MachineMemory, machineMemoryDefault)
 	setDefault(&c.Limits.CompileMemory, compileMemoryDefault)
 	setDefault(&c.Limits.CompileTime, compileTimeDefault)
+	setDefault(&c.Limits.Connections, connectionsDefault)
 	c.Snapshots = c.Snapshots.withDefaults()
 	c.Disk = c.Disk.withDefaults()
 	c.Members = c.Members.withDefaults()

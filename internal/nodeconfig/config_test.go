@@ -80,6 +80,8 @@ func TestValidateNamesTheKey(t *testing.T) {
 		"disk.scrub-rate:":                    func(c *Config) { c.Disk.ScrubRate = KiB },
 		"disk.stall-timeout: 10ms":            func(c *Config) { c.Disk.StallTimeout = 10 * time.Millisecond },
 		"limits.compile-time: 9s":             func(c *Config) { c.Limits.CompileTime = 9 * time.Second },
+		"limits.connections: 63":              func(c *Config) { c.Limits.Connections = 63 },
+		"limits.connections: 1048577":         func(c *Config) { c.Limits.Connections = 1<<20 + 1 },
 		"limits.compile-time: 2h":             func(c *Config) { c.Limits.CompileTime = 2 * time.Hour },
 		"snapshots.log-bytes: 1KiB":           func(c *Config) { c.Snapshots.LogBytes = KiB },
 		"snapshots.interval: 1ms":             func(c *Config) { c.Snapshots.Interval = time.Millisecond },

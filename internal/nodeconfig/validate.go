@@ -133,6 +133,9 @@ func (l Limits) validate() []error {
 	if l.CompileTime < compileTimeMin || l.CompileTime > compileTimeMax {
 		problems = append(problems, fmt.Errorf("limits.compile-time: %v is out of range: use %v to %v", l.CompileTime, compileTimeMin, compileTimeMax))
 	}
+	if l.Connections < connectionsMin || l.Connections > connectionsMax {
+		problems = append(problems, fmt.Errorf("limits.connections: %d is out of range: use %d to %d", l.Connections, connectionsMin, connectionsMax))
+	}
 	if l.NodeMemory != 0 { // 0 is the default, which only the server knows
 		problems = append(problems, sizeBetween("limits.node-memory", l.NodeMemory, nodeMemoryMin, nodeMemoryMax))
 	}

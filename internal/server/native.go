@@ -57,7 +57,7 @@ func (s *Server) openNative(cfg Config, id *identity, conn net.PacketConn, b bac
 	}
 	s.native, err = native.New(native.Config{
 		Conn: conn, Off: cfg.Native == nodeconfig.NativeOff, HTTP3: over, Cluster: cfg.Cluster, TLS: api.ServerTLS(id.certificate), Trust: id.trust, ClientAuth: cfg.TLS.ClientAuth == ClientAuthRequire,
-		CommandBytesMax: int64(cfg.Limits.CommandBytes), Bounds: s.api, Metrics: registry, Log: s.log, Tracer: tracer,
+		CommandBytesMax: int64(cfg.Limits.CommandBytes), ConnectionsMax: cfg.Limits.Connections, Bounds: s.api, Metrics: registry, Log: s.log, Tracer: tracer,
 	}, b)
 	return err
 }

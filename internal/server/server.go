@@ -293,7 +293,7 @@ func (s *Server) openAPI(ctx context.Context, cfg Config, id *identity, registry
 	}
 	s.api, err = api.New(api.Config{
 		Node: cfg.Node, Cluster: cfg.Cluster, TLS: api.ServerTLS(id.certificate), Trust: id.trust, ClientAuth: cfg.TLS.ClientAuth == ClientAuthRequire, Asked: asked,
-		CommandBytesMax: int64(cfg.Limits.CommandBytes), ModuleBytesMax: int64(cfg.Limits.ModuleBytes),
+		CommandBytesMax: int64(cfg.Limits.CommandBytes), ModuleBytesMax: int64(cfg.Limits.ModuleBytes), ConnectionsMax: cfg.Limits.Connections,
 		AltSvc: offer, Metrics: registry, Log: s.log, Tracer: tracer,
 	}, api.Backend{Commands: b, Queries: b, Catalogue: b, Upgrades: b, Snapshots: b, Emissions: b, Logs: b, Entries: b, Backups: b, Deletions: b, Members: b, Tokens: b, Joins: b, Audit: b, Cluster: b})
 	if err != nil {

@@ -20,6 +20,8 @@ const verdictMax = time.Minute
 // kept so long as the same is trusted and no certificate shown has expired, since verifying
 // costs as much as many requests.
 type caller struct {
+	conn *heldConn // nil where it has no place, over UDP
+
 	mu      sync.Mutex // guards what follows
 	by      *pki.Trust
 	until   time.Time // the verdict counts: the end of what was shown that ends first
@@ -53,7 +55,9 @@ func validUntil(shown []*x509.Certificate, now time.Time) time.Time {
 type callerKey struct{}
 
 // withCaller gives a connection its caller.
-func withCaller(ctx context.Context, _ net.Conn) context.Context { return WithCaller(ctx) }
+func withCaller(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(ctx, callerKey{}, &caller{conn: heldOf(conn)})
+}
 
 // WithCaller is the context of a connection's requests to Server.Handler, for listeners of
 // other packages: without it each request has its certificate verified.

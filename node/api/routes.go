@@ -86,6 +86,7 @@ func (s *Server) handler() http.Handler {
 	mux.Handle("/", unknown)
 	servedBy := s.config.Node.String()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		noteRequest(r.Context())
 		w.Header().Set(client.HeaderServedBy, servedBy)
 		if s.config.AltSvc != "" {
 			w.Header().Set("Alt-Svc", s.config.AltSvc)

@@ -38,6 +38,9 @@ type Config struct {
 	CommandBytesMax int64
 	// ModuleBytesMax is the largest module; default 64 MiB.
 	ModuleBytesMax int64
+	// ConnectionsMax bounds the connections over TCP, handshakes under way included; default
+	// 4096. While more than half are taken, one address may hold a quarter.
+	ConnectionsMax int
 	// AltSvc is the value of the header Alt-Svc on every answer (RFC 7838): what else
 	// this node is spoken to with, and where. "" is nothing else.
 	AltSvc string
@@ -53,6 +56,7 @@ type Config struct {
 const (
 	commandBytesDefault = 1 << 20
 	moduleBytesDefault  = 64 << 20
+	connectionsDefault  = 4096
 
 	headerBytesMax    = 64 << 10
 	headerReadTimeout = 10 * time.Second
@@ -69,6 +73,9 @@ func (c Config) withDefaults() Config {
 	if c.ModuleBytesMax == 0 {
 		c.ModuleBytesMax = moduleBytesDefault
 	}
+	if c.ConnectionsMax == 0 {
+		c.ConnectionsMax = connectionsDefault
+	}
 	return c
 }
 
@@ -83,7 +90,7 @@ func (c Config) Validate() error {
 	} else if c.ClientAuth && (c.TLS.ClientAuth == tls.NoClientCert || c.Trust == nil || c.Cluster == "") {
 		problems = append(problems, errors.New("ClientAuth needs a TLS configuration that asks for certificates, Trust and Cluster"))
 	}
-	if c.CommandBytesMax < 0 || c.ModuleBytesMax < 0 {
+	if c.CommandBytesMax < 0 || c.ModuleBytesMax < 0 || c.ConnectionsMax < 0 {
 		problems = append(problems, errors.New("limits must not be negative"))
 	}
 	if c.Metrics == nil || c.Log == nil {
@@ -137,8 +144,9 @@ type Server struct {
 	http    *http.Server
 	metrics *metrics
 	// inflight counts the commands, queries and sessions under way.
-	inflight *inflight
-	streams  *streams
+	inflight    *inflight
+	streams     *streams
+	connections *connections
 }
 
 // New makes a server that does not listen yet.
@@ -153,6 +161,9 @@ func New(config Config, backend Backend) (*Server, error) {
 	}
 	s.metrics = m
 	if s.streams, err = newStreams(config.Metrics); err != nil {
+		return nil, err
+	}
+	if s.connections, err = newConnections(s.config.ConnectionsMax, config.Metrics, config.Log); err != nil {
 		return nil, err
 	}
 	s.http = &http.Server{
@@ -176,7 +187,7 @@ func (s *Server) Handler() http.Handler { return s.http.Handler }
 
 // Serve answers connections of l until Shutdown, and then returns nil. It closes l.
 func (s *Server) Serve(l net.Listener) error {
-	if err := s.http.ServeTLS(l, "", ""); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.http.ServeTLS(gate{l, s.connections}, "", ""); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("api: serve %v: %w", l.Addr(), err)
 	}
 	return nil

@@ -39,6 +39,12 @@ type Options struct {
 	// StallTimeout and Versions are native.Config's.
 	StallTimeout time.Duration
 	Versions     []string
+	// ConnectionsMax is api.Config's.
+	ConnectionsMax int
+	// Listener takes the place of a port on loopback.
+	Listener net.Listener
+	// Log gets what the API logs; nil: nobody does.
+	Log *slog.Logger
 }
 
 // Server is a backend on loopback.
@@ -72,7 +78,13 @@ func Start(tb testing.TB, b *Backend, o Options) *Server {
 	}
 	s.trust.Store(must(pki.ParseTrust(authority.CertPEM()))(tb))
 	conf := api.ServerTLS(node.TLS)
-	l, udp := listen(tb, o.Native)
+	l, udp := o.Listener, net.PacketConn(nil)
+	if l == nil {
+		l, udp = listen(tb, o.Native)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	s.Address = l.Addr().String()
 	b.address, b.authority = s.Address, authority
 	altSvc := ""
@@ -81,7 +93,7 @@ func Start(tb testing.TB, b *Backend, o Options) *Server {
 	}
 	s.API = must(api.New(api.Config{
 		Node: b.node, Cluster: clusterName, TLS: conf, Trust: s.trust.Load, ClientAuth: !o.NoClientAuth, Asked: withAskedBy, CommandBytesMax: o.CommandBytesMax, ModuleBytesMax: o.ModuleBytesMax,
-		AltSvc: altSvc, Metrics: s.Metrics, Log: slog.New(slog.DiscardHandler),
+		ConnectionsMax: o.ConnectionsMax, AltSvc: altSvc, Metrics: s.Metrics, Log: o.Log,
 	}, b.API()))(tb)
 	if o.Native {
 		s.serveNative(tb, native.Config{
