@@ -45,11 +45,14 @@ func TestLinesOnEachNode(t *testing.T) {
 		b.deploy(ctx, 1, "adder", []byte("any bytes"))
 		readers := map[raft.NodeID]*node.LineReader{}
 		for id, n := range b.nodes {
-			r, err := n.node.Lines(ctx, "adder", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			readers[id] = r
+			b.eventually(ctx, "the machine is there", func() bool { // Why: a majority is enough for a deploy
+				r, err := n.node.Lines(ctx, "adder", nil)
+				if err != nil && !errors.Is(err, node.ErrMachineNotRunning) {
+					t.Fatal(err)
+				}
+				readers[id] = r
+				return err == nil
+			})
 		}
 		for i := range 3 {
 			if _, err := b.nodes[1].node.Call(ctx, "adder", node.Call{Data: make([]byte, i+1), Forward: true}); err != nil {

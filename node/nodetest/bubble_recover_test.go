@@ -84,6 +84,7 @@ func TestBubbleRecover(t *testing.T) {
 		acknowledged := b.count(ctx, 5, 20)
 		b.deploy(ctx, 2, "later", []byte("other bytes")) // of which node 4 has nothing, nor the module
 		b.expectSum(ctx, 5, acknowledged)
+		b.awaitMachine(ctx, 5, "later") // Why: three of five are enough for a deploy
 		for _, id := range []raft.NodeID{1, 2, 3, 5} {
 			disks[id] = b.crash(id)
 		}

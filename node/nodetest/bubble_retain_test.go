@@ -181,12 +181,13 @@ func modulesAreRemoved(t *testing.T) {
 	b.expectSum(ctx, slow, 100)
 	b.expectModules(ctx, slow, "bb ccc ", all...)
 
-	if _, u, _, err := b.nodes[slow].node.Upgrade(ctx, node.UpgradeRequest{Machine: "adder", Rollback: true}); err != nil || u.State != node.UpgradeDone {
-		t.Fatalf("rollback: %+v, %v", u, err)
+	_, back, _, err := b.nodes[slow].node.Upgrade(ctx, node.UpgradeRequest{Machine: "adder", Rollback: true})
+	if err != nil || back.State != node.UpgradeDone {
+		t.Fatalf("rollback: %+v, %v", back, err)
 	}
 	b.work(ctx, 100, 20)
 	for id := range b.nodes {
-		b.expectRunning(ctx, id, node.DigestOf([]byte("bb")), b.nodes[1].node.Running(2).Since)
+		b.expectRunning(ctx, id, node.DigestOf([]byte("bb")), back.Index)
 	}
 	b.delete(ctx, "adder", 2)
 	for id := range b.nodes {

@@ -56,7 +56,7 @@ func TestABadTokenIsAnsweredBeforeTheConnectionEnds(t *testing.T) {
 
 func TestAStrangerWhoShowsNothingIsSentAway(t *testing.T) {
 	n := serve(t, native.Config{ClientAuth: true, TokenTimeout: time.Millisecond}, backend{command: echo})
-	n.dial(t).wantClosed(wire.CloseNoCertificate)
+	n.wantSentAway(t, wire.CloseNoCertificate)
 }
 
 // TestTheFirstVersion has neither tokens, nor batches, nor events.
@@ -73,5 +73,5 @@ func TestTheFirstVersion(t *testing.T) {
 		c.wantClosed(wire.CloseMalformed)
 	}
 	strict := serve(t, native.Config{ClientAuth: true, TokenTimeout: time.Hour}, backend{command: echo})
-	strict.dial(t, wire.ALPN1).wantClosed(wire.CloseNoCertificate)
+	strict.wantSentAway(t, wire.CloseNoCertificate, wire.ALPN1)
 }

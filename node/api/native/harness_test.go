@@ -209,14 +209,37 @@ func (c *caller) receive() *wire.Answer {
 // wantClosed waits for the end of the connection and checks who ended it, and why.
 func (c *caller) wantClosed(code wire.CloseCode) {
 	c.t.Helper()
-	select {
-	case <-c.conn.Context().Done():
-	case <-time.After(patience):
-		c.t.Fatal("the connection was not closed")
+	wantEnd(c.t, endOf(c.t, c.conn), code)
+}
+
+// wantSentAway dials, says nothing, and checks that the node ends the connection, and why. Its
+// word may come while the client still takes itself to be dialling.
+func (n *node) wantSentAway(t *testing.T, code wire.CloseCode, versions ...string) {
+	t.Helper()
+	conn, err := n.tryDial(t, versions...)
+	if err == nil {
+		err = endOf(t, conn)
 	}
+	wantEnd(t, err, code)
+}
+
+// endOf waits for the end of a connection and returns why it came.
+func endOf(t *testing.T, conn *quicgo.Conn) error {
+	t.Helper()
+	select {
+	case <-conn.Context().Done():
+	case <-time.After(patience):
+		t.Fatal("the connection was not closed")
+	}
+	return context.Cause(conn.Context())
+}
+
+// wantEnd checks that the node ended a connection, and why.
+func wantEnd(t *testing.T, err error, code wire.CloseCode) {
+	t.Helper()
 	var closed *quicgo.ApplicationError
-	if err := context.Cause(c.conn.Context()); !errors.As(err, &closed) || !closed.Remote || closed.ErrorCode != quicgo.ApplicationErrorCode(code) {
-		c.t.Fatalf("the connection ended with %v, want code %d", err, code)
+	if !errors.As(err, &closed) || !closed.Remote || closed.ErrorCode != quicgo.ApplicationErrorCode(code) {
+		t.Fatalf("the connection ended with %v, want code %d", err, code)
 	}
 }
 
