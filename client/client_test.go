@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/internal/pki"
+	"github.com/wraft/wraft/internal/ports"
 	"github.com/wraft/wraft/node/api/apitest"
 )
 
@@ -205,12 +205,11 @@ func TestFinalAnswersAreNotRepeated(t *testing.T) {
 // deadAddress is an address of loopback nothing listens at.
 func deadAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := ports.Addresses(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return free[0]
 }
 
 func newClient(t *testing.T, conf *tls.Config, endpoints ...string) *client.Client {
@@ -334,7 +333,8 @@ func TestTooLargeUploadIsRefusedUnread(t *testing.T) {
 	}
 	_, _, err := c.PutModule(t.Context(), client.DigestOf(nil), 64<<20, open)
 	wantCode(t, err, client.CodeModuleTooLarge, client.NotApplied)
-	if read.Load() > 1<<20 {
+	// Why any: after a second without a word the client begins to send; a window is a MiB.
+	if read.Load() > 8<<20 {
 		t.Errorf("%d bytes were read for nothing", read.Load())
 	}
 }

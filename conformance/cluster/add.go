@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+
+	"github.com/wraft/wraft/internal/ports"
 )
 
 // Add has the running cluster know a node more, through `wraftd nodes add`, which writes
@@ -23,7 +25,7 @@ func (c *Cluster) Join(ctx context.Context, token string) (*Node, error) {
 
 // take has add make the next node one of the cluster, and its folder.
 func (c *Cluster) take(add func(*Node) Result) (*Node, error) {
-	addresses, err := freeAddresses(2)
+	addresses, err := ports.Addresses(2)
 	if err != nil {
 		return nil, err
 	}

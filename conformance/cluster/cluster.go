@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/wraft/wraft/internal/ports"
 )
 
 // Config says what to set up.
@@ -54,7 +56,7 @@ func New(ctx context.Context, cfg Config) (*Cluster, error) {
 		cfg.Name = "e2e"
 	}
 	c := &Cluster{Dir: cfg.Dir, wraftd: cfg.Wraftd, flags: cfg.Flags, compiled: cfg.Compiled}
-	addresses, err := freeAddresses(2 * cfg.Nodes)
+	addresses, err := ports.Addresses(2 * cfg.Nodes)
 	if err != nil {
 		return nil, err
 	}

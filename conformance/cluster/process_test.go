@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -98,21 +97,6 @@ func TestStartOfAMissingProgram(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := startProcess(filepath.Join(dir, "log"), filepath.Join(dir, "none"), nil); !errors.Is(err, os.ErrNotExist) {
 		t.Fatalf("err = %v", err)
-	}
-}
-
-func TestFreeAddressesDiffer(t *testing.T) {
-	addresses, err := freeAddresses(20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := map[string]bool{}
-	for _, a := range addresses {
-		host, port, err := net.SplitHostPort(a)
-		if err != nil || host != "127.0.0.1" || port == "0" || seen[a] {
-			t.Errorf("address %q: %v, seen %v", a, err, seen[a])
-		}
-		seen[a] = true
 	}
 }
 

@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/wraft/wraft/conformance/cluster"
 	"github.com/wraft/wraft/conformance/transcript"
+	"github.com/wraft/wraft/internal/ports"
 )
 
 // TestReadme runs the README's first ten minutes word for word, but for two
@@ -49,7 +49,7 @@ func TestReadme(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	address := freeAddress(t, ctx)
+	address := freeAddress(t)
 	swap := strings.NewReplacer("127.0.0.1:7443", address)
 	for _, c := range commands {
 		began := time.Now()
@@ -102,28 +102,13 @@ func readerEnv(dir string) []string {
 	return append(out, "NO_COLOR=1", "TMPDIR="+dir)
 }
 
-// freeAddress finds a port of loopback nobody listens on, nor on the two that
-// follow, which the dev cluster takes as well.
-func freeAddress(t *testing.T, ctx context.Context) string {
+// freeAddress is one whose port nobody uses, nor the two that follow, which the dev cluster
+// takes as well.
+func freeAddress(t *testing.T) string {
 	t.Helper()
-	var lc net.ListenConfig
-	for range 100 {
-		first, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port, free := first.Addr().(*net.TCPAddr).Port, true
-		for i := 1; i <= 2; i++ {
-			next, err := lc.Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port+i))
-			if free = free && err == nil; err == nil {
-				next.Close()
-			}
-		}
-		first.Close()
-		if free {
-			return fmt.Sprintf("127.0.0.1:%d", port)
-		}
+	first, err := ports.Row(3)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no three free ports in a row")
-	return ""
+	return fmt.Sprintf("127.0.0.1:%d", first)
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/wraft/wraft/conformance/child"
+	"github.com/wraft/wraft/internal/ports"
 )
 
 // ErrNoBrowser: Chromium or ChromeDriver is not installed.
@@ -79,15 +80,12 @@ func Open(ctx context.Context, o Options) (*Browser, error) {
 
 // start runs the driver on a free port and waits until it answers.
 func (b *Browser) start(ctx context.Context, program, dir string) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := ports.Addresses(1)
 	if err != nil {
 		return fmt.Errorf("ui: %w", err)
 	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	if err := l.Close(); err != nil {
-		return fmt.Errorf("ui: %w", err)
-	}
-	b.base = "http://127.0.0.1:" + port
+	_, port, _ := net.SplitHostPort(free[0])
+	b.base = "http://" + free[0]
 	if b.log, err = os.Create(filepath.Join(dir, "chromedriver.log")); err != nil {
 		return fmt.Errorf("ui: %w", err)
 	}

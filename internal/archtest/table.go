@@ -83,7 +83,7 @@ var rooms = []Room{
 		Modules: []string{modCBOR}, Why: "frames of raft's messages"},
 	{Path: "transport/mem", Imports: []string{"transport", "transport/wire", "raft", "raft/quorum"}, Why: "the network in memory"},
 	{Path: "transport/quic", Imports: with(leaves, "transport", "transport/wire", "transport/fec", "raft", "raft/quorum", "internal/pki"),
-		TestImports: []string{"internal/relay"},
+		TestImports: []string{"internal/ports", "internal/relay"},
 		Modules:     []string{modQUIC, modCBOR, modSync}, Why: "the network over QUIC; the only room with peer sockets"},
 	{Path: "transport/fec", Modules: []string{modReedSol, modNet, modSys}, Why: "a net.PacketConn under QUIC that knows nothing above it"},
 	{Path: "plugins/abi", Why: "names and numbers of the guest ABI"},
@@ -109,7 +109,7 @@ var rooms = []Room{
 	// What clients see.
 	{Path: "client/wire", Modules: []string{modCBOR}, Why: "frames of the native protocol; both sides read them, and neither leaks in"},
 	{Path: "client", Imports: []string{"client/wire", "internal/problem", "internal/tracecontext"}, Modules: []string{modCBOR, modQUIC},
-		TestImports: []string{"node/api", "node/api/apitest", "internal/pki"}, Why: "programs import it: nothing of the node may leak in"},
+		TestImports: []string{"node/api", "node/api/apitest", "internal/pki", "internal/ports"}, Why: "programs import it: nothing of the node may leak in"},
 	{Path: "node/api", Imports: with(leaves, "client", "internal/pki", "internal/problem", "internal/tracecontext", "node/api/ui"), Modules: []string{modQUIC, modPrometheus, modSync, modOTelTrace, modOTelAttr, modOTelCodes},
 		TestImports: []string{"node/api/apitest", "internal/pki"}, Why: "declares what it needs of a node, so that it can be tested without one"},
 
@@ -122,6 +122,7 @@ var rooms = []Room{
 	// Leaves and tools.
 	{Path: "internal/clock", Why: "leaf"},
 	{Path: "internal/marked", Why: "writes between two marks of a page; leaf"},
+	{Path: "internal/ports", Why: "ports for tests; leaf"},
 	{Path: "internal/sumhash", Modules: []string{modXXH3}, Why: "leaf"},
 	{Path: "internal/invariants", Why: "leaf"},
 	{Path: "internal/tracecontext", Modules: []string{modOTel}, Why: "leaf"},
@@ -150,7 +151,7 @@ var rooms = []Room{
 	{Path: "internal/server", Imports: with(leaves, "client", "internal/compileworker", "internal/entries", "node", "node/api", "node/api/native", "raft", "raft/quorum", "raft/confchange", "storage",
 		"plugins", "plugins/abi", "transport", "transport/quic", "transport/fec", "internal/nodeconfig", "internal/pki", "internal/problem", "internal/tracing"),
 		Modules:     []string{modPrometheus, modPebble, modSync, modCBOR, modOTelTrace},
-		TestImports: []string{"internal/bootstrap", "internal/tracecontext", "internal/wasmtest", "transport/mem", "conformance/child"},
+		TestImports: []string{"internal/bootstrap", "internal/tracecontext", "internal/ports", "internal/wasmtest", "transport/mem", "conformance/child"},
 		Why:         "assembles one wraftd process from all rooms"},
 	{Path: "internal/backup", Imports: []string{"client"}, Modules: []string{modCompress}, Why: "a file of parts; what is in them is not its business"},
 	{Path: "internal/entries", Imports: []string{"client", "node", "raft", "raft/confchange"}, Why: "says in words what stands in a log; reads none"},
@@ -159,12 +160,12 @@ var rooms = []Room{
 	{Path: "internal/cli", Imports: with(leaves, "client", "internal/compileworker", "internal/backup", "internal/offline", "internal/server", "internal/bench", "internal/bootstrap", "internal/bundle", "internal/chaos", "internal/contexts", "internal/doctor", "internal/scrape", "internal/top", "internal/nodeconfig",
 		"internal/pki", "internal/problem", "internal/relay", "internal/project", "internal/toolchain", "plugins", "conformance/abi", "conformance/abi/scenario", "conformance/trial", "raft/quorum"),
 		Modules:     []string{modCobra, modPflag, modKoanf, modPretty, modTint, modTerm, modYAML, modCBOR},
-		TestImports: []string{"node/api", "node/api/apitest", "internal/wasmtest"},
+		TestImports: []string{"node/api", "node/api/apitest", "internal/ports", "internal/wasmtest"},
 		Why:         "commands; a node is started through internal/server only"},
 	{Path: "cmd/wraftd", Imports: []string{"internal/cli"}, Why: "main"},
 
 	// What stands outside: black-box suites, guest libraries, examples.
-	{Path: "conformance/...", Imports: []string{"client", "internal/marked", "internal/project", "internal/relay", "internal/toolchain", "raft", "raft/rafttest", "transport", "transport/wire", "plugins/abi"},
+	{Path: "conformance/...", Imports: []string{"client", "internal/marked", "internal/ports", "internal/project", "internal/relay", "internal/toolchain", "raft", "raft/rafttest", "transport", "transport/wire", "plugins/abi"},
 		Modules: []string{modPorcupine, modCBOR, modHistogram}, Why: "black box: what a user could run against a cluster"},
 	{Path: "conformance/wan/stream", Imports: []string{"internal/pki", "raft", "transport", "transport/fec", "transport/quic"}, Modules: []string{modSys},
 		Why: "two ends of the nodes' network and nothing else, so that a link is measured and not a machine"},

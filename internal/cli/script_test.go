@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/ports"
 	"github.com/wraft/wraft/node/api/apitest"
 )
 
@@ -66,6 +67,11 @@ func setupFake(t *testing.T, env *testscript.Env) error {
 	bare, _, _ := strings.Cut(env.Getenv("PATH"), string(os.PathListSeparator))
 	env.Setenv("BARE_PATH", bare) // has wraftd and no compiler
 	env.Values[fakeKey{}], env.Values[forgetsKey{}] = b, forgets
+	free, err := ports.Row(3)
+	if err != nil {
+		return err
+	}
+	env.Setenv("FREE_PORT", strconv.Itoa(free)) // as are the two that follow
 	env.Setenv("FAKE_DIR", s.Dir)
 	env.Setenv("FAKE_SERVER", s.Address)
 	env.Setenv("WRAFT_SERVER", "https://"+s.Address)

@@ -10,11 +10,11 @@ import (
 
 // TestAnAddressInUseIsWaitedFor, but not for ever.
 func TestAnAddressInUseIsWaitedFor(t *testing.T) {
-	first, err := net.ListenPacket("udp", "127.0.0.1:0")
+	address := freeAddress(t)
+	first, err := net.ListenPacket("udp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := first.LocalAddr().String()
 	if conn, err := listenUDP(t.Context(), address); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Fatalf("got %v, %v", conn, err)
 	}

@@ -34,7 +34,7 @@ func newRenewingCluster(t *testing.T) *renewingCluster {
 	c := &renewingCluster{t: t, dir: filepath.Join(t.TempDir(), "c")}
 	plan := bootstrap.Plan{Cluster: "renewing"}
 	for id := client.NodeID(1); id <= 3; id++ {
-		plan.Nodes = append(plan.Nodes, nodeconfig.Node{ID: id, Peer: freeAddress(t, "udp"), API: freeAddress(t, "tcp")})
+		plan.Nodes = append(plan.Nodes, nodeconfig.Node{ID: id, Peer: freeAddress(t), API: freeAddress(t)})
 	}
 	c.must(plan.Write(c.dir, time.Now()))
 	var err error
@@ -144,19 +144,20 @@ func TestANewAuthority(t *testing.T) {
 	c := newRenewingCluster(t)
 	next, err := pki.NewAuthority("renewing", time.Now())
 	c.must(err)
+	before := c.reconnects() // Why: one may have ended by itself on a busy machine
 	c.trust(c.authority, next)
 	c.look()
 	c.certify(next)
 	c.look()
-	if n := c.reconnects(); n != 0 {
-		t.Errorf("%d connections ended though all of them are trusted", n)
+	if n := c.reconnects(); n != before {
+		t.Errorf("%d connections ended though all of them are trusted", n-before)
 	}
 	c.must(os.Remove(c.configs[0].TLS.Revoked)) // Why: the list is the old authority's
 	_, err = next.Revoke(c.dir, nil, time.Now())
 	c.must(err)
 	c.trust(next)
 	c.look()
-	c.until(func() bool { return c.reconnects() >= 6 })
+	c.until(func() bool { return c.reconnects() >= before+6 })
 	c.untilConnected()
 	for _, s := range c.servers {
 		if s.renewal.stuck.Load() {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/quic-go/quic-go/testutils/simnet"
 
 	"github.com/wraft/wraft/internal/pki"
+	"github.com/wraft/wraft/internal/ports"
 	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/transport"
 )
@@ -216,11 +218,14 @@ func (w *world) listen(id raft.NodeID, at net.Addr) net.PacketConn {
 		}
 		return conn
 	}
-	udp := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}
-	if at != nil {
-		udp = at.(*net.UDPAddr)
+	if at == nil { // Why not any of the kernel's: it may give it to others before it is used again
+		free, err := ports.Addresses(1)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		at = net.UDPAddrFromAddrPort(netip.MustParseAddrPort(free[0]))
 	}
-	conn, err := net.ListenUDP("udp4", udp)
+	conn, err := net.ListenUDP("udp4", at.(*net.UDPAddr))
 	if err != nil {
 		w.t.Fatal(err)
 	}
