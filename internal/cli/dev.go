@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -224,7 +225,8 @@ func newDevReach(dir string, nodes []Node) (*devReach, error) {
 	return d, nil
 }
 
-// waitReady returns once every node knows the leader of the meta group.
+// waitReady returns once every node knows the leader of the meta group, and is connected to
+// all others: who looks then sees all of them up.
 func (d *devReach) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, devReadyTimeout)
 	defer cancel()
@@ -232,17 +234,22 @@ func (d *devReach) waitReady(ctx context.Context) error {
 		defer cl.Close()
 		for {
 			info, err := cl.Cluster(ctx)
-			if err == nil && len(info.Groups) > 0 && info.Groups[0].Leader != 0 {
+			if err == nil && len(info.Groups) > 0 && info.Groups[0].Leader != 0 && allUp(info) {
 				break
 			}
 			select {
 			case <-time.After(devPollInterval):
 			case <-ctx.Done():
-				return errors.Join(client.NewProblem(client.CodeNoLeader, "the cluster has no leader yet").WithCause(ctx.Err()), err)
+				return errors.Join(client.NewProblem(client.CodeNoLeader, "the cluster has no leader yet, or not all nodes are connected").WithCause(ctx.Err()), err)
 			}
 		}
 	}
 	return nil
+}
+
+// allUp reports whether a node is connected to all others.
+func allUp(info client.ClusterInfo) bool {
+	return !slices.ContainsFunc(info.Nodes, func(n client.NodeInfo) bool { return !n.Up })
 }
 
 // announce writes DIR/env and the ready file, and only then prints, so that who
