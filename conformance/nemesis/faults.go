@@ -197,7 +197,8 @@ func failSync(n *nemesis, ctx context.Context) (func() error, error) {
 	} else if code != brokenDisk {
 		return nil, errors.Join(fmt.Errorf("node %d ended with exit code %d after a failed sync, want %d", node.ID, code, brokenDisk), node.FailSyncs(false))
 	}
-	return func() error { return errors.Join(node.FailSyncs(false), startAgain(node)) }, nil
+	// Why killed: one that has not synced so far may do so just now, and end a moment later.
+	return func() error { return errors.Join(node.FailSyncs(false), node.Kill(), startAgain(node)) }, nil
 }
 
 // brokenDisk is the exit code of a node whose disk failed.

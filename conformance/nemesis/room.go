@@ -19,7 +19,7 @@ const (
 var diskFlags = []string{"--disk-min-free", fmt.Sprint(diskMinFree), "--disk-ballast", fmt.Sprint(diskBallast)}
 
 // roomPatience is how long a node may take to see that its disk is full, and to act on it.
-const roomPatience = 30 * time.Second
+const roomPatience = 2 * time.Minute
 
 // fillOne fills a node's disk: the others have room, so commands go on.
 func fillOne(n *nemesis, ctx context.Context) (func() error, error) {
