@@ -9,8 +9,10 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // scrapeBytesMax bounds an answer of /metrics.
@@ -58,6 +60,26 @@ func (n *Node) Metrics(ctx context.Context) (map[string]float64, error) {
 		return nil, fmt.Errorf("cluster: metrics of node %d: %s, %w", n.ID, resp.Status, errors.Join(err))
 	}
 	return parseMetrics(string(body)), nil
+}
+
+// WaitLinked returns once all running nodes have links to all others that run.
+func (c *Cluster) WaitLinked(ctx context.Context) error {
+	running := slices.DeleteFunc(slices.Clone(c.Nodes), func(n *Node) bool { return !n.Running() })
+	for _, n := range running {
+		for {
+			m, err := n.Metrics(ctx)
+			away := slices.IndexFunc(running, func(o *Node) bool { return o != n && m[fmt.Sprintf("wraft_link_up{peer=%q}", o.ID)] != 1 })
+			if err == nil && away < 0 {
+				break
+			}
+			select {
+			case <-time.After(probeInterval):
+			case <-ctx.Done():
+				return fmt.Errorf("cluster: node %d is not linked to all others: %w", n.ID, errors.Join(ctx.Err(), err))
+			}
+		}
+	}
+	return nil
 }
 
 func parseMetrics(text string) map[string]float64 {

@@ -22,8 +22,8 @@ type Holding struct {
 // pollInterval is the pause between two looks at the nodes.
 const pollInterval = 50 * time.Millisecond
 
-// errMoved: a node applied something between two requests.
-var errMoved = errors.New("counter: a node applied something meanwhile")
+// errNotYet: a node applied something between two requests, or does not answer just now.
+var errNotYet = errors.New("counter: not all nodes can be compared yet")
 
 // Compare asks each endpoint for its own replica of the machine until all have
 // applied equally far, and returns what each holds. The error names those that
@@ -31,7 +31,7 @@ var errMoved = errors.New("counter: a node applied something meanwhile")
 func Compare(ctx context.Context, endpoints []string, conf *tls.Config, machine string) ([]Holding, error) {
 	for {
 		held, err := compareOnce(ctx, endpoints, conf, machine)
-		if !errors.Is(err, errMoved) {
+		if !errors.Is(err, errNotYet) {
 			return held, errors.Join(err, agree(held))
 		}
 		select {
@@ -50,10 +50,10 @@ func compareOnce(ctx context.Context, endpoints []string, conf *tls.Config, mach
 	for _, r := range held {
 		count, applied, err := read(ctx, r.Endpoint, conf, machine)
 		if err != nil {
-			return out, fmt.Errorf("%s: %w", r.Endpoint, err)
+			return out, fmt.Errorf("%w: %s: %w", errNotYet, r.Endpoint, err)
 		}
 		if applied != r.Applied {
-			return out, fmt.Errorf("%w: %s went from index %d to %d", errMoved, r.Endpoint, r.Applied, applied)
+			return out, fmt.Errorf("%w: %s went from index %d to %d", errNotYet, r.Endpoint, r.Applied, applied)
 		}
 		out = append(out, Holding{Replica: r, Count: count})
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/conformance/counter"
 )
 
 // TestDelete deletes a machine while a node is dead, and deploys another one of its
@@ -18,14 +19,14 @@ func TestDelete(t *testing.T) {
 	c := startCluster(t, ctx, "delete", module(t, counterFolder))
 	deploy(t, ctx, c, module(t, counterFolder), "counter")
 	cl := newClient(t, c)
-	if _, err := cl.Command(ctx, "counter", []byte("add 41")); err != nil {
+	if _, err := session(t, ctx, cl, "counter").Command(ctx, []byte("add 41")); err != nil {
 		t.Fatal(err)
 	}
 	dead := c.Nodes[2]
 	if err := dead.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if r := c.Wraftd(ctx, "machines", "delete", "counter", "--yes"); r.Code != 0 {
+	if r := c.Wraftd(ctx, patience("machines", "delete", "counter", "--yes")...); r.Code != 0 {
 		t.Fatalf("exit code %d\n%s%s", r.Code, r.Stdout, r.Stderr)
 	}
 	_, err := cl.Command(ctx, "counter", []byte("incr"))
@@ -40,8 +41,15 @@ func TestDelete(t *testing.T) {
 	if err := c.WaitReady(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := cl.Command(ctx, "counter", []byte("incr")); err != nil || string(r.Data) != `{"value":1}` {
+	if r, err := session(t, ctx, cl, "counter").Command(ctx, []byte("incr")); err != nil || string(r.Data) != `{"value":1}` {
 		t.Errorf("the new machine answers %q, %v", r.Data, err)
+	}
+	// Why: whoever is ready may still remove the old one, and open the new one.
+	if _, err := counter.Compare(ctx, c.Endpoints(), c.TLS(), "counter"); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range c.Nodes {
+		untilSaid(t, ctx, n, "the replica of a deleted machine is removed")
 	}
 	if err := c.Stop(within(t, stopPatience)); err != nil {
 		t.Fatal(err)

@@ -291,13 +291,7 @@ func waitsForRoom(t *testing.T, ctx context.Context, c *cluster.Cluster, n *clus
 			waitFull(t, ctx, n, true)
 		}
 	}
-	const says = "the disk is full, this node waits for room before it starts"
-	for m := map[string]int{}; m[says] == 0; <-time.After(50 * time.Millisecond) {
-		var err error
-		if m, err = n.Messages(says); err != nil || ctx.Err() != nil || !n.Running() {
-			t.Fatalf("it does not say that it waits: %v, running %v\n%s", err, n.Running(), n.LogTail(2000))
-		}
-	}
+	untilSaid(t, ctx, n, "the disk is full, this node waits for room before it starts")
 	pid := n.PID()
 	freeDisk(t, n)
 	if err := c.WaitReady(ctx); err != nil || n.PID() != pid || !n.Running() {

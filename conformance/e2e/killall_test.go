@@ -65,7 +65,7 @@ func TestKillAllUnderLoad(t *testing.T) {
 	}
 	t.Logf("rounds=%d acknowledged=%d replayed=%d seconds=%.1f", n, report.Acknowledged, report.Replayed, time.Since(began).Seconds())
 	for _, n := range c.Nodes {
-		if r := c.Wraftd(ctx, "snapshot", "trigger", "counter", "--server", n.URL()); r.Code != 0 && !strings.Contains(r.Stderr, "nothing was applied") {
+		if r := c.Wraftd(ctx, patience("snapshot", "trigger", "counter", "--server", n.URL())...); r.Code != 0 && !strings.Contains(r.Stderr, "nothing was applied") {
 			t.Errorf("wraftd snapshot trigger: exit code %d\n%s", r.Code, r.Stderr)
 		}
 	}

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"strings"
 	"testing"
 	"time"
 
@@ -97,7 +96,9 @@ func TestNodesKeepToTheirRelays(t *testing.T) {
 		before[p] = links.Counters(p[0], p[1]).Delivered
 	}
 	startAll(t, ctx, c)
-	allConnected(t, ctx, c)
+	if err := c.WaitLinked(ctx); err != nil {
+		t.Fatal(err)
+	}
 	for _, p := range pairs {
 		if links.Counters(p[0], p[1]).Delivered == before[p] {
 			t.Errorf("node %d reaches node %d past the relay", p[0], p[1])
@@ -105,27 +106,6 @@ func TestNodesKeepToTheirRelays(t *testing.T) {
 	}
 	if err := c.Stop(within(t, stopPatience)); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// allConnected waits until each node has a link to every other one.
-func allConnected(t *testing.T, ctx context.Context, c *cluster.Cluster) {
-	t.Helper()
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	for _, n := range c.Nodes {
-		for up := 0; up < len(c.Nodes)-1; <-ticker.C {
-			all, err := n.Metrics(ctx)
-			if err != nil && ctx.Err() != nil {
-				t.Fatalf("node %d has %d links: %v", n.ID, up, err)
-			}
-			up = 0
-			for key, v := range all {
-				if strings.HasPrefix(key, "wraft_link_up{") {
-					up += int(v)
-				}
-			}
-		}
 	}
 }
 

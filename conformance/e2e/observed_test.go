@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,14 +17,16 @@ import (
 // observed are the series that all nodes of a cluster have: labels by metric.
 type observed map[string]map[string]bool
 
-// observe scrapes every node.
+// observe scrapes every node until it answers.
 func observe(t *testing.T, ctx context.Context, c *cluster.Cluster) observed {
 	t.Helper()
 	out := observed{}
 	for _, n := range c.Nodes {
 		series, err := n.Metrics(ctx)
-		if err != nil {
-			t.Fatal(err)
+		for ; err != nil; series, err = n.Metrics(ctx) {
+			if ctx.Err() != nil {
+				t.Fatal(err)
+			}
 		}
 		for s := range series {
 			name, labels, _ := strings.Cut(s, "{")
@@ -38,9 +41,9 @@ func observe(t *testing.T, ctx context.Context, c *cluster.Cluster) observed {
 	return out
 }
 
-// expressionsHold wants the dashboard and the alerts in deploy to name metrics that nodes
-// have, with labels that these have.
-func expressionsHold(t *testing.T, have observed) {
+// expressionsHold reports which expressions of the dashboard and the alerts in deploy name metrics
+// that nodes lack, or labels that these lack.
+func expressionsHold(t *testing.T, have observed) (problems []string) {
 	t.Helper()
 	root, err := cluster.Root()
 	if err != nil {
@@ -64,9 +67,10 @@ func expressionsHold(t *testing.T, have observed) {
 	}
 	for _, e := range append(panels, alerts...) {
 		for _, wrong := range e.wrong(have) {
-			t.Errorf("%s: %s", e.promQL, wrong)
+			problems = append(problems, fmt.Sprintf("%s: %s", e.promQL, wrong))
 		}
 	}
+	return problems
 }
 
 // expression is one of PromQL and the words that are made of its result.

@@ -167,6 +167,17 @@ func startAll(t *testing.T, ctx context.Context, c *cluster.Cluster) {
 	}
 }
 
+// untilSaid waits until a node has logged a message.
+func untilSaid(t *testing.T, ctx context.Context, n *cluster.Node, message string) {
+	t.Helper()
+	for m := map[string]int{}; m[message] == 0; <-time.After(50 * time.Millisecond) {
+		var err error
+		if m, err = n.Messages(message); err != nil || ctx.Err() != nil || !n.Running() {
+			t.Fatalf("node %v does not say %q: %v, running %v\n%s", n.ID, message, err, n.Running(), n.LogTail(2000))
+		}
+	}
+}
+
 // newClient is a client that does not give up before its context ends.
 func newClient(t *testing.T, c *cluster.Cluster) *client.Client {
 	t.Helper()

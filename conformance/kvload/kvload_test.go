@@ -196,6 +196,8 @@ func TestLoadForgets(t *testing.T) {
 			t.Fatalf("%v", r.Problems)
 		}
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for key := range f.values {
 		if !strings.HasPrefix(key, "a/") && !strings.HasPrefix(key, "b/") {
 			t.Errorf("key %q", key)

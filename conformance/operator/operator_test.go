@@ -149,6 +149,9 @@ func upgradeAll(t *testing.T, ctx context.Context, d *Day, cl *client.Client, di
 		return err
 	}
 	for _, n := range d.Members {
+		if err := d.Cluster.WaitLinked(ctx); err != nil { // Why: whoever is asked counts those it sees
+			return err
+		}
 		if err := d.Step(ctx, fmt.Sprintf("while node %d is stopped 3 of 4 voters answer, 3 are needed", n.ID), "nodes", "drain", n.ID.String(), "--timeout", patience); err != nil {
 			return err
 		}

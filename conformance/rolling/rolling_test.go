@@ -158,6 +158,8 @@ func (r *roll) same(when string) {
 	}
 	for _, n := range r.c.Nodes {
 		m, err := n.Metrics(ctx)
+		for ; err != nil && ctx.Err() == nil; m, err = n.Metrics(ctx) { // Why again: on a busy machine it may take long
+		}
 		r.must(err)
 		for name, v := range m {
 			if strings.HasPrefix(name, "wraft_machine_rebuilds_total") && v > 0 {

@@ -30,7 +30,7 @@ type Session struct {
 const outputLinesMax = 10000
 
 // stopGrace is how long a background command may take to end after SIGTERM.
-const stopGrace = 10 * time.Second
+const stopGrace = time.Minute
 
 // Start runs a bash in a folder, with an environment.
 func Start(dir string, env []string) (*Session, error) {
