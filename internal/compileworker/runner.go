@@ -153,7 +153,7 @@ func (w *worker) verdict(ended error, l Limits) error {
 		limit = *killed
 	case w.exhausted():
 		limit = limitMemory
-	case w.cmd.ProcessState != nil && w.spent() >= l.CPU:
+	case w.cmd.ProcessState != nil && (w.spent() >= l.CPU || w.warned()):
 		limit = limitCPU
 	case !errors.As(ended, &exit):
 		return fmt.Errorf("compileworker: %w", ended)
@@ -161,6 +161,10 @@ func (w *worker) verdict(ended error, l Limits) error {
 	said, _, _ := strings.Cut(strings.TrimSpace(w.stderr.String()), "\n")
 	return &plugins.CompilerError{Limit: limit, Allowed: l.allowed(limit), Text: strings.TrimSpace(ended.Error() + ": " + said)}
 }
+
+// warned says that the system ended the worker for its processor time. Why besides spent: the
+// system keeps two accounts, and by the one it tells a worker may have had a little less.
+func (w *worker) warned() bool { return strings.HasPrefix(w.stderr.String(), "SIGXCPU") }
 
 func (w *worker) spent() time.Duration {
 	return w.cmd.ProcessState.UserTime() + w.cmd.ProcessState.SystemTime()
