@@ -1,8 +1,15 @@
 package client_test
 
 import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,7 +20,11 @@ import (
 func TestPagesOfANode(t *testing.T) {
 	b := apitest.New(nil)
 	s := apitest.Start(t, b, apitest.Options{})
-	c := s.Client(t)
+	c, err := client.New(client.Config{Endpoints: []string{s.Address}, TLS: s.ClientTLS(t), AttemptsMax: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
 	if _, err := c.Machines(t.Context()); err != nil { // and so there is something to count
 		t.Fatal(err)
 	}
@@ -34,5 +45,37 @@ func TestPagesOfANode(t *testing.T) {
 		if _, err := c.Page(t.Context(), path, ""); !errors.As(err, &p) || p.Code != code || p.Outcome != client.NotApplied {
 			t.Errorf("%s: %v", path, err)
 		}
+	}
+}
+
+// TestTheLastAnswerSaysMoreThanTheEndOfTime: a call that is cut off while it is repeated fails
+// with what a node said before.
+func TestTheLastAnswerSaysMoreThanTheEndOfTime(t *testing.T) {
+	var requests atomic.Int64
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if requests.Add(1) > 1 {
+			<-r.Context().Done() // no answer comes in time
+			return
+		}
+		w.Header().Set("Content-Type", client.ProblemMediaType)
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprintf(w, `{"code":%q,"detail":"disk: full","retryable":true,"outcome":"not-applied"}`, client.CodeNotReady)
+	}))
+	defer s.Close()
+	pool := x509.NewCertPool()
+	pool.AddCert(s.Certificate())
+	c := newClient(t, &tls.Config{RootCAs: pool}, s.URL)
+	for d := 300 * time.Millisecond; ; d *= 2 { // Why again: a busy machine may not come to the second request
+		requests.Store(0)
+		ctx, cancel := context.WithTimeout(t.Context(), d)
+		_, err := c.Page(ctx, "/readyz", "")
+		cancel()
+		if requests.Load() < 2 {
+			continue
+		}
+		if wantCode(t, err, client.CodeNotReady, client.NotApplied); !strings.Contains(err.Error(), "disk: full") {
+			t.Error(err)
+		}
+		return
 	}
 }

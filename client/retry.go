@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"time"
 )
 
@@ -18,6 +20,7 @@ func (c *Client) do(ctx context.Context, k *call) (answer, error) {
 		it.follow(c.nearest.endpoints())
 	}
 	doubt := false
+	var before *Problem // of the attempt before
 	pause := c.config.BackoffMin
 	for n := 1; ; n++ {
 		host := it.next()
@@ -31,7 +34,11 @@ func (c *Client) do(ctx context.Context, k *call) (answer, error) {
 			}
 			return a, nil
 		}
+		if before != nil && k.cutOff(ctx, p) {
+			return answer{}, conclude(before, doubt)
+		}
 		doubt = doubt || p.Outcome == Unknown
+		before = p
 		again := it.fail(p)
 		if n >= c.config.AttemptsMax || ctx.Err() != nil || !k.mayRepeat(p, it.rounds()) {
 			return answer{}, conclude(p, doubt)
@@ -45,6 +52,13 @@ func (c *Client) do(ctx context.Context, k *call) (answer, error) {
 		it.paused()
 		pause = min(2*pause, c.config.BackoffMax)
 	}
+}
+
+// cutOff reports whether the end of the call's time ended an attempt that changed nothing. What an
+// attempt before it was told says more of why the call failed.
+func (k *call) cutOff(ctx context.Context, p *Problem) bool {
+	unsent, read := p.Code == CodeTimeout, k.method == http.MethodGet && p.Code == CodeConnectionLost
+	return (unsent || read) && errors.Is(ctx.Err(), context.DeadlineExceeded) && errors.Is(p, context.DeadlineExceeded)
 }
 
 // attemptInTime bounds an attempt whose repetition is safe.
