@@ -18,15 +18,16 @@ type filling struct {
 // blockRun is blocks that follow on each other.
 type blockRun struct{ first, count uint32 }
 
-// fill begins. Until finish has returned, the hashes and the live guest's memory belong
-// to the filling, and the caller writes to no block of the shadow twice.
-func (i *Instance) fill() *filling {
+// fill begins. What is in pages the live guest gets at the end of all images (sharing.give), the
+// rest here. Until finish has returned, the hashes and the live guest's memory belong to the
+// filling, and the caller writes to no block of the shadow twice.
+func (i *Instance) fill(pages sharing) *filling {
 	f := &filling{runs: make(chan blockRun, fillAheadMax), done: make(chan struct{})}
 	i.memory.grow(i.shadow.size / blockBytes)
 	go func() {
 		defer close(f.done)
 		for run := range f.runs {
-			i.fillRun(run)
+			i.fillRun(run, pages.bytes)
 		}
 	}()
 	return f
@@ -41,12 +42,15 @@ func (f *filling) finish() {
 	<-f.done
 }
 
-func (i *Instance) fillRun(run blockRun) {
+// fillRun copies blocks that are not among the first so many bytes.
+func (i *Instance) fillRun(run blockRun, shared int) {
 	live := i.live.memory.all()
 	for n := run.first; n < run.first+run.count; n++ {
 		giveWay(int(n))
 		block := i.shadow.block(n)
 		i.memory.replace(n, block)
-		copy(blockOf(live, n), block)
+		if int(n)*blockBytes >= shared {
+			copy(blockOf(live, n), block)
+		}
 	}
 }

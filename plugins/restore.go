@@ -35,20 +35,23 @@ func (i *Instance) readImages(images []io.Reader) error {
 		return fmt.Errorf("%w: there is none", ErrImage)
 	}
 	var before StateHash
+	var pages sharing
+	defer func() { pages.close() }()
 	for n, r := range images {
-		hash, err := i.readImage(r, before)
+		hash, err := i.readImage(r, before, &pages)
 		if err != nil {
 			return fmt.Errorf("plugins: restore: image %d of %d: %w", n+1, len(images), err)
 		}
 		before = hash
 	}
 	i.captures.begin(before)
-	return nil
+	return pages.give(i.live.memory.all())
 }
 
 // readImage brings the shadow, the live guest's memory and the hashes from one state to
-// the next. The globals and the clock stay in the shadow.
-func (i *Instance) readImage(r io.Reader, before StateHash) (StateHash, error) {
+// the next. The globals and the clock stay in the shadow, and so does the memory that is in
+// pages, which a full image makes.
+func (i *Instance) readImage(r io.Reader, before StateHash, pages *sharing) (_ StateHash, err error) {
 	in, s := newImageReader(r), i.shadow
 	h := in.header(len(i.live.globals), i.ring.bytesMax)
 	switch {
@@ -64,7 +67,12 @@ func (i *Instance) readImage(r io.Reader, before StateHash) (StateHash, error) {
 	if s.size = h.memory; !i.live.memory.resize(s.size) {
 		return StateHash{}, errUnfit
 	}
-	f := i.fill()
+	if h.full() {
+		if *pages, err = share(s.memory, s.size); err != nil {
+			return StateHash{}, err
+		}
+	}
+	f := i.fill(*pages)
 	in.blocks(s.memory[:s.size], f.arrived)
 	f.finish()
 	s.globals, s.clock, s.moment = h.globals, h.clock, h.moment

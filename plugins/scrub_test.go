@@ -20,10 +20,19 @@ func TestFlippedBytesAreNoticed(t *testing.T) {
 		"the guest's memory": (*plugins.Instance).FlipLive, "the copy": (*plugins.Instance).FlipShadow,
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, share := range []int{0, 3, 7, 10} {
+			for k, share := range []int{0, 3, 7, 10, 0, 3, 7, 10} {
 				// What the guest makes of it is its business: it may run until its fuel ends.
-				i := start(t, shared, wasmtest.Slow(t), plugins.InstanceConfig{Limits: plugins.Limits{FuelCommandMax: 20_000_000}})
+				c := plugins.InstanceConfig{Limits: plugins.Limits{FuelCommandMax: 20_000_000}}
+				i := start(t, shared, wasmtest.Slow(t), c)
 				apply(t, i, 1, "add 1")
+				if k >= 4 { // one that was restored, whose copy has pages in common with it
+					full, _ := image(t, i, plugins.StateHash{})
+					var err error
+					if i, err = restoreWith(t, wasmtest.Slow(t), c, full); err != nil {
+						t.Fatal(err)
+					}
+					defer i.Close(context.Background())
+				}
 				blocks := int(i.MemoryBytes() / 4096)
 				flip(i, min(int(i.MemoryBytes())*share/10+123, int(i.MemoryBytes())-1))
 				var err error

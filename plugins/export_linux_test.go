@@ -1,0 +1,4 @@
+package plugins
+
+// MayShare reports whether the pages of restored machines are shared.
+func MayShare() bool { return mayShare() }
