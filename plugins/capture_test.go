@@ -152,12 +152,16 @@ func TestImageIsWrittenBesideARunningMachine(t *testing.T) {
 		image []byte
 	}
 	images := make([]pair, 6)
+	const atOnce = 4 // captures that a machine may have open
+	open := make(chan struct{}, atOnce)
 	for n := range images {
+		open <- struct{}{} // Why: they may be written more slowly than entries are applied
 		c, err := i.Capture(plugins.StateHash{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		writing.Go(func() {
+			defer func() { <-open }()
 			defer c.Close()
 			w := &slowWriter{each: runtime.Gosched}
 			if _, err := c.WriteTo(w); err != nil {
