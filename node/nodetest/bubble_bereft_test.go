@@ -37,7 +37,7 @@ func ruin(fs *vfs.MemFS, lost []string) error {
 func TestANodeWhoseDirectoryIsBeyondUseComesBack(t *testing.T) {
 	for name, lost := range beyondUse {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
+			inEachBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
 				answers := make(chan uint64, 40)
 				if err := b.client(ctx, 20, answers); err != nil {
 					t.Fatal(err)
@@ -64,7 +64,7 @@ func TestANodeWhoseDirectoryIsBeyondUseComesBack(t *testing.T) {
 
 // TestThreeBereftNodesDoNotBeginAnew: each of them knows that there was a cluster.
 func TestThreeBereftNodesDoNotBeginAnew(t *testing.T) {
-	inBubble(t, func(_ context.Context, t *testing.T, b *bubble) {
+	inEachBubble(t, func(_ context.Context, t *testing.T, b *bubble) {
 		for id := raft.NodeID(1); id <= 3; id++ {
 			disk := b.crash(id)
 			lost := [][]string{nil, {"data/store", "data/identity"}}[id%2]

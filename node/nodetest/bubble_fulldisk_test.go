@@ -23,11 +23,18 @@ const (
 )
 
 // inSmallBubble runs a cluster of three whose nodes have disks of smallDiskBytes, with a
-// machine that adds.
+// machine that adds and of which they take snapshots, in either mode.
 func inSmallBubble(t *testing.T, test func(ctx context.Context, t *testing.T, b *bubble, disks map[raft.NodeID]*smallDisk)) {
+	inBothModes(t, func(t *testing.T, mode node.SnapshotMode) { inSmallBubbleOf(t, mode, test) })
+}
+
+func inSmallBubbleOf(t *testing.T, mode node.SnapshotMode, test func(ctx context.Context, t *testing.T, b *bubble, disks map[raft.NodeID]*smallDisk)) {
 	synctest.Test(t, func(t *testing.T) {
 		disks := map[raft.NodeID]*smallDisk{}
-		b := emptyBubble(t, func(raft.NodeID) node.MachineOpener { return adders{} }, nil)
+		b := emptyBubble(t, func(raft.NodeID) node.MachineOpener { return adders{ballast: 20 << 10} }, func(c *node.Config) {
+			c.SnapshotLogBytes, c.LogTailEntries, c.LogTailBytes = 128<<10, 10, 64<<10
+		})
+		b.mode = mode
 		b.watch = func(id raft.NodeID, mem *vfs.MemFS) vfs.FS {
 			if old := disks[id]; old == nil || old.MemFS != mem {
 				disks[id] = &smallDisk{MemFS: mem, size: smallDiskBytes}
@@ -145,6 +152,9 @@ func TestFullDisks(t *testing.T) {
 				t.Logf("%d commands done, %d times refused", seq, l.refused)
 				for id := raft.NodeID(1); id <= 3; id++ {
 					b.expectSum(ctx, id, l.acked)
+					if s := b.nodes[id].node.SnapshotStats(); s.Taken == 0 || (s.Exports > 0) != (b.mode == node.SnapshotExport) {
+						t.Errorf("%v: %+v", id, s)
+					}
 				}
 			})
 		})

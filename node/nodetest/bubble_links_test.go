@@ -53,8 +53,7 @@ func TestLinksPartition(t *testing.T) {
 // cutPairs cuts pairs of nodes off from each other, or no longer.
 func (s *linkScene) cutPairs(pairs [][2]raft.NodeID, cut bool) {
 	for _, p := range pairs {
-		s.router.cutOff(bubbleAddr(p[0]), bubbleAddr(p[1]), cut)
-		s.router.cutOff(bubbleAddr(p[1]), bubbleAddr(p[0]), cut)
+		s.cutPair(p[0], p[1], cut)
 	}
 }
 

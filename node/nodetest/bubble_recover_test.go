@@ -69,9 +69,15 @@ func (b *bubble) count(ctx context.Context, via raft.NodeID, n int) (last uint64
 // with the shorter logs goes on, with what the other one has further: nothing is missing
 // that was acknowledged. Nodes that come back with their disks are nobody's peers; the
 // other survivor comes back with an empty one, and votes.
-func TestBubbleRecover(t *testing.T) {
+func TestBubbleRecover(t *testing.T) { inBothModes(t, bubbleRecover) }
+
+func bubbleRecover(t *testing.T, mode node.SnapshotMode) {
 	synctest.Test(t, func(t *testing.T) {
-		b := emptyBubble(t, func(raft.NodeID) node.MachineOpener { return adders{} }, fiveNodes)
+		b := emptyBubble(t, func(raft.NodeID) node.MachineOpener { return adders{} }, func(c *node.Config) {
+			fiveNodes(c)
+			c.SnapshotLogBytes = 1500
+		})
+		b.mode = mode
 		defer b.close()
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 		defer cancel()

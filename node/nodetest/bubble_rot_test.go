@@ -74,7 +74,7 @@ func flipBit(fs *vfs.MemFS, path string, bit int64) error {
 func TestADamagedNodeHealsByItself(t *testing.T) {
 	for name, rot := range rots {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
+			inEachBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
 				answers := make(chan uint64, 60)
 				if err := b.client(ctx, 20, answers); err != nil {
 					t.Fatal(err)
@@ -124,7 +124,7 @@ func (b *bubble) expectWhole(ctx context.Context, id raft.NodeID) {
 // TestADamagedNodeDoesNotVote: with the leader gone, the damaged one of the two that are
 // left must not elect the other, which lacks what the damaged one has lost.
 func TestADamagedNodeDoesNotVote(t *testing.T) {
-	inBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
+	inEachBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
 		leader := b.leader(2)
 		damaged, behind := leader%3+1, (leader+1)%3+1
 		late := b.crash(behind)

@@ -25,11 +25,28 @@ func inBubble(t *testing.T, scenario func(ctx context.Context, t *testing.T, b *
 	})
 }
 
+// inEachBubble is inBubble as it is, where a log keeps everything, and in both modes with
+// snapshots all the time and next to nothing of the log.
+func inEachBubble(t *testing.T, scenario func(ctx context.Context, t *testing.T, b *bubble)) {
+	t.Run("log", func(t *testing.T) { inBubble(t, scenario) })
+	inBothModes(t, func(t *testing.T, mode node.SnapshotMode) {
+		synctest.Test(t, func(t *testing.T) {
+			b := tunedBubble(t, adders{ballast: 20 << 10}, hasty)
+			b.mode = mode
+			defer b.close()
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+			defer cancel()
+			b.deploy(ctx, 1, "adder", []byte("any bytes"))
+			scenario(ctx, t, b)
+		})
+	})
+}
+
 // TestMajorityLost is scenario N8: with two of three nodes gone, writes and
 // linearizable reads refuse in bounded time and say that nothing was applied; stale
 // reads go on; when the nodes return, everything acknowledged is there.
 func TestMajorityLost(t *testing.T) {
-	inBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
+	inEachBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
 		answers := make(chan uint64, 10)
 		if err := b.client(ctx, 10, answers); err != nil {
 			t.Fatal(err)
@@ -135,7 +152,7 @@ func TestBadRequests(t *testing.T) {
 // TestLossyBubble: at 10 % loss of packets each way every command still takes
 // effect once, through whichever node it is sent.
 func TestLossyBubble(t *testing.T) {
-	inBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
+	inEachBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
 		b.router.lose(0.10)
 		answers := make(chan uint64, 60)
 		if err := b.client(ctx, 60, answers); err != nil {

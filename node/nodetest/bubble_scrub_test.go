@@ -14,15 +14,19 @@ import (
 	"github.com/wraft/wraft/storage"
 )
 
-// scrubbed runs three nodes that read over their disks once a minute, with snapshots and
-// sixty commands done.
+// scrubbed runs three nodes that read over their disks once a minute, with snapshots in either
+// mode and sixty commands done.
 func scrubbed(t *testing.T, logs func(raft.NodeID, node.LogStore) node.LogStore, scenario func(ctx context.Context, b *bubble)) {
+	inBothModes(t, func(t *testing.T, mode node.SnapshotMode) { scrubbedIn(t, mode, logs, scenario) })
+}
+
+func scrubbedIn(t *testing.T, mode node.SnapshotMode, logs func(raft.NodeID, node.LogStore) node.LogStore, scenario func(ctx context.Context, b *bubble)) {
 	synctest.Test(t, func(t *testing.T) {
 		b := emptyBubble(t, func(raft.NodeID) node.MachineOpener { return adders{ballast: 600 << 10} }, func(c *node.Config) {
 			hasty(c)
 			c.ScrubInterval, c.ScrubBytesPerSecond = time.Minute, 1<<20
 		})
-		b.logs = logs
+		b.logs, b.mode = logs, mode
 		b.bootAll()
 		defer b.close()
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
@@ -132,6 +136,7 @@ func TestScrubEndsANodeWhoseLogRotted(t *testing.T) {
 		return s
 	}
 	scrubbed(t, logs, func(ctx context.Context, b *bubble) {
+		defer rotten.Store(false)
 		rotten.Store(true)
 		select {
 		case <-b.nodes[3].node.Failed():

@@ -48,6 +48,8 @@ type bubble struct {
 	logs func(raft.NodeID, node.LogStore) node.LogStore
 	// watch wraps the disk of a node that boots; may be nil.
 	watch func(raft.NodeID, *vfs.MemFS) vfs.FS
+	// hears wraps what a node that boots does with frames of its peers; may be nil.
+	hears func(raft.NodeID, transport.Handler) transport.Handler
 	// options changes how the store of a node that boots is opened; may be nil.
 	options func(raft.NodeID, *storage.Options)
 }
@@ -141,6 +143,9 @@ func (b *bubble) tryBoot(id raft.NodeID, fs *vfs.MemFS) error {
 		Store: b.logOf(id, store), Snapshots: store.Snapshots(), Modules: node.NewStoredModules(store.Modules()), Opener: b.opener(id), Clock: clock.System(), Wall: time.Now,
 		Logger: slog.New(slog.DiscardHandler), Life: life, Space: store.Space(),
 		Network: func(h transport.Handler) (transport.Network, error) {
+			if b.hears != nil {
+				h = b.hears(id, h)
+			}
 			return b.network(raft.Member{Node: id, Incarnation: life.Incarnation}, store.Boot(), conn, h)
 		},
 	})

@@ -35,7 +35,7 @@ func (b *bubble) expectLife(ctx context.Context, id raft.NodeID, life raft.Incar
 // after a crash. It comes back by itself as a learner in its next life, and the cluster
 // can then do without another node.
 func TestAWipedNodeComesBack(t *testing.T) {
-	inBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
+	inEachBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
 		answers := make(chan uint64, 80)
 		if err := b.client(ctx, 20, answers); err != nil {
 			t.Fatal(err)
@@ -99,7 +99,7 @@ func TestTwoWipedOfThreeDoNotBeginAnew(t *testing.T) {
 // TestAWipedNodeWaitsForAQuorum: with another node down there is nobody to take it back,
 // until that one returns.
 func TestAWipedNodeWaitsForAQuorum(t *testing.T) {
-	inBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
+	inEachBubble(t, func(ctx context.Context, t *testing.T, b *bubble) {
 		answers := make(chan uint64, 20)
 		if err := b.client(ctx, 10, answers); err != nil {
 			t.Fatal(err)
