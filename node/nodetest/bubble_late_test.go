@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/wraft/wraft/node"
@@ -94,6 +95,7 @@ func (b *bubble) expectNoChange(ctx context.Context, id raft.NodeID, late *offer
 		b.t.Fatalf("%d snapshots up to %d were late, up to %d is committed: this shows nothing", n, index, was.Commit)
 	}
 	time.Sleep(300 * time.Millisecond) // virtual: whatever it would do with it
+	synctest.Wait()
 	is, has := b.status(ctx, id, 2), b.nodes[id].node.SnapshotStats()
 	if is.LastIndex < was.LastIndex || is.Commit < was.Commit || is.Applied < was.Applied || is.SnapshotIndex < was.SnapshotIndex ||
 		is.PurgedIndex < was.PurgedIndex || is.Installing != 0 || is.Term != was.Term {
