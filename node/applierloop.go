@@ -76,9 +76,19 @@ func (l *applierLoop) submit(w ApplyWork) {
 	l.in.force(func(l *applierLoop) { l.apply(w) })
 }
 
-// open gives the loop its machine; the backlog runs.
-func (l *applierLoop) open(a *Applier) {
-	if !l.in.force(func(l *applierLoop) { l.start(a) }) {
+// open gives the loop its machine; the backlog runs. told, unless it is nil, is called by the
+// loop's goroutine before that.
+//
+// Why there: the backlog may end the machine, or show that its state is wrong, and whoever hears of
+// that has to have heard before that the machine was opened.
+func (l *applierLoop) open(a *Applier, told func()) {
+	begin := func(l *applierLoop) {
+		if told != nil {
+			told()
+		}
+		l.start(a)
+	}
+	if !l.in.force(begin) {
 		_ = a.Close(context.Background()) // the node is stopping
 	}
 }

@@ -91,11 +91,10 @@ func (l *deployLoop) open(m MachineRecord) {
 		return // its removal has begun
 	}
 	g.spawn(l.node, func() { // Why unchecked: a machine that is being removed need not be opened
-		err := l.openMachine(g, m)
-		if err != nil {
+		if err := l.openMachine(g, m); err != nil {
 			g.applier.refuse(err)
+			l.in.force(func(d *Deployer) { d.MachineOpened(m.Group, err) })
 		}
-		l.in.force(func(d *Deployer) { d.MachineOpened(m.Group, err) })
 	})
 }
 
@@ -149,7 +148,7 @@ func (l *deployLoop) openMachine(g *group, m MachineRecord) error {
 	}
 	applier.FollowUpgrades(m.Run, successors{node: n, machine: m.Name, group: m.Group})
 	run := applier.Running().Run
-	g.applier.open(applier)
+	g.applier.open(applier, func() { l.in.force(func(d *Deployer) { d.MachineOpened(m.Group, nil) }) })
 	n.log.Info("machine opened", "machine", m.Name, "group", m.Group, "module", run.Module.String(), "run", run.ID().String())
 	return nil
 }

@@ -93,7 +93,7 @@ func TestForksDuringARebuild(t *testing.T) {
 			if n := answered(long); n < c.early || n == len(long) {
 				t.Errorf("%d queries are answered without a machine", n)
 			}
-			l.open(NewApplier(7, start(), l.log))
+			l.open(NewApplier(7, start(), l.log), nil)
 			want := l.await(&long[0].call)
 			for n, q := range long {
 				r := want

@@ -34,7 +34,7 @@ func runLoopBy(t *testing.T, m Machine, c clock.Clock) *runningLoop {
 		l.run()
 		close(l.end)
 	}()
-	l.open(NewApplier(7, m, nil))
+	l.open(NewApplier(7, m, nil), nil)
 	return l
 }
 

@@ -39,7 +39,7 @@ func TestAnotherMachineHasWhatTheOneBeforeHad(t *testing.T) {
 	for range 5 {
 		l.add("x")
 	}
-	l.open(NewApplier(7, &tally{}, log))
+	l.open(NewApplier(7, &tally{}, log), nil)
 	if r := l.add("x"); r.err != nil || r.answer.Index != 6 || r.answer.Data[0] != 6 {
 		t.Fatalf("the sixth command: %+v", r)
 	}

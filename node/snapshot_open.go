@@ -174,7 +174,7 @@ func (n *Node) openMeta() {
 			g.applier.in.force(func(l *applierLoop) { l.halt(err, ApplyWork{}) })
 			return
 		}
-		g.applier.open(a)
+		g.applier.open(a, nil)
 	})
 }
 

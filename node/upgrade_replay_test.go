@@ -93,7 +93,7 @@ func TestReplayBeginsWithTheRunOfTheLog(t *testing.T) {
 	defer stop()
 	last := raft.Index(len(log))
 	l.submit(ApplyWork{Range: raft.ApplyRange{First: 1, Last: last}})
-	d := &deployLoop{node: n, opening: make(chan struct{}, 1)}
+	d := &deployLoop{node: n, in: newMailbox[func(*Deployer)](1), opening: make(chan struct{}, 1)}
 	if err := d.openMachine(n.group(7), MachineRecord{Name: "scribe", Group: 7, Run: a, Active: ActiveRun{Run: c, Since: 4}}); err != nil {
 		t.Fatal(err)
 	}
