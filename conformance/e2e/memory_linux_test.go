@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"regexp"
@@ -73,24 +72,12 @@ func metric(t *testing.T, ctx context.Context, c *cluster.Cluster, n *cluster.No
 	t.Helper()
 	hc := &http.Client{Transport: &http.Transport{TLSClientConfig: c.TLS(), ForceAttemptHTTP2: true}}
 	defer hc.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.URL()+"/metrics", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := hc.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := regexp.MustCompile(`(?m)^` + name + `\{[^}]*machine="counter"[^}]*\} (\S+)$`).FindSubmatch(body)
+	_, _, body := probe(t, ctx, n, hc, "/metrics")
+	found := regexp.MustCompile(`(?m)^` + name + `\{[^}]*machine="counter"[^}]*\} (\S+)$`).FindStringSubmatch(body)
 	if found == nil {
 		return 0 // the shard did not answer in time, or it has nothing to say
 	}
-	v, err := strconv.ParseFloat(string(found[1]), 64)
+	v, err := strconv.ParseFloat(found[1], 64)
 	if err != nil {
 		t.Fatal(err)
 	}
