@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -33,7 +34,8 @@ type linkScene struct {
 	t    *testing.T
 	ctx  context.Context
 	logs *syncBuffer
-	anew uint64 // connections made anew before the scenario
+	anew uint64      // connections made anew before the scenario
+	led  []raft.Term // those that had a leader, of the machine's group, as calm saw them
 	// disks are those of nodes that do not run.
 	disks map[raft.NodeID]*vfs.MemFS
 
@@ -183,8 +185,24 @@ func (b *bubble) expectAtLeast(ctx context.Context, at raft.NodeID, least, more 
 	}
 }
 
-// calm lets virtual time pass.
-func (s *linkScene) calm(d time.Duration) { time.Sleep(d) }
+// calm lets virtual time pass, and notes who leads meanwhile.
+func (s *linkScene) calm(d time.Duration) {
+	const look = 20 * time.Millisecond
+	for ; d > 0; d -= look {
+		time.Sleep(min(d, look))
+		s.noteLeaders()
+	}
+}
+
+// noteLeaders notes the terms of the machine's group that have a leader now.
+func (s *linkScene) noteLeaders() {
+	for _, n := range s.nodes {
+		info, err := n.node.Group(s.ctx, 2, "adder")
+		if err == nil && info.Status.Role == raft.Leader && !slices.Contains(s.led, info.Status.Term) {
+			s.led = append(s.led, info.Status.Term)
+		}
+	}
+}
 
 // gap is the longest time without an answer since a moment.
 func (s *linkScene) gap(since time.Time) (longest time.Duration) {
@@ -221,6 +239,26 @@ func (s *linkScene) expectTerm(before raft.Term, most raft.Term) {
 	s.t.Helper()
 	if now := s.term(); now > before+most {
 		s.t.Errorf("the term rose from %d to %d, want %d more at most", before, now, most)
+	}
+}
+
+// expectCalm wants so many new leaders at most behind a term; where it is none nobody has
+// even campaigned.
+func (s *linkScene) expectCalm(before raft.Term, most int) {
+	s.t.Helper()
+	if most == 0 {
+		s.expectTerm(before, 0)
+	}
+	s.expectLeaders(before, most)
+}
+
+// expectLeaders wants so many new leaders at most behind a term. Why not terms: two nodes
+// that campaign in the same moment take more than one for one election.
+func (s *linkScene) expectLeaders(before raft.Term, most int) {
+	s.t.Helper()
+	later := slices.DeleteFunc(slices.Clone(s.led), func(at raft.Term) bool { return at <= before })
+	if len(later) > most {
+		s.t.Errorf("there were leaders of the terms %v behind term %d, want %d at most", later, before, most)
 	}
 }
 
