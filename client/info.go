@@ -139,6 +139,8 @@ type NodeInfo struct {
 	Votes  []GroupID `json:"votes,omitempty"`
 	Learns []GroupID `json:"learns,omitempty"`
 	Holds  []GroupID `json:"holds,omitempty"`
+	// Lacks are the groups that have no seat yet for a voter or a learner in its present life.
+	Lacks []GroupID `json:"lacks,omitempty"`
 	// Up is true for the answering node itself and for a peer it has a live
 	// connection to.
 	Up bool `json:"up"`

@@ -26,6 +26,9 @@ type Joined struct {
 	Certificate string `json:"certificate"`
 	// Nodes are voters, whom it asks first.
 	Nodes []NodeSpec `json:"nodes"`
+	// Quorum is what it does to the quorum once the node has caught up; zero where the one that
+	// answers cannot say.
+	Quorum QuorumEffect `json:"quorum,omitzero"`
 }
 
 // Join adds the node that asks, by the token that is the client's; Config.Token has to let a

@@ -66,14 +66,13 @@ type NodeChanged struct {
 	DryRun bool         `json:"dry_run,omitempty"`
 }
 
-// Settled reports whether all groups that have a seat for the node have it as its state
-// says.
+// Settled reports whether all groups have the node as its state says.
 func (n NodeInfo) Settled() bool {
 	switch n.State {
 	case NodeVoter:
-		return len(n.Votes) > 0 && len(n.Votes) == len(n.Holds)
+		return len(n.Votes) > 0 && len(n.Votes) == len(n.Holds) && len(n.Lacks) == 0
 	case NodeLearner:
-		return len(n.Learns) > 0 && len(n.Learns) == len(n.Holds)
+		return len(n.Learns) > 0 && len(n.Learns) == len(n.Holds) && len(n.Lacks) == 0
 	}
 	return n.State == NodeRemoved
 }

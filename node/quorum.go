@@ -68,6 +68,22 @@ func (c *Catalogue) SeatsIn(n NodeRecord) (votes, learns []raft.GroupID) {
 	return votes, learns
 }
 
+// Lacks lists the groups that have no seat yet for a voter or a learner in its present life,
+// ascending.
+func (c *Catalogue) Lacks(n NodeRecord) []raft.GroupID {
+	if n.State != NodeVoter && n.State != NodeLearner {
+		return nil
+	}
+	groups := []raft.GroupID{MetaGroup}
+	for _, m := range c.Machines {
+		groups = append(groups, m.Group)
+	}
+	votes, learns := c.SeatsIn(n)
+	groups = slices.DeleteFunc(groups, func(g raft.GroupID) bool { return slices.Contains(votes, g) || slices.Contains(learns, g) })
+	slices.Sort(groups)
+	return groups
+}
+
 // Effect is what it does to the quorum when a node's state becomes to, as far as this node
 // hears the others. Errors: ErrUnknownNode.
 func (n *Node) Effect(id raft.NodeID, to NodeState) (QuorumEffect, error) {

@@ -53,6 +53,10 @@ func TestAVoterOnPaperIsNotThere(t *testing.T) {
 	m.claim(3, claimCommand{Node: 2, Nonce: 5})
 	m.moveNode(4, moveNodeCommand{Node: 2, To: NodeVoter})
 	all := func(raft.NodeID) bool { return true }
+	lacks := func() []raft.GroupID { n, _ := m.catalogue.Node(2); return m.catalogue.Lacks(n) }
+	if have := lacks(); !slices.Equal(have, []raft.GroupID{MetaGroup}) {
+		t.Errorf("before it has a seat it lacks %v", have)
+	}
 	if e := m.catalogue.Effect(1, NodeLeaving, all); !e.LosesQuorum() {
 		t.Errorf("before it votes: %+v", e)
 	}
@@ -63,6 +67,13 @@ func TestAVoterOnPaperIsNotThere(t *testing.T) {
 	n, _ := m.catalogue.Node(2)
 	if votes, learns := m.catalogue.SeatsIn(n); !slices.Equal(votes, []raft.GroupID{MetaGroup}) || learns != nil {
 		t.Errorf("it votes in %v and learns in %v", votes, learns)
+	}
+	if have := lacks(); len(have) > 0 {
+		t.Errorf("with a seat it lacks %v", have)
+	}
+	m.moveNode(6, moveNodeCommand{Node: 2, To: NodeLeaving})
+	if have := lacks(); len(have) > 0 {
+		t.Errorf("on its way out it lacks %v", have)
 	}
 }
 

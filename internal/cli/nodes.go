@@ -107,6 +107,9 @@ func nodeFacts(info client.ClusterInfo, n client.NodeInfo) [][]any {
 		{"still held by", groupNames(info, unsettled(n))}, {"peer", n.Peer}, {"api", dash(n.API)}, {"region", dash(n.Region)},
 		{"memory", memoryOf(n)}, {"feature level", dash(strconv.Itoa(int(n.FeatureLevel)))},
 	}
+	if len(n.Lacks) > 0 {
+		rows = append(rows, []any{"no seat yet in", groupNames(info, n.Lacks)})
+	}
 	if n.Disk != "" {
 		rows = append(rows, []any{"disk", n.Disk})
 	}

@@ -147,13 +147,22 @@ func (o *joinOrder) client(conf *tls.Config, token string) (*client.Client, erro
 
 func (p *Program) printJoined(cmd *cobra.Command, o *joinOrder, joined client.Joined) error {
 	file := filepath.Join(o.dir, bootstrap.ConfigFile)
+	value := map[string]any{"cluster": joined.Cluster, "id": joined.ID, "config": file}
+	said := joined.Quorum.VotersAfter > 0 // not by a node of the release before, say
+	if said {
+		value["quorum"] = joined.Quorum
+	}
 	err := p.print(cmd, view{
-		value: map[string]any{"cluster": joined.Cluster, "id": joined.ID, "config": file}, names: []string{file},
+		value: value, names: []string{file},
 		rows: [][]any{{"cluster", joined.Cluster}, {"node", joined.ID.String()}, {"configuration", file}},
 	})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(p.Stderr, "this machine is node %d of %s\nnext: wraftd run --config %s\n", joined.ID, joined.Cluster, file)
+	fmt.Fprintf(p.Stderr, "this machine is node %d of %s\n", joined.ID, joined.Cluster)
+	if said {
+		fmt.Fprintf(p.Stderr, "once it runs and has caught up: %s\n", effectWords(joined.Quorum))
+	}
+	fmt.Fprintf(p.Stderr, "next: wraftd run --config %s\n", file)
 	return nil
 }

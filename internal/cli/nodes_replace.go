@@ -129,17 +129,11 @@ func tolerated(voters int) int { return max(voters-1, 0) / 2 }
 
 // replace does what is not done yet.
 func (p *Program) replace(ctx context.Context, cmd *cobra.Command, cl *client.Client, info client.ClusterInfo, r *replacement) error {
-	if err := p.addReplacement(ctx, cl, info, r); err != nil {
+	if err := p.haveVote(ctx, cl, info, r); err != nil {
+		if old, _ := nodeOf(info, r.old); old.State != client.NodeLeaving && old.State != client.NodeRemoved { // else an earlier try got further
+			fmt.Fprintf(p.Stderr, "node %d has kept its place\n", r.old)
+		}
 		return err
-	}
-	if _, err := cl.ChangeNode(ctx, r.new, client.NodeChange{State: client.NodeVoter}); err != nil {
-		return err
-	}
-	fmt.Fprintf(p.Stderr, "node %d is to vote; waiting until it does in all groups\n", r.new)
-	votes := func(info client.ClusterInfo, n client.NodeInfo) bool { return len(n.Votes) == len(info.Groups) }
-	if _, err := awaitNode(ctx, cl, r.new, votes); err != nil {
-		return client.NewProblem(client.CodeNodePending, "node %d does not vote in all groups yet, and node %d has kept its place: %v", r.new, r.old, err).
-			WithHint("See that it runs, then give the same command again; nodes show %d says what is missing.", r.new)
 	}
 	if _, err := cl.ChangeNode(ctx, r.old, client.NodeChange{State: client.NodeLeaving}); err != nil {
 		return err
@@ -150,6 +144,23 @@ func (p *Program) replace(ctx context.Context, cmd *cobra.Command, cl *client.Cl
 	}
 	fmt.Fprintf(p.Stderr, "node %d has taken the place of node %d, which is removed\n", r.new, r.old)
 	return p.print(cmd, nodesView([]client.NodeInfo{gone}, map[string]any{"removed": gone, "by": r.new}))
+}
+
+// haveVote adds the new node, if it is to be, and returns once it votes.
+func (p *Program) haveVote(ctx context.Context, cl *client.Client, info client.ClusterInfo, r *replacement) error {
+	if err := p.addReplacement(ctx, cl, info, r); err != nil {
+		return err
+	}
+	if _, err := cl.ChangeNode(ctx, r.new, client.NodeChange{State: client.NodeVoter}); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.Stderr, "node %d is to vote; waiting until it does in all groups\n", r.new)
+	votes := func(info client.ClusterInfo, n client.NodeInfo) bool { return len(n.Votes) == len(info.Groups) }
+	if _, err := awaitNode(ctx, cl, r.new, votes); err != nil {
+		return client.NewProblem(client.CodeNodePending, "node %d does not vote in all groups yet: %v", r.new, err).
+			WithHint("See that it runs, then give the same command again; nodes show %d says what is missing.", r.new)
+	}
+	return nil
 }
 
 // addReplacement adds the new node where its addresses are given.

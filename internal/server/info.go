@@ -87,6 +87,7 @@ func (b backend) nodeInfos(c *node.Catalogue, disks map[raft.NodeID]node.DiskSta
 		info.Lives = uint32(r.Lives)
 		votes, learns := c.SeatsIn(r)
 		info.Votes, info.Learns, info.Holds = groupIDs(votes), groupIDs(learns), groupIDs(c.Holds(r.ID))
+		info.Lacks = groupIDs(c.Lacks(r))
 		if r.ID == b.node.Self() {
 			info.Up, info.Down, info.Version, info.FEC = true, "", b.version, ""
 		}

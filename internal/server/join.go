@@ -49,11 +49,31 @@ func (b backend) Join(ctx context.Context, token pki.TokenHash, spec client.Join
 	if err != nil {
 		return client.Joined{}, client.NewProblem(client.CodeBadRequest, "%v", err)
 	}
-	joined := client.Joined{Cluster: b.cluster, ID: client.NodeID(id), Certificate: string(cert)}
+	joined := client.Joined{Cluster: b.cluster, ID: client.NodeID(id), Certificate: string(cert), Quorum: b.joinEffect(id)}
 	for _, n := range b.node.Catalogue().Nodes {
 		if n.ID != id && n.State == node.NodeVoter && n.Incarnation > 0 {
 			joined.Nodes = append(joined.Nodes, client.NodeSpec{ID: client.NodeID(n.ID), Peer: n.PeerAddress, API: n.APIAddress, Region: n.Region})
 		}
 	}
 	return joined, nil
+}
+
+// joinEffect compares with a cluster without the node that has joined. Why so: the answer to
+// one that asks again should be that of the first time. It is zero while this node has not
+// heard of the other: no certificate is kept back for that.
+func (b backend) joinEffect(id raft.NodeID) client.QuorumEffect {
+	r, known := b.node.Catalogue().Node(id)
+	if !known {
+		return client.QuorumEffect{}
+	}
+	without, err := b.node.Effect(id, node.NodeLearner)
+	if err != nil {
+		return client.QuorumEffect{}
+	}
+	with, err := b.node.Effect(id, r.State)
+	if err != nil {
+		return client.QuorumEffect{}
+	}
+	with.Before = without.After
+	return quorumEffect(with)
 }

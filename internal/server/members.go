@@ -35,10 +35,7 @@ func (b backend) ChangeNode(ctx context.Context, id client.NodeID, change client
 	if err != nil {
 		return client.NodeChanged{}, b.problem(err)
 	}
-	changed := client.NodeChanged{DryRun: change.DryRun, Quorum: client.QuorumEffect{
-		VotersBefore: e.Before, VotersAfter: e.After, There: e.There, LosesQuorum: e.LosesQuorum(),
-		ToleratesBefore: node.Tolerates(e.Before), ToleratesAfter: node.Tolerates(e.After),
-	}}
+	changed := client.NodeChanged{DryRun: change.DryRun, Quorum: quorumEffect(e)}
 	if !change.DryRun {
 		if err := b.move(ctx, id, to, e, change.AcceptQuorumLoss); err != nil {
 			return client.NodeChanged{}, err
@@ -46,6 +43,13 @@ func (b backend) ChangeNode(ctx context.Context, id client.NodeID, change client
 	}
 	changed.Node, err = b.memberInfo(ctx, id)
 	return changed, err
+}
+
+func quorumEffect(e node.QuorumEffect) client.QuorumEffect {
+	return client.QuorumEffect{
+		VotersBefore: e.Before, VotersAfter: e.After, There: e.There, LosesQuorum: e.LosesQuorum(),
+		ToleratesBefore: node.Tolerates(e.Before), ToleratesAfter: node.Tolerates(e.After),
+	}
 }
 
 // nodeStates are those that a node can be given.

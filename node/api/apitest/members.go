@@ -30,23 +30,12 @@ func (b *Backend) AddNode(_ context.Context, spec client.NodeSpec) (client.NodeI
 	return n, true, nil
 }
 
-// ChangeNode moves a node, and all groups follow at once.
-func (b *Backend) ChangeNode(_ context.Context, id client.NodeID, change client.NodeChange) (client.NodeChanged, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if _, err := b.enter("ChangeNode", ""); err != nil {
-		return client.NodeChanged{}, err
-	}
-	at := slices.IndexFunc(b.nodes, func(n client.NodeInfo) bool { return n.ID == id })
-	if at < 0 {
-		return client.NodeChanged{}, client.NewProblem(client.CodeUnknownNode, "n%d", id)
-	}
-	n := b.nodes[at]
-	e := client.QuorumEffect{}
+// effect is what it does to the quorum when a node's state becomes to; mu is held.
+func (b *Backend) effect(id client.NodeID, to client.NodeState) (e client.QuorumEffect) {
 	for _, o := range b.nodes {
 		after := o.State
 		if o.ID == id {
-			after = change.State
+			after = to
 		}
 		if o.State == client.NodeVoter {
 			e.VotersBefore++
@@ -60,6 +49,22 @@ func (b *Backend) ChangeNode(_ context.Context, id client.NodeID, change client.
 	}
 	e.ToleratesBefore, e.ToleratesAfter = max(e.VotersBefore-1, 0)/2, max(e.VotersAfter-1, 0)/2
 	e.LosesQuorum = e.VotersAfter < e.VotersBefore && e.There <= e.VotersAfter/2
+	return e
+}
+
+// ChangeNode moves a node, and all groups follow at once.
+func (b *Backend) ChangeNode(_ context.Context, id client.NodeID, change client.NodeChange) (client.NodeChanged, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, err := b.enter("ChangeNode", ""); err != nil {
+		return client.NodeChanged{}, err
+	}
+	at := slices.IndexFunc(b.nodes, func(n client.NodeInfo) bool { return n.ID == id })
+	if at < 0 {
+		return client.NodeChanged{}, client.NewProblem(client.CodeUnknownNode, "n%d", id)
+	}
+	n := b.nodes[at]
+	e := b.effect(id, change.State)
 	changed := client.NodeChanged{Node: n, Quorum: e, DryRun: change.DryRun}
 	switch {
 	case change.DryRun || n.State == change.State:

@@ -87,25 +87,28 @@ func (b *Backend) Join(ctx context.Context, token pki.TokenHash, spec client.Joi
 	if err != nil {
 		return client.Joined{}, err
 	}
-	id, err := b.joinAs(token, key, spec)
+	id, effect, err := b.joinAs(token, key, spec)
 	if err != nil {
 		return client.Joined{}, err
 	}
 	cert, err := b.authority.IssueRequested([]byte(spec.Request), quorum.NodeID(id), []string{"127.0.0.1"}, time.Now(), certValidity)
-	return client.Joined{Cluster: clusterName, ID: id, Certificate: string(cert), Nodes: []client.NodeSpec{{ID: 1, Peer: "127.0.0.1:7444", API: b.address}}}, err
+	return client.Joined{
+		Cluster: clusterName, ID: id, Certificate: string(cert), Quorum: effect,
+		Nodes: []client.NodeSpec{{ID: 1, Peer: "127.0.0.1:7444", API: b.address}},
+	}, err
 }
 
-func (b *Backend) joinAs(token pki.TokenHash, key [32]byte, spec client.JoinSpec) (client.NodeID, error) {
+func (b *Backend) joinAs(token pki.TokenHash, key [32]byte, spec client.JoinSpec) (client.NodeID, client.QuorumEffect, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t := b.tokens[token]
 	switch {
 	case t.Join == nil:
-		return 0, client.NewProblem(client.CodeUnknownToken, "none that lets a node in")
+		return 0, client.QuorumEffect{}, client.NewProblem(client.CodeUnknownToken, "none that lets a node in")
 	case t.Join.As != 0 && b.joined[t.Join.As] == key:
-		return t.Join.As, nil
+		return t.Join.As, b.joinEffect(t.Join.As), nil
 	case t.Join.As != 0:
-		return 0, client.NewProblem(client.CodeTokenUsed, "it has let n%d in", t.Join.As)
+		return 0, client.QuorumEffect{}, client.NewProblem(client.CodeTokenUsed, "it has let n%d in", t.Join.As)
 	}
 	grant := *t.Join
 	grant.As = cmp.Or(grant.Node, spec.ID, client.NodeID(len(b.nodes)+1))
@@ -119,7 +122,15 @@ func (b *Backend) joinAs(token pki.TokenHash, key [32]byte, spec client.JoinSpec
 		ID: grant.As, Peer: spec.Peer, API: spec.API, Region: spec.Region, Role: "unknown", State: client.NodeVoter,
 		Up: true, Votes: groups, Holds: groups,
 	})
-	return grant.As, nil
+	return grant.As, b.joinEffect(grant.As), nil
+}
+
+// joinEffect compares with a cluster without the node, which votes at once; mu is held.
+func (b *Backend) joinEffect(id client.NodeID) client.QuorumEffect {
+	e := b.effect(id, client.NodeVoter)
+	e.VotersBefore = e.VotersAfter - 1
+	e.ToleratesBefore = max(e.VotersBefore-1, 0) / 2
+	return e
 }
 
 // ListTokens lists by name.
