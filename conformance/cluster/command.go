@@ -39,18 +39,37 @@ func (c *Cluster) Wraftd(ctx context.Context, args ...string) Result {
 	return c.run(ctx, c.Env(), args...)
 }
 
+// Stranger runs a command that is told nothing of the cluster and has no certificate, as on a
+// machine that is new.
+func (c *Cluster) Stranger(ctx context.Context, args ...string) Result {
+	return c.run(ctx, c.plainEnv(), args...)
+}
+
+// Begin starts a client command and gives how it ended, once, when it has.
+func (c *Cluster) Begin(ctx context.Context, args ...string) <-chan Result {
+	end := c.start(ctx, c.Env(), args...)
+	ended := make(chan Result, 1)
+	go func() { ended <- end() }()
+	return ended
+}
+
 func (c *Cluster) run(ctx context.Context, env []string, args ...string) Result {
+	return c.start(ctx, env, args...)()
+}
+
+// start starts the program and returns what waits for its end.
+func (c *Cluster) start(ctx context.Context, env []string, args ...string) func() Result {
 	cmd := exec.CommandContext(ctx, c.wraftd, args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Env, cmd.Stdout, cmd.Stderr = env, &stdout, &stderr
-	err := cmd.Run()
-	r := Result{Stdout: stdout.String(), Stderr: stderr.String(), Code: cmd.ProcessState.ExitCode()}
-	if cmd.ProcessState == nil {
-		r.Stderr, r.Code = err.Error(), -1
-		return r
+	if err := cmd.Start(); err != nil {
+		return func() Result { return Result{Stderr: err.Error(), Code: -1} }
 	}
-	r.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	return r
+	return func() Result {
+		_ = cmd.Wait() // Why ignored: the exit code says it
+		state := cmd.ProcessState
+		return Result{Stdout: stdout.String(), Stderr: stderr.String(), Code: state.ExitCode(), CPU: state.UserTime() + state.SystemTime()}
+	}
 }
 
 func nodeID(i int) client.NodeID { return client.NodeID(i + 1) }

@@ -37,6 +37,7 @@ type Load struct {
 	// mu guards the fields below; changed is closed and replaced at every answer.
 	mu       sync.Mutex
 	begun    int
+	underWay int // begun and not ended
 	latest   int // number of the latest increment that was answered
 	answers  tally
 	replayed int
@@ -44,6 +45,7 @@ type Load struct {
 	doubtful int // of them, those whose earlier attempts may have been applied
 	errs     []error
 	stopping bool
+	resumed  chan struct{} // while the load is paused; Resume closes it
 	changed  chan struct{}
 }
 
@@ -84,11 +86,13 @@ func (l *Load) work(ctx context.Context, c *client.Client) error {
 		return fmt.Errorf("register: %w", err)
 	}
 	for {
-		number, ok := l.begin()
+		number, ok := l.begin(ctx)
 		if !ok {
 			return nil
 		}
-		if err := l.increment(ctx, session, number); err != nil {
+		err := l.increment(ctx, session, number)
+		l.end()
+		if err != nil {
 			return err
 		}
 	}
@@ -138,15 +142,42 @@ func (l *Load) excused(err error) bool {
 	return true
 }
 
-// begin numbers the next increment, if one more is wanted.
-func (l *Load) begin() (number int, ok bool) {
+// begin numbers the next increment, if one more is wanted. While the load is paused it waits.
+func (l *Load) begin(ctx context.Context) (number int, ok bool) {
+	for {
+		number, ok, resumed := l.tryBegin()
+		if resumed == nil {
+			return number, ok
+		}
+		select {
+		case <-resumed:
+		case <-ctx.Done():
+			return 0, false
+		}
+	}
+}
+
+// tryBegin is begin without the wait: resumed is nil unless the load is paused.
+func (l *Load) tryBegin() (number int, ok bool, resumed <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.stopping || len(l.errs) > 0 || l.cfg.Increments > 0 && l.begun >= l.cfg.Increments {
-		return 0, false
+	switch {
+	case l.resumed != nil:
+		return 0, false, l.resumed
+	case l.stopping || len(l.errs) > 0 || l.cfg.Increments > 0 && l.begun >= l.cfg.Increments:
+		return 0, false, nil
 	}
 	l.begun++
-	return l.begun, true
+	l.underWay++
+	return l.begun, true, nil
+}
+
+// end notes that an increment is no longer under way.
+func (l *Load) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.underWay--
+	l.signal()
 }
 
 func (l *Load) answered(number int, value uint64, replayed bool) {

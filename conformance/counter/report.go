@@ -24,6 +24,7 @@ type Report struct {
 func (l *Load) Stop(ctx context.Context) (Report, error) {
 	l.mu.Lock()
 	l.stopping = true
+	l.resume()
 	l.mu.Unlock()
 	return l.Wait(ctx)
 }

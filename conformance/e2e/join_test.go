@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,14 +11,7 @@ import (
 func TestAMachineJoinsByTokenAndReplacesADeadOne(t *testing.T) {
 	ctx := within(t, 3*time.Minute)
 	c := newCluster(t, ctx, "join")
-	file, err := os.OpenFile(c.Nodes[0].ConfigFile(), os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := file.WriteString("  authority-key: " + filepath.Join(c.Dir, "ca", "ca.key") + "\n"); err != nil { // tls is the last section
-		t.Fatal(err)
-	}
-	if err := file.Close(); err != nil {
+	if err := c.Nodes[0].IssueCertificates(); err != nil {
 		t.Fatal(err)
 	}
 	startAll(t, ctx, c)
