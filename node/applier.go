@@ -46,7 +46,8 @@ type Applier struct {
 	term     raft.Term // of the last batch, on which log time rests
 	termBase int64     // log time when that term's first batch was applied
 	logTime  int64     // ns, never goes back
-	commands uint64    // executed by the machine, for metrics
+	commands uint64    // executed by the machine, part of its state
+	work     *Work     // counted here; its owner may hand it to the next applier
 	fuel     int64     // spent by the machine's last entry
 	upgrades upgrades
 	exported ExportOutcome // the newest; Index 0 is none
@@ -65,14 +66,11 @@ type Applier struct {
 
 // NewApplier returns an applier at index 0.
 func NewApplier(g raft.GroupID, m Machine, entries EntryReader) *Applier {
-	return &Applier{group: g, machine: m, entries: entries, sessions: NewSessions(), keys: NewKeys()}
+	return &Applier{group: g, machine: m, entries: entries, sessions: NewSessions(), keys: NewKeys(), work: new(Work)}
 }
 
 // Applied is the index of the last entry that ran through the machine.
 func (a *Applier) Applied() raft.Index { return a.applied }
-
-// Commands is how many commands the machine executed.
-func (a *Applier) Commands() uint64 { return a.commands }
 
 // Apply runs a range and returns the answers of those who wait. An error is final
 // for this replica: the range may have been applied in part. Only *AwaitModuleError
@@ -200,7 +198,9 @@ func (a *Applier) applyEntry(ctx context.Context, e raft.Entry) ([]Applied, erro
 		}
 	}
 	if a.pending != nil {
-		return refuseAll(e, b.Commands, StatusRestoring), nil
+		out := refuseAll(e, b.Commands, StatusRestoring)
+		a.work.fail(out)
+		return out, nil
 	}
 	return a.applyBatch(ctx, e, at, b.Commands)
 }

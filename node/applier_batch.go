@@ -42,6 +42,7 @@ func (a *Applier) applyBatch(ctx context.Context, e raft.Entry, at plugins.Momen
 			a.remember(c, answers[i])
 		}
 	}
+	a.work.fail(answers)
 	clear(w.run)
 	a.scratch, a.scratchAt, a.answers = w.run[:0], w.runAt[:0], answers
 	return answers, nil
@@ -155,8 +156,10 @@ func (a *Applier) execute(ctx context.Context, e raft.Entry, at plugins.Moment, 
 		return fmt.Errorf("node: apply of group %d, index %d: %d results for %d commands", a.group, e.Index, len(results), len(run))
 	}
 	a.commands += uint64(len(run))
+	a.work.Commands += uint64(len(run))
 	if m, ok := a.machine.(Metered); ok {
 		a.fuel = m.FuelUsed()
+		a.work.Fuel += uint64(a.fuel)
 	}
 	for k, r := range results {
 		answers[runAt[k]].Answer = Answer{Index: e.Index, Term: e.Term, Status: r.Status, Data: r.Data}

@@ -35,10 +35,12 @@ type applierLoop struct {
 	exported atomic.Pointer[ExportOutcome] // published for others, never changed once stored
 	empty    atomic.Bool                   // published for others: it waits for its state
 	feed     *eventFeed                    // published for others
+	work     sharedWork                    // published for others
 	lines    *logLines                     // likewise
 	moved    *broadcast                    // applied, or the end has come
 	// The rest belongs to the goroutine.
 	applier *Applier
+	did     Work     // what all appliers so far have counted
 	ahead   logAhead // what the applier reads
 	backlog []ApplyWork
 	waiting bool // for the module of the backlog's first entry
@@ -187,7 +189,9 @@ func (l *applierLoop) apply(w ApplyWork) {
 	}
 	l.node.traces.reached(stageApplying, w)
 	l.ahead.begin(l.group, w.Range)
+	begin := l.node.clock.Now()
 	answers, err := l.applier.Apply(l.node.ctx, w)
+	l.did.Applying += l.node.clock.Now() - begin
 	l.ahead.finish()
 	for _, a := range answers {
 		a.Ticket.(waiter).resolve(reply{answer: a.Answer, replayed: a.Replayed, fuel: a.Fuel})
@@ -215,6 +219,8 @@ func (l *applierLoop) apply(w ApplyWork) {
 
 // publish tells the others how far the machine is.
 func (l *applierLoop) publish() {
+	l.did.hold(l.applier)
+	l.work.set(l.did)
 	index, running := l.applier.Applied(), l.applier.Running()
 	if index < raft.Index(l.applied.Load()) {
 		return // it is being rebuilt and not where it was

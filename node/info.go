@@ -20,6 +20,8 @@ type GroupInfo struct {
 	// TermJumps counts how often a peer raised the term by more than raft.TermJumpMax at once.
 	TermJumps uint64
 	Events    EventStats
+	Work      Work
+	Commits   CommitStats
 }
 
 // Check is the verdict of one readiness check.
@@ -67,11 +69,16 @@ func (n *Node) Group(ctx context.Context, id raft.GroupID, machine string) (Grou
 	if g == nil {
 		return info, nil
 	}
-	status, err := n.status(ctx, g)
+	type answer struct {
+		status  raft.Status
+		commits CommitStats
+	}
+	a, err := askShard(ctx, n, g, func(s *Shard) answer { return answer{s.Status(id), s.Commits(id)} })
 	if err != nil {
 		return info, err
 	}
-	info.Status, info.Applied = status, raft.Index(g.applier.applied.Load())
+	info.Status, info.Commits = a.status, a.commits
+	info.Applied, info.Work = raft.Index(g.applier.applied.Load()), g.applier.work.get()
 	info.Phase, info.Rebuilt = PhaseRunning, g.applier.rebuilt.Load()
 	info.TermJumps = g.termJumps.Load()
 	info.Events = g.applier.feed.stats()
@@ -135,16 +142,22 @@ func (n *Node) Checks() []Check {
 
 // status asks the shard for a group's status as it is now.
 func (n *Node) status(ctx context.Context, g *group) (raft.Status, error) {
-	ch := make(chan raft.Status, 1)
-	if !g.shard.in.put(func(s *Shard) { ch <- s.Status(g.id) }) {
-		return raft.Status{}, ErrBusy
+	return askShard(ctx, n, g, func(s *Shard) raft.Status { return s.Status(g.id) })
+}
+
+// askShard asks the shard of a group for what it knows now.
+func askShard[T any](ctx context.Context, n *Node, g *group, question func(*Shard) T) (T, error) {
+	var none T
+	ch := make(chan T, 1)
+	if !g.shard.in.put(func(s *Shard) { ch <- question(s) }) {
+		return none, ErrBusy
 	}
 	select {
-	case s := <-ch:
-		return s, nil
+	case answer := <-ch:
+		return answer, nil
 	case <-ctx.Done():
-		return raft.Status{}, timeoutError(ctx.Err())
+		return none, timeoutError(ctx.Err())
 	case <-n.stop:
-		return raft.Status{}, ErrStopping
+		return none, ErrStopping
 	}
 }

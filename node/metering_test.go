@@ -83,6 +83,12 @@ func TestRunawaysAreAnsweredAndTheLogGoesOn(t *testing.T) {
 	if a.Applied() != 3 {
 		t.Errorf("applied %d, want 3", a.Applied())
 	}
+	a.work.hold(a)
+	fuel, limits := a.work.Failed[FailureFuel], a.work.Failed[FailureLimits]
+	// Two commands of 3,000,000 each that loop for ever, at least.
+	if a.work.Commands != 6 || fuel != 2 || limits != 1 || a.work.Fuel < 6_000_000 || a.work.MemoryBytes != machine.MemoryBytes() || a.work.MemoryBytes == 0 {
+		t.Errorf("it did %+v", *a.work)
+	}
 	var guest *plugins.GuestError
 	if _, err := open.open(t, runaway(wasmtest.Loop, wasmtest.Br(0), wasmtest.End)); !errors.As(err, &guest) || guest.Status != plugins.StatusFuel {
 		t.Errorf("a module that never starts: %v", err)

@@ -16,7 +16,8 @@ type replica struct {
 
 	queue     []queued                     // commands not proposed yet
 	lastBatch raft.ProposalID              //
-	batches   map[raft.ProposalID][]Ticket // proposed, outcome open
+	batches   map[raft.ProposalID]proposed // outcome open
+	commits   CommitStats                  //
 	committed map[raft.Index][]Ticket      // committed, not handed to the applier yet
 	lastRead  raft.ReadID                  //
 	reads     map[raft.ReadID]Ticket       // asked, index not known yet
@@ -39,10 +40,22 @@ type queued struct {
 	command Command
 }
 
+// proposed is an entry whose outcome is open.
+type proposed struct {
+	tickets []Ticket
+	at      time.Duration
+}
+
+// CommitStats counts the entries with commands that a replica proposed as the leader.
+type CommitStats struct {
+	Entries uint64        // that were committed
+	Time    time.Duration // from proposal to commit, of all of them together
+}
+
 func newReplica(g raft.GroupID, core *raft.Core) *replica {
 	return &replica{
 		group: g, core: core, timer: -1,
-		batches: map[raft.ProposalID][]Ticket{}, committed: map[raft.Index][]Ticket{}, reads: map[raft.ReadID]Ticket{},
+		batches: map[raft.ProposalID]proposed{}, committed: map[raft.Index][]Ticket{}, reads: map[raft.ReadID]Ticket{},
 	}
 }
 
@@ -91,7 +104,7 @@ func (r *replica) proposeBatch(q []queued, elapsed int64, out *ShardEffects) {
 		return
 	}
 	r.lastBatch++
-	r.batches[r.lastBatch] = tickets
+	r.batches[r.lastBatch] = proposed{tickets, r.settled}
 	r.core.Propose(raft.Proposal{ID: r.lastBatch, Type: raft.EntryCommand, Data: data})
 }
 
@@ -138,7 +151,7 @@ func (r *replica) translate(e *raft.Effects, out *ShardEffects) {
 
 func (r *replica) translateAnswers(e *raft.Effects, out *ShardEffects) {
 	for _, a := range e.Accepted {
-		for _, t := range r.batches[a.ID] {
+		for _, t := range r.batches[a.ID].tickets {
 			out.Accepted = append(out.Accepted, Acceptance{Ticket: t, Index: a.Index, Term: a.Term})
 		}
 	}
@@ -146,13 +159,15 @@ func (r *replica) translateAnswers(e *raft.Effects, out *ShardEffects) {
 		if r.changed(res, out) {
 			continue
 		}
-		tickets := r.batches[res.ID]
+		was := r.batches[res.ID]
 		delete(r.batches, res.ID)
 		if res.Outcome == raft.OutcomeCommitted {
-			r.committed[res.Index] = tickets
+			r.committed[res.Index] = was.tickets
+			r.commits.Entries++
+			r.commits.Time += r.settled - was.at
 			continue
 		}
-		for _, t := range tickets {
+		for _, t := range was.tickets {
 			out.Failures = append(out.Failures, Failure{Ticket: t, Outcome: res.Outcome, Index: res.Index, Term: res.Term, Err: res.Err})
 		}
 	}

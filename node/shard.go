@@ -326,6 +326,14 @@ func (e *ShardEffects) reset() {
 	}
 }
 
+// Commits counts what a replica had committed as the leader; the zero value when it is not here.
+func (s *Shard) Commits(g raft.GroupID) CommitStats {
+	if r := s.replicas[g]; r != nil {
+		return r.commits
+	}
+	return CommitStats{}
+}
+
 // Status describes a replica as it is now; the zero value when it is not here.
 func (s *Shard) Status(g raft.GroupID) raft.Status {
 	if r := s.replicas[g]; r != nil {

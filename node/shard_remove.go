@@ -34,7 +34,7 @@ func (o *orphans) add(r *replica, cause error) {
 		o.failures = append(o.failures, Failure{Ticket: q.ticket, Outcome: raft.OutcomeDropped, Err: cause})
 	}
 	for _, id := range slices.Sorted(maps.Keys(r.batches)) {
-		for _, t := range r.batches[id] {
+		for _, t := range r.batches[id].tickets {
 			o.failures = append(o.failures, Failure{Ticket: t, Outcome: raft.OutcomeUnknown, Err: cause})
 		}
 	}

@@ -154,7 +154,7 @@ func (l *applierLoop) drop() {
 func (l *applierLoop) begin(a *Applier) {
 	l.drop()
 	l.applier, l.handed = a, max(l.handed, l.reach)
-	a.feed = l.feed
+	a.feed, a.work = l.feed, &l.did
 	l.ahead.log, a.entries = a.entries, &l.ahead
 	l.followMode()
 	if l.node.snapshots.files != nil {

@@ -21,6 +21,7 @@ const collectTimeout = time.Second
 type collector struct {
 	node  *node.Node
 	store *storage.Store
+	work  workMetrics
 
 	role, term, commit, applied, lag       *prometheus.Desc
 	events, eventBytes                     *prometheus.Desc
@@ -52,7 +53,7 @@ func newCollector(n *node.Node, s *storage.Store) *collector {
 	}
 	group, peer := []string{"group", "machine"}, []string{"peer"}
 	return &collector{
-		node: n, store: s,
+		node: n, store: s, work: newWorkMetrics(),
 		role:           desc("raft_is_leader", "1 when this node leads the group.", group...),
 		term:           desc("raft_term", "The replica's term.", group...),
 		jumps:          desc("raft_term_jumps_total", "How often a peer raised the replica's term by more than 1,048,576 at once.", group...),
@@ -122,9 +123,9 @@ func (c *collector) Describe(chan<- *prometheus.Desc) {}
 func (c *collector) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), collectTimeout)
 	defer cancel()
-	c.group(ctx, out, node.MetaGroup, "")
+	c.group(ctx, out, node.MetaGroup, "", 0)
 	for _, m := range c.node.Catalogue().Machines {
-		c.group(ctx, out, m.Group, m.Name)
+		c.group(ctx, out, m.Group, m.Name, m.Active.Run.Limits.MemoryBytes)
 	}
 	c.storage(out)
 	c.disk(out)
@@ -135,7 +136,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	c.transfers(out)
 }
 
-func (c *collector) group(ctx context.Context, out chan<- prometheus.Metric, id raft.GroupID, machine string) {
+func (c *collector) group(ctx context.Context, out chan<- prometheus.Metric, id raft.GroupID, machine string, memoryLimit uint64) {
 	g, err := c.node.Group(ctx, id, machine)
 	if err != nil {
 		return // Why: a scrape shows what it can get in time
@@ -156,6 +157,7 @@ func (c *collector) group(ctx context.Context, out chan<- prometheus.Metric, id 
 	out <- prometheus.MustNewConstMetric(c.events, prometheus.CounterValue, float64(g.Events.Taken), labels...)
 	gauge(c.eventBytes, float64(g.Events.KeptBytes))
 	gauge(c.stalled, one(g.Status.DiskSlow))
+	c.work.collect(out, g, memoryLimit, labels)
 	for _, f := range g.Status.Followers {
 		peer := strconv.FormatUint(uint64(f.ID), 10)
 		gauge(c.lag, float64(g.Status.LastIndex-min(f.Match, g.Status.LastIndex)), peer)
