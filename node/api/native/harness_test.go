@@ -112,13 +112,19 @@ func serve(t *testing.T, config native.Config, b backend) *node {
 // closed is how many connections were closed for a reason.
 func (n *node) closed(t *testing.T, reason string) float64 {
 	t.Helper()
+	return n.count(t, "wraft_native_closed_total", reason)
+}
+
+// count is a metric without labels, or with this reason; -1 if it is not there.
+func (n *node) count(t *testing.T, name, reason string) float64 {
+	t.Helper()
 	families, err := n.metrics.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			if f.GetName() == "wraft_native_closed_total" && m.GetLabel()[0].GetValue() == reason {
+			if f.GetName() == name && (reason == "" || m.GetLabel()[0].GetValue() == reason) {
 				return m.GetCounter().GetValue()
 			}
 		}

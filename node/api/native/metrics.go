@@ -24,6 +24,7 @@ type metrics struct {
 	requests    *prometheus.CounterVec
 	seconds     *prometheus.HistogramVec
 	closed      *prometheus.CounterVec
+	retries     prometheus.Counter
 	connections prometheus.Gauge
 	inflight    prometheus.Gauge
 }
@@ -43,6 +44,9 @@ func newMetrics(registry *prometheus.Registry) (*metrics, error) {
 			Name: "wraft_native_closed_total",
 			Help: "Connections of the native protocol that this node closed or refused, by reason.",
 		}, []string{"reason"}),
+		retries: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "wraft_native_retries_total", Help: "Attempts of clients to connect over UDP that had to prove their address first, since many handshakes were under way.",
+		}),
 		connections: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "wraft_native_connections", Help: "Connections of the native protocol.",
 		}),
@@ -58,7 +62,7 @@ func newMetrics(registry *prometheus.Registry) (*metrics, error) {
 		m.requests.WithLabelValues(kind.String(), codeOK)
 		m.seconds.WithLabelValues(kind.String())
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.closed, m.connections, m.inflight} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.closed, m.retries, m.connections, m.inflight} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("native: register metrics: %w", err)
 		}

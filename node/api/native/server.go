@@ -212,7 +212,7 @@ func New(config Config, backend Backend) (*Server, error) {
 	}
 	s.transport = &quicgo.Transport{
 		Conn: config.Conn, ConnectionIDLength: connectionIDBytes, StatelessResetKey: key, ConnContext: s.admit,
-		VerifySourceAddress: func(net.Addr) bool { return s.pending.Load() >= handshakesTrusted },
+		VerifySourceAddress: s.doubts,
 	}
 	conf := config.TLS.Clone()
 	conf.NextProtos = config.protocols()
@@ -258,6 +258,16 @@ func AltSvc(address net.Addr) string {
 
 // handshakeKey finds a connection's func() that ends its handshake.
 type handshakeKey struct{}
+
+// doubts reports whether who dials has to prove its address first (RFC 9000 §8.1.2), which costs
+// it one round trip, and this node no handshake for an address at which nobody is.
+func (s *Server) doubts(net.Addr) bool {
+	if s.pending.Load() < handshakesTrusted {
+		return false
+	}
+	s.metrics.retries.Inc()
+	return true
+}
 
 // admit is asked about every connection before its handshake.
 func (s *Server) admit(ctx context.Context, _ *quicgo.ClientInfo) (context.Context, error) {
