@@ -16,13 +16,13 @@ import (
 type lossyRouter struct {
 	delay time.Duration
 
-	mu     sync.Mutex // guards the fields below
-	loss   float64
+	mu     sync.Mutex                  // guards the fields below
 	delays map[[2]string]time.Duration // of links that have their own, by from and to
 	chance *rand.Rand
 	nodes  map[string]simnet.PacketReceiver
 	// isolated are hosts that no packets reach or leave.
 	isolated map[string]bool
+	lost     lossState
 	faults   linkFaults
 }
 
@@ -78,7 +78,7 @@ func (r *lossyRouter) remove(addr net.Addr) {
 
 // swallows reports whether a packet vanishes on its way. r.mu is held.
 func (r *lossyRouter) swallows(from, to net.Addr, bytes int) bool {
-	return r.isolated[host(from)] || r.isolated[host(to)] || r.faults.swallow(from, to, bytes) || r.chance.Float64() < r.loss
+	return r.isolated[host(from)] || r.isolated[host(to)] || r.faults.swallow(from, to, bytes) || r.lost.swallow(from, to, r.chance)
 }
 
 // isolate loses all that goes to a node or comes from it; it is there still.
@@ -95,11 +95,14 @@ func (r *lossyRouter) rejoin(addr net.Addr) {
 	delete(r.isolated, host(addr))
 }
 
-// lose sets the share of packets that vanish.
-func (r *lossyRouter) lose(share float64) {
+// lose sets the share of packets that vanish, each on its own.
+func (r *lossyRouter) lose(share float64) { r.loseAs(wanLoss{share: share}) }
+
+// loseAs says how packets vanish from now on.
+func (r *lossyRouter) loseAs(l wanLoss) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.loss = share
+	r.lost = lossState{loss: l, ways: map[[2]string]*direction{}}
 }
 
 // certificate is a source that always gives the same certificate.

@@ -2,6 +2,7 @@ package nodetest_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"sync"
@@ -44,7 +45,7 @@ func (w wanTimes) parity() float64 {
 
 // inRegions runs a cluster in three regions with 16 clients beside the leader, a
 // follower down if wanted, and measures for a while after a warm-up.
-func inRegions(t *testing.T, loss float64, down bool, warmup, d, pause time.Duration) (out wanTimes) {
+func inRegions(t *testing.T, loss wanLoss, down bool, warmup, d, pause time.Duration) (out wanTimes) {
 	synctest.Test(t, func(t *testing.T) {
 		b := emptyBubble(t, func(raft.NodeID) node.MachineOpener { return adders{} }, func(c *node.Config) {
 			c.Heartbeat, c.ElectionTimeout = 150*time.Millisecond, 1500*time.Millisecond
@@ -62,7 +63,7 @@ func inRegions(t *testing.T, loss float64, down bool, warmup, d, pause time.Dura
 		if down {
 			b.router.isolate(far)
 		}
-		b.router.lose(loss)
+		b.router.loseAs(loss)
 		out = b.load(ctx, t, 1, warmup, d, pause)
 		b.router.lose(0)
 	})
@@ -133,33 +134,70 @@ func (b *bubble) termAt(ctx context.Context, t *testing.T, at raft.NodeID) raft.
 	return info.Status.Term
 }
 
+// wanRow is a loss to measure, with a follower down or not, and what is demanded of it.
+type wanRow struct {
+	loss       wanLoss
+	down       bool
+	p50, p99   time.Duration // at most
+	parityMost float64       // of the leader's packets
+}
+
+// wanRows are all that docs/BENCHMARKS.md promises.
+func wanRows() (rows []wanRow) {
+	for _, loss := range []wanLoss{
+		{}, {share: 0.01}, {share: 0.02}, {share: 0.05}, {share: 0.02, packets: 4}, {share: 0.02, lasts: 30 * time.Millisecond},
+	} {
+		for _, down := range []bool{false, true} {
+			row := wanRow{loss: loss, down: down, p50: wanNear + 5*time.Millisecond, p99: wanNear * 5 / 4, parityMost: 0.5}
+			switch {
+			case loss.share == 0:
+				row.parityMost = 0.001
+			case loss.share == 0.01:
+				row.parityMost = 0.15
+			case loss.inBursts():
+				row.p50, row.p99 = wanNear+10*time.Millisecond, wanNear*8/5
+			}
+			if down && loss.lasts > 0 {
+				row.p99 = 2 * wanNear // Why: see docs/BENCHMARKS.md; 1 % fall more than 42 ms before the end of a burst
+			}
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
 // TestRegionsThatLosePackets: what is promised of commits over lossy links between
 // regions, in virtual time, where nothing but the links takes any. WRAFT_WAN=full
 // measures all losses, and longer.
 func TestRegionsThatLosePackets(t *testing.T) {
-	// Why more in the short form: a hundredth of few commands is a matter of luck.
-	losses, d, p99Most := []float64{0.02}, 15*time.Second, wanNear*8/5
-	if os.Getenv("WRAFT_WAN") == "full" {
-		losses, d, p99Most = []float64{0, 0.01, 0.02, 0.05}, time.Minute, wanNear*5/4
+	rows, d := wanRows(), time.Minute
+	if os.Getenv("WRAFT_WAN") != "full" {
+		// Why more than is promised: a hundredth of few commands is a matter of luck.
+		d = 15 * time.Second
+		rows = []wanRow{
+			{loss: wanLoss{share: 0.02}, p50: wanNear + 5*time.Millisecond, p99: wanNear * 8 / 5, parityMost: 0.5},
+			{loss: wanLoss{share: 0.02}, down: true, p50: wanNear + 5*time.Millisecond, p99: wanNear * 8 / 5, parityMost: 0.5},
+			{loss: wanLoss{share: 0.02, packets: 4}, down: true, p50: wanNear + 10*time.Millisecond, p99: wanNear * 2, parityMost: 0.5},
+		}
 	}
-	for _, loss := range losses {
-		for _, down := range []bool{false, true} {
-			w := inRegions(t, loss, down, 10*time.Second, d, 0)
-			t.Logf("loss=%g%% down=%t: commands=%d p50=%v p90=%v p99=%v p99.9=%v parity=%.1f%%", 100*loss, down, len(w.took),
+	for _, row := range rows {
+		t.Run(fmt.Sprintf("loss %v, down %t", row.loss, row.down), func(t *testing.T) {
+			w := inRegions(t, row.loss, row.down, 10*time.Second, d, 0)
+			t.Logf("loss %v, down %t: commands=%d p50=%v p90=%v p99=%v p99.9=%v parity=%.1f%%", row.loss, row.down, len(w.took),
 				w.at(50), w.at(90), w.at(99), w.took[(len(w.took)-1)*999/1000], 100*w.parity())
 			for _, l := range w.links {
-				t.Logf("  to %v: packets=%d fell=%d repaired=%d quic lost=%d", l.Peer, l.SentPackets, l.PathLostPackets, l.RepairedPackets, l.LostPackets)
+				t.Logf("  loss to %v: packets=%d fell=%d repaired=%d quic lost=%d", l.Peer, l.SentPackets, l.PathLostPackets, l.RepairedPackets, l.LostPackets)
 			}
 			if w.failed > 0 || w.term != 0 {
-				t.Errorf("loss=%g%% down=%t: %d commands failed, the term rose by %d", 100*loss, down, w.failed, w.term)
+				t.Errorf("%d commands failed, the term rose by %d", w.failed, w.term)
 			}
-			if loss == 0 && w.parity() > 0.001 {
-				t.Errorf("down=%t: parity is %.2f%% of all packets where none are lost", down, 100*w.parity())
+			if w.parity() > row.parityMost {
+				t.Errorf("parity is %.2f%% of all packets", 100*w.parity())
 			}
-			if w.at(50) > wanNear+5*time.Millisecond || w.at(99) > p99Most {
-				t.Errorf("loss=%g%% down=%t: half of the commands took %v, 1%% more than %v", 100*loss, down, w.at(50), w.at(99))
+			if w.at(50) > row.p50 || w.at(99) > row.p99 {
+				t.Errorf("half of the commands took %v, 1%% more than %v", w.at(50), w.at(99))
 			}
-		}
+		})
 	}
 }
 
@@ -170,7 +208,7 @@ func TestNobodyIsElectedForLoss(t *testing.T) {
 	if os.Getenv("WRAFT_WAN") == "full" {
 		d = time.Hour
 	}
-	w := inRegions(t, 0.1, false, 10*time.Second, d, time.Second)
+	w := inRegions(t, wanLoss{share: 0.1}, false, 10*time.Second, d, time.Second)
 	t.Logf("%v at 10%% of loss: commands=%d failed=%d p50=%v p99=%v elections=%d parity=%.1f%%", d, len(w.took), w.failed, w.at(50), w.at(99), w.term, 100*w.parity())
 	if w.term != 0 || w.failed > 0 || len(w.took) == 0 {
 		t.Errorf("%d elections, %d commands failed of %d", w.term, w.failed, w.failed+len(w.took))

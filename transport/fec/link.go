@@ -255,6 +255,19 @@ func (l *Link) Repairs() bool {
 	return !l.closed && l.end.send.active && l.end.send.plan.loss > 0
 }
 
+// Loses reports whether the path lost packets lately, by chance and not from a full queue as
+// far as is known, and whether it is known that they fall one by one. Parity may be of no use
+// against those that do not.
+func (l *Link) Loses() (byChance, oneByOne bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.end.send
+	if l.closed || !s.active {
+		return false, false
+	}
+	return s.losses.byChance(l.conn.now()), s.losses.oneByOne()
+}
+
 // Stats is what a link did since it was opened.
 type Stats struct {
 	Active      bool    // parity may be sent, losses are counted

@@ -235,27 +235,37 @@ func TestStepsAreFollowed(t *testing.T) {
 	}
 }
 
-// Packets that overtake each other are no losses.
+// Packets that overtake each other are hardly taken for losses. Why not never: how many the
+// newest packet of ours overtook changes a little all the time, and some changes last for longer
+// than a packet can be late; the parity that follows is bounded over many paths.
 func TestReorderingIsNotLoss(t *testing.T) {
-	for _, loss := range []float64{0, 0.05} {
-		w := newWorldOf(t, 7, Config{}, testRTT)
-		if loss == 0 {
-			w.ends[0].send.begin(0)
-		}
+	jitter := func(seed uint64, loss float64) *world {
+		w := newWorldOf(t, seed, Config{}, testRTT)
 		for _, p := range w.paths {
 			p.jitter, p.lose = 20*time.Millisecond, w.chanceOf(loss)
 		}
-		f := w.settled(500, 20*time.Second)
-		t.Logf("loss %v: parity %.3f, left %.4f of %d, withheld %d", loss, f.share(), f.left(), f.fell, f.withheld)
-		if got := w.ends[0].send.losses.total(); loss > 0 && math.Abs(got-loss) > 0.02 {
-			t.Errorf("loss %v is taken for %v", loss, got)
-		}
-		if loss == 0 && f.parity > 0 {
-			t.Errorf("without loss, parity is %.3f", f.share())
-		}
-		if loss > 0 && f.left() > 0.1 {
-			t.Errorf("left is %.3f of %d", f.left(), f.fell)
-		}
+		return w
+	}
+	const paths = 16
+	sum := 0.0
+	for seed := range uint64(paths) {
+		w := jitter(seed, 0)
+		w.ends[0].send.begin(0)
+		sum += w.settled(500, 20*time.Second).share()
+	}
+	t.Logf("without loss, parity is %.4f of all packets", sum/paths)
+	if sum/paths > 0.02 {
+		t.Errorf("without loss, parity is %.4f of all packets", sum/paths)
+	}
+	const loss = 0.05
+	w := jitter(7, loss)
+	f := w.settled(500, 20*time.Second)
+	t.Logf("loss %v: parity %.3f, left %.4f of %d, withheld %d", loss, f.share(), f.left(), f.fell, f.withheld)
+	if got := w.ends[0].send.losses.total(); math.Abs(got-loss) > 0.02 {
+		t.Errorf("loss %v is taken for %v", loss, got)
+	}
+	if f.left() > 0.1 {
+		t.Errorf("left is %.3f of %d", f.left(), f.fell)
 	}
 }
 

@@ -139,10 +139,7 @@ func (l *losses) total() float64 {
 // are congestion, what seems to be chance is taken for its fringe, and what was known
 // before the queue stood goes on.
 func (l *losses) random(now time.Duration) float64 {
-	w, pause, at := l.window(), cleanAfter, l.lostAt
-	if l.burst() >= burstMin {
-		pause *= cleanBursts
-	}
+	w, pause, at := l.window(), l.pause(), l.lostAt
 	congested := w.congested > w.lost/2
 	if congested {
 		at = l.fellAt // what falls by chance into a full queue is not told from the rest
@@ -170,6 +167,23 @@ func (l *losses) burst() float64 {
 		return 1
 	}
 	return max(1, w.runLost/w.runs)
+}
+
+// byChance reports whether packets were lost lately, and not most of them to a full queue.
+func (l *losses) byChance(now time.Duration) bool {
+	w := l.window()
+	return now-l.lostAt < l.pause() && w.congested <= w.lost/2
+}
+
+// oneByOne reports whether enough losses are known to say that they do not come in bursts.
+func (l *losses) oneByOne() bool { return l.pattern.told >= burstLostMin && l.burst() < burstMin }
+
+// pause is how long nothing must be lost for losses to have ended.
+func (l *losses) pause() time.Duration {
+	if l.burst() >= burstMin {
+		return cleanBursts * cleanAfter
+	}
+	return cleanAfter
 }
 
 // over reports whether losses have ended, those of congestion too.

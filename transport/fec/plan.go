@@ -17,14 +17,16 @@ const (
 	burstMin    = 1.6 // the mean run from which on losses come in bursts
 	burstSlack  = 1.25
 	burstTooFar = 100 * time.Millisecond
+	// silence is how long the receiver must hear nothing for a burst to have lasted so long.
+	silence = burstTooFar + beaconEvery
 	// lagMax bounds how long parity waits for a burst to end.
 	lagMax = 50 * time.Millisecond
 
 	// ratioBase is the parity allowed per data packet at little loss, and ratioSlope
 	// what loss above ratioFrom adds.
-	ratioBase  = 0.15
-	ratioFrom  = 0.0125
-	ratioSlope = 50
+	ratioBase  = 0.14
+	ratioFrom  = 0.0155
+	ratioSlope = 85
 )
 
 // plan is how the sender codes, until it learns more.

@@ -145,7 +145,7 @@ func (r *receiver) count(now time.Duration, sent uint32) {
 	missed := int64(int32(sent - r.received))
 	m := miss{at: now, sent: sent - r.sent, fell: missed - r.missed}
 	switch {
-	case now-r.heard >= burstTooFar && 2*m.fell > int64(m.sent):
+	case now-r.heard >= silence && 2*m.fell > int64(m.sent):
 		m.why = bySilence
 	case r.delay.stands(now, r.rtt):
 		m.why = byQueue

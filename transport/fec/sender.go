@@ -9,6 +9,9 @@ import (
 const (
 	beaconEvery     = 50 * time.Millisecond
 	beaconIdleEvery = 500 * time.Millisecond
+	// beaconsAfter is how many beacons follow the one that told of the last packet as soon as
+	// others: what falls last in a burst is otherwise known so late that the burst looks long.
+	beaconsAfter = 4
 	// A phase of activity ends after so long without losses to repair.
 	quietAfter = 10 * time.Second
 	// tellAfter is how long parity must be sent before blocks tell of all losses.
@@ -26,7 +29,7 @@ const (
 	// closes, and what falls falls from a socket's buffer.
 	rttWorth = 5 * time.Millisecond
 	// lossesToStart is how many packets QUIC must have lost, lately.
-	lossesToStart = 2
+	lossesToStart = 1
 
 	pendingMax = 4 * widthMax * parityShardsMax
 	creditsMax = 2 * parityShardsMax
@@ -70,6 +73,7 @@ type sender struct {
 	beacons    uint32 // numbers of beacons
 	beaconAt   time.Duration
 	beaconSent uint32 // sent in the last packet of ours
+	idle       int    // packets of ours since then that told nothing new
 	last       report
 	trial      int64         // packets that reports have yet to tell of
 	trialEnd   time.Duration // when it is over all the same
@@ -373,17 +377,25 @@ func (s *sender) finish(now time.Duration, p pending, buf []byte) ([]byte, bool)
 	binary.BigEndian.PutUint16(buf[at+commonHeaderBytes+4:], uint16(back))
 	s.stats.parity++
 	s.stats.parityBytes += uint64(size)
-	s.beaconSent, s.beaconAt = s.sent, now+beaconEvery
+	s.tell(now)
 	return s.out.seal(buf[at:]), true
+}
+
+// tell notes that a packet of ours says how much was sent.
+func (s *sender) tell(now time.Duration) {
+	s.idle++
+	if s.sent != s.beaconSent {
+		s.idle = 0
+	}
+	s.beaconSent, s.beaconAt = s.sent, now+beaconEvery
 }
 
 // beacon tells the receiver how much was sent, often while data flows.
 func (s *sender) beacon(now time.Duration, buf []byte) []byte {
-	pause := beaconEvery
-	if s.sent == s.beaconSent {
-		pause = beaconIdleEvery
+	s.tell(now)
+	if s.idle >= beaconsAfter {
+		s.beaconAt = now + beaconIdleEvery
 	}
-	s.beaconAt, s.beaconSent = now+pause, s.sent
 	s.beacons++
 	s.stats.beacons++
 	h := header{kind: kindBeacon, id: s.out.id, epoch: s.epoch, number: s.beacons, time: micros(now)}

@@ -37,7 +37,8 @@ type bundler struct {
 	number uint64 // of the next bundle
 	past   []pastBundle
 	frames []byte // the next bundle's own
-	buf    []byte
+	buf    []byte // the last bundle as it was sent, where past has it
+	echoes echoes
 }
 
 // pastBundle is one that the next may repeat.
@@ -46,11 +47,15 @@ type pastBundle struct {
 	at     time.Time
 }
 
-// bundles reports whether a lane's frames go in bundles now: only while parity is sent,
-// which ends when losses are those of a full queue.
+// bundles reports whether a lane's frames go in bundles now: only while parity is sent, or
+// would be if that were any use. That ends when losses are those of a full queue.
 func (l *link) bundles() bool {
 	repair := l.repair.Load()
-	return repair != nil && l.hello.Features&featureBundles != 0 && repair.Repairs()
+	if repair == nil || l.hello.Features&featureBundles == 0 {
+		return false
+	}
+	byChance, _ := repair.Loses()
+	return byChance || repair.Repairs()
 }
 
 // write sends frames in as many bundles as they need.
@@ -63,12 +68,24 @@ func (b *bundler) write(frames []transport.Frame) {
 	}
 }
 
-// flush sends one bundle. An error needs no handling: streams fail with their
-// connection only, and that ends the writer.
+// flush sends one bundle.
 func (b *bundler) flush(now time.Time) {
 	b.forget(now)
 	b.buf = b.head(b.buf[:0])
 	b.buf = append(b.buf, b.frames...)
+	b.send()
+	b.number++
+	b.keep(now)
+	b.echoes.sent = 0
+	b.await()
+	if cap(b.buf) > 4*bundleBytesMin {
+		b.buf = nil // a rare long frame must not be paid for ever after
+	}
+}
+
+// send writes what buf holds to a stream of its own. An error needs no handling: streams
+// fail with their connection only, and that ends the writer.
+func (b *bundler) send() {
 	stream, err := b.l.conn.OpenUniStreamSync(b.l.conn.Context())
 	if err != nil {
 		return
@@ -76,11 +93,6 @@ func (b *bundler) flush(now time.Time) {
 	stream.SetPriority(urgencyData, true)
 	_, _ = stream.Write(b.buf)
 	_ = stream.Close()
-	b.number++
-	b.keep(now)
-	if cap(b.buf) > 4*bundleBytesMin {
-		b.buf = nil // a rare long frame must not be paid for ever after
-	}
 }
 
 // head is what stands before a bundle's own frames: mark, lane, number, the bundles

@@ -195,6 +195,18 @@ func (n *Network) startPeer(at transport.Peer) *peer {
 	return p
 }
 
+// anyAway reports whether some peer has no link.
+func (n *Network) anyAway() bool {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	for _, p := range n.peers {
+		if p.link.Load() == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // forgetRetired drops what is known of removed peers that are gone. n.mu is held.
 func (n *Network) forgetRetired() {
 	for id, done := range n.retired {
