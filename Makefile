@@ -54,7 +54,7 @@ demo: build modules ## three processes, 1,000 increments, the leader killed in t
 	go run ./conformance/demo -wraftd $(BIN)/wraftd -module $(BUILD)/counter.wasm
 
 test: lint guests ## everything that fits into ten minutes on two cores
-	WRAFT_E2E_ROUNDS=$(SMOKE_ROUNDS) go test -timeout 14m ./...
+	WRAFT_E2E_ROUNDS=$(SMOKE_ROUNDS) .ci/gotest -timeout 14m ./...
 
 guests: ## the native tests of the guest libraries and the example machines
 	for dir in $(GUESTS); do echo "go test $$dir/..."; (cd $$dir && go vet ./... && go test ./...); done
@@ -110,7 +110,7 @@ lint: ## formatting, vet, the rules of the house
 	.ci/lint
 
 conformance: ## the black-box suites, long: ROUNDS rounds of kill -9, NEMESIS of trouble
-	WRAFT_E2E_ROUNDS=$(ROUNDS) WRAFT_E2E_MEMBERS=1 WRAFT_ROLLING=1 WRAFT_NEMESIS_PLANTED=1 WRAFT_E2E_STATE_MIB=100 WRAFT_NEMESIS=$(NEMESIS) go test -count=1 -timeout 20m ./conformance/...
+	WRAFT_E2E_ROUNDS=$(ROUNDS) WRAFT_E2E_MEMBERS=1 WRAFT_ROLLING=1 WRAFT_NEMESIS_PLANTED=1 WRAFT_E2E_STATE_MIB=100 WRAFT_NEMESIS=$(NEMESIS) .ci/gotest -count=1 -timeout 20m ./conformance/...
 
 e2e: ## the operator's day with all it prints, the README's first ten minutes, the web page in a browser
 	go test -count=1 -v -timeout 15m -run 'TestOperatorsDay|TestReadme|TestPage' ./conformance/operator ./conformance/e2e ./conformance/ui

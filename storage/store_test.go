@@ -87,7 +87,7 @@ const helperDir = "WRAFT_TEST_STORAGE_DIR"
 func TestHelperOpens(t *testing.T) {
 	dir := os.Getenv(helperDir)
 	if dir == "" {
-		t.Skip("not started as a helper")
+		return // Why no skip: it is not left out, it is played by the test above
 	}
 	s, err := Open(dir, Options{})
 	if err != nil {

@@ -136,6 +136,7 @@ var rooms = []Room{
 	{Path: "internal/toolchain/...", Why: "starts compilers; knows nothing of what they build"},
 	{Path: "internal/wasmtest/...", Imports: []string{"plugins/abi", "sdk", "sdk/go", "internal/toolchain"},
 		Why: "builds guests for tests; its guests are modules of their own"},
+	{Path: "internal/testlog/...", Imports: []string{"internal/toolchain"}, Why: "reads what go test tells; runs no test"},
 	{Path: "internal/archtest", Why: "reads source; imports none of it"},
 	{Path: "internal/bench", Imports: []string{"client", "internal/clock"}, Modules: []string{modHistogram, modCBOR, modSync},
 		TestImports: []string{"node/api", "node/api/apitest"}, Why: "a load generator is a client"},
