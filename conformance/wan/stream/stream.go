@@ -101,12 +101,13 @@ func Run(ctx context.Context, cfg Config) (r Result, err error) {
 		defer func() { err = errors.Join(err, flow.close()) }()
 		p.tcp = flow
 	}
+	first := p.look(0) // Why here: the file begins to come before its first byte is read
 	f, _, err := p.to.net.OpenFile(ctx, fromID, fileName, 0)
 	if err != nil {
 		return r, fmt.Errorf("stream: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	return p.measure(ctx, cfg, f)
+	return p.measure(ctx, cfg, f, first)
 }
 
 // moment is what had come at a time.
@@ -136,10 +137,10 @@ func (m moment) since(b moment, cfg Config) Result {
 	return r
 }
 
-// measure reads the file to its end, or for the time that is measured.
-func (p *pair) measure(ctx context.Context, cfg Config, f io.Reader) (Result, error) {
+// measure reads the file to its end, or for the time that is measured. first is how it was
+// before the file was opened.
+func (p *pair) measure(ctx context.Context, cfg Config, f io.Reader, first moment) (Result, error) {
 	buf := make([]byte, 256<<10)
-	first := p.look(0)
 	began, last, n := first, first, int64(0)
 	warm := cfg.Duration == 0 || cfg.Warmup == 0
 	for ctx.Err() == nil {
