@@ -98,12 +98,13 @@ func (s *shower) end(said *transcript, e event) {
 	name := Name{e.Package, e.Test}
 	switch e.Action {
 	case "pass":
-		said.quiet[e.Test] = true
+		said.end(e.Test, true)
 		s.outcomes.played(name)
 	case "fail":
+		said.end(e.Test, false)
 		s.outcomes.played(name)
 	case "skip":
-		said.quiet[e.Test] = true
+		said.end(e.Test, true)
 		s.outcomes.skipped(name, reason(said.of(e.Test)))
 	}
 }

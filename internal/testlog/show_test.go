@@ -48,6 +48,8 @@ func TestShow(t *testing.T) {
 		{"one without tests", told(t, [3]string{"output", "", "?   \tp\t[no test files]\n"}, [3]string{"skip"}), "?   \tp\t[no test files]\n"},
 		{"one that ends in a test", told(t, [3]string{"run", "A"}, [3]string{"output", "A", "panic: oh\n"}, [3]string{"output", "A", "\tp/a.go:1\n"},
 			[3]string{"fail", "A"}, [3]string{"output", "", "FAIL\tp\t0.1s\n"}, [3]string{"fail"}), "panic: oh\n\tp/a.go:1\nFAIL\tp\t0.1s\n"},
+		{"one whose test fails once of three times", told(t, [3]string{"output", "A", "    log 1\n"}, [3]string{"pass", "A"}, [3]string{"output", "A", "    log 2\n"},
+			[3]string{"fail", "A"}, [3]string{"output", "A", "    log 3\n"}, [3]string{"pass", "A"}, [3]string{"fail"}), "    log 1\n    log 2\n    log 3\n"},
 		{"a compiler's words", `{"ImportPath":"p","Action":"build-output","Output":"# p\n"}` + "\n", "# p\n"},
 		{"what is no event", "go: no such tool\n{\"a\":1}\nhalf a line", "go: no such tool\n{\"a\":1}\nhalf a line"},
 	} {

@@ -5,13 +5,19 @@ import "strings"
 // transcript is what a package has written so far, and its tests.
 type transcript struct {
 	lines []line
-	quiet map[string]bool // the tests that passed or were skipped
+	quiet map[string]bool // the tests that ended: whether they passed or were skipped, each time
 }
 
 // line is one that a test wrote; that of the package itself has no test.
 type line struct{ test, text string }
 
 func (t *transcript) add(test, text string) { t.lines = append(t.lines, line{test, text}) }
+
+// end notes the end of a test. One that is played several times may fail in one of them.
+func (t *transcript) end(test string, well bool) {
+	before, known := t.quiet[test]
+	t.quiet[test] = well && (before || !known)
+}
 
 // of is what one test has written.
 func (t *transcript) of(test string) (out []string) {
