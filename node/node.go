@@ -92,8 +92,8 @@ type group struct {
 	cancel context.CancelFunc
 	work   groupWork
 
-	receiving   chan struct{}      // a token: one file of a snapshot is received at a time
-	stopReceive context.CancelFunc // of that which the core asked for; the shard's goroutine owns it
+	receiving chan struct{} // a token: one file of a snapshot is received at a time
+	bringing  *bringing     // what the core asked for; the shard's goroutine owns it
 }
 
 // Start restores every group of the store, or bootstraps the meta group of a new

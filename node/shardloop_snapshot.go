@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/wraft/wraft/raft"
 )
@@ -42,23 +43,41 @@ func (l *shardLoop) snapshots() {
 	}
 }
 
-// receive begins to get a snapshot and ends what was being received before.
+// bringing is a snapshot that the core asked for and that is being got.
+type bringing struct {
+	meta   raft.SnapshotMeta
+	leader atomic.Uint64 // a node
+	stop   context.CancelFunc
+	ended  atomic.Bool
+}
+
+func (b *bringing) from() raft.NodeID { return raft.NodeID(b.leader.Load()) }
+
+// receive begins to get a snapshot and ends what was being received before, unless that is
+// the same: then another leader hears from now on how far it is.
 func (l *shardLoop) receive(g *group, c raft.SnapshotCommand) {
+	if b := g.bringing; b != nil && b.meta.Index == c.Snapshot.Index && !b.ended.Load() {
+		b.leader.Store(uint64(c.Peer))
+		return
+	}
 	g.endReceive()
 	if l.node.snapshots.files == nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(g.ctx)
-	g.stopReceive = cancel
+	b := &bringing{meta: c.Snapshot, stop: cancel}
+	b.leader.Store(uint64(c.Peer))
+	g.bringing = b
 	g.spawn(l.node, func() { // Why unchecked: a replica that is being removed needs no snapshot
 		defer cancel()
-		l.node.snapshots.receive(ctx, g, c)
+		defer b.ended.Store(true)
+		l.node.snapshots.receive(ctx, g, b)
 	})
 }
 
 func (g *group) endReceive() {
-	if g.stopReceive != nil {
-		g.stopReceive()
-		g.stopReceive = nil
+	if g.bringing != nil {
+		g.bringing.stop()
+		g.bringing = nil
 	}
 }

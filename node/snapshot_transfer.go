@@ -40,7 +40,8 @@ type listedSnapshot struct {
 	Size   int64
 }
 
-// forwardedProgress says how far a snapshot has come, to the leader that offers it.
+// forwardedProgress says how far a snapshot has come, to the leader that offers it and to
+// those who may lead next; why it failed is told to the leader only.
 type forwardedProgress struct {
 	_      struct{} `cbor:",toarray"`
 	Index  raft.Index
@@ -170,16 +171,16 @@ func (s *snapshots) obtainNewer(ctx context.Context, g *group, purged raft.Index
 }
 
 // receive gets the snapshot that the core asked for, until it is here or ctx ends.
-func (s *snapshots) receive(ctx context.Context, g *group, c raft.SnapshotCommand) {
+func (s *snapshots) receive(ctx context.Context, g *group, b *bringing) {
 	pause := snapshotRetryMin
 	for ctx.Err() == nil {
-		err := s.receiveOnce(ctx, g, c)
+		err := s.receiveOnce(ctx, g, b)
 		if err == nil {
 			return
 		}
-		s.node.log.Info("a snapshot is not here yet; it is tried again", "group", g.id, "index", c.Snapshot.Index, "peer", uint64(c.Peer), "err", err)
+		s.node.log.Info("a snapshot is not here yet; it is tried again", "group", g.id, "index", b.meta.Index, "peer", uint64(b.from()), "err", err)
 		if errors.Is(err, transport.ErrNotFound) || errors.Is(err, storage.ErrDamaged) {
-			s.progress(g, c, forwardedProgress{Index: c.Snapshot.Index, Failed: err.Error()})
+			s.progress(g, b.from(), forwardedProgress{Index: b.meta.Index, Failed: err.Error()})
 		}
 		select {
 		case <-ctx.Done():
@@ -189,29 +190,37 @@ func (s *snapshots) receive(ctx context.Context, g *group, c raft.SnapshotComman
 	}
 }
 
-func (s *snapshots) receiveOnce(ctx context.Context, g *group, c raft.SnapshotCommand) error {
-	index := c.Snapshot.Index
-	sources := s.sources(g.id, c.Peer)
-	files, err := s.listAny(ctx, sources, g.id, index, c.Peer)
+func (s *snapshots) receiveOnce(ctx context.Context, g *group, b *bringing) error {
+	index, leader := b.meta.Index, b.from()
+	sources := s.sources(g.id, leader)
+	files, err := s.listAny(ctx, sources, g.id, index, leader)
 	if err != nil {
 		return err
 	}
 	err = s.receiveAll(ctx, g, files, sources, func(bytes uint64) {
-		s.progress(g, c, forwardedProgress{Index: index, Bytes: bytes})
+		s.progressToAll(g, forwardedProgress{Index: index, Bytes: bytes})
 	})
 	s.received(g.id, err)
 	if err != nil {
 		return err
 	}
-	g.shard.in.force(func(sh *Shard) { sh.SnapshotReceived(g.id, c.Snapshot) })
-	s.progress(g, c, forwardedProgress{Index: index, Done: true})
+	g.shard.in.force(func(sh *Shard) { sh.SnapshotReceived(g.id, b.meta) })
+	s.progressToAll(g, forwardedProgress{Index: index, Done: true})
 	return nil
 }
 
-// progress tells the leader that offers a snapshot. It may be lost.
-func (s *snapshots) progress(g *group, c raft.SnapshotCommand, p forwardedProgress) {
-	if err := s.node.tell(c.Peer, g.id, forwardProgress, p); err != nil {
-		s.node.log.Debug("the progress of a snapshot could not be told", "group", g.id, "peer", uint64(c.Peer), "err", err)
+// progressToAll tells who sends a snapshot and who may have to go on with it: whoever
+// leads next has to have its bytes, and the log behind it.
+func (s *snapshots) progressToAll(g *group, p forwardedProgress) {
+	for _, peer := range s.node.others() {
+		s.progress(g, peer, p)
+	}
+}
+
+// progress tells a peer how far a snapshot is. It may be lost.
+func (s *snapshots) progress(g *group, to raft.NodeID, p forwardedProgress) {
+	if err := s.node.tell(to, g.id, forwardProgress, p); err != nil {
+		s.node.log.Debug("the progress of a snapshot could not be told", "group", g.id, "peer", uint64(to), "err", err)
 	}
 }
 
@@ -219,11 +228,13 @@ func (s *snapshots) progress(g *group, c raft.SnapshotCommand, p forwardedProgre
 func (s *snapshots) hear(from raft.NodeID, g *group, p forwardedProgress) {
 	switch {
 	case p.Done:
+		s.let(g.id, from)
 		s.sent(g, from, p.Index, nil)
 	case p.Failed != "":
 		s.sent(g, from, p.Index, errors.New(p.Failed))
 		s.node.spawn(func() { s.renew(g, p.Index) })
 	default:
+		s.hold(g.id, from, p.Index)
 		g.shard.in.force(func(sh *Shard) { sh.SnapshotProgress(g.id, from, p.Index, p.Bytes) })
 	}
 }

@@ -30,14 +30,9 @@ type snapshots struct {
 
 	mu       sync.Mutex // guards the fields below
 	sending  map[sendingTo]raft.Index
+	held     map[sendingTo]heldSnapshot
 	renewing map[raft.GroupID]bool
 	damaged  map[raft.GroupID]bool // what was received last; see sources
-}
-
-// sendingTo is a follower that is being sent a snapshot of a group.
-type sendingTo struct {
-	group raft.GroupID
-	peer  raft.NodeID
 }
 
 // snapshotMeter counts since the start of the process.
@@ -70,7 +65,7 @@ func (n *Node) SnapshotStats() SnapshotStats {
 }
 
 func newSnapshots(n *Node, files *storage.Snapshots) *snapshots {
-	return &snapshots{node: n, files: files, writing: make(chan struct{}, snapshotWritesMax), sending: map[sendingTo]raft.Index{}, renewing: map[raft.GroupID]bool{}, damaged: map[raft.GroupID]bool{}}
+	return &snapshots{node: n, files: files, writing: make(chan struct{}, snapshotWritesMax), sending: map[sendingTo]raft.Index{}, held: map[sendingTo]heldSnapshot{}, renewing: map[raft.GroupID]bool{}, damaged: map[raft.GroupID]bool{}}
 }
 
 // ErrNoSnapshots: this node keeps no snapshots, or the group is not here. Ask another.
@@ -185,42 +180,10 @@ func (s *snapshots) retain(g raft.GroupID, published raft.Index) error {
 	return err
 }
 
-// pinned are the indexes of the snapshots of a group that are being sent.
-func (s *snapshots) pinned(g raft.GroupID) map[raft.Index]bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := map[raft.Index]bool{}
-	for to, index := range s.sending {
-		if to.group == g {
-			out[index] = true
-		}
-	}
-	return out
-}
-
-// send lets a peer have a snapshot, which it fetches by itself.
-func (s *snapshots) send(g *group, c raft.SnapshotCommand) {
-	s.mu.Lock()
-	s.sending[sendingTo{g.id, c.Peer}] = c.Snapshot.Index
-	s.mu.Unlock()
-	s.node.spawn(func() {
-		if _, err := s.at(g.id, c.Snapshot.Index); err != nil {
-			s.sent(g, c.Peer, c.Snapshot.Index, err)
-			s.renew(g, c.Snapshot.Index)
-		}
-	})
-}
-
 // sent ends the sending to a peer and tells the core how.
 func (s *snapshots) sent(g *group, peer raft.NodeID, index raft.Index, err error) {
 	s.unpin(g.id, peer)
 	g.shard.in.force(func(sh *Shard) { sh.SnapshotDone(g.id, peer, index, err) })
-}
-
-func (s *snapshots) unpin(g raft.GroupID, peer raft.NodeID) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.sending, sendingTo{g, peer})
 }
 
 // renew looks whether the snapshot at an index, of which a peer could make nothing, is

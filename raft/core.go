@@ -34,6 +34,8 @@ type Core struct {
 	incoming   incoming     // the one that is being received
 	installing installing   // the one whose write is on its way
 
+	receivers map[NodeID]receiver // peers that are being brought one
+
 	commit   Index
 	handed   Index // given out for apply
 	applied  Index // reported by Applied

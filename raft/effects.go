@@ -79,13 +79,15 @@ type SnapshotAction uint8
 
 const (
 	// SnapshotSend: send the bytes of Snapshot to Peer. Core.SnapshotProgress tells
-	// how far that is and Core.SnapshotDone how it ended.
+	// how far that is and Core.SnapshotDone how it ended. It may be one that an earlier
+	// leader offered and Peer has a part of: then its configuration is not known,
+	// and its bytes may be elsewhere.
 	SnapshotSend SnapshotAction = iota + 1
 	// SnapshotStopSend: nobody waits for the end of that any more.
 	SnapshotStopSend
 	// SnapshotReceive: take the bytes of Snapshot from Peer and from nobody else, and
 	// call Core.SnapshotReceived when all are durable and verified. It ends every
-	// earlier SnapshotReceive, but for the bytes of the same snapshot: they may serve.
+	// earlier SnapshotReceive, but one of the same snapshot goes on: Peer is who leads now.
 	SnapshotReceive
 	// SnapshotStopReceive: it is not needed any more.
 	SnapshotStopReceive

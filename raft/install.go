@@ -3,6 +3,7 @@ package raft
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/wraft/wraft/raft/mutant"
 )
@@ -10,14 +11,36 @@ import (
 // incoming is a snapshot that the driver receives for us. It outlives the term and
 // the leader it came from: what is in it is committed.
 type incoming struct {
-	from NodeID // 0: none
-	meta SnapshotMeta
+	from   NodeID // who offered it, or leads now and was told of it; 0: none
+	meta   SnapshotMeta
+	others offered // of other snapshots meanwhile
+}
+
+// offered says from when to when offers came, one soon after the other.
+type offered struct {
+	any         bool
+	first, last time.Duration
 }
 
 // is reports whether it is m. Two snapshots of one index may differ in their
 // bytes, but mean the same.
 func (in *incoming) is(m SnapshotMeta) bool {
 	return in.from != 0 && in.meta.Index == m.Index && in.meta.Term == m.Term
+}
+
+// mayGoOn notes that a leader offers another snapshot while this one is being received, and
+// reports whether to go on with this one all the same and tell the leader so: it stops
+// offering when its log leads on from here, and if it is of a release that knows that. One
+// that does neither is obeyed after patience. Why a pause ends a series: then it had stopped.
+func (in *incoming) mayGoOn(from NodeID, now, patience time.Duration) bool {
+	if in.from == 0 {
+		return false
+	}
+	if o := &in.others; !o.any || from != in.from || now > o.last+patience {
+		*o = offered{any: true, first: now}
+	}
+	in.others.last = now
+	return now < in.others.first+patience
 }
 
 // installing is a snapshot that the log in memory begins from already, while the
@@ -55,7 +78,9 @@ func (c *Core) checkInstall(m InstallSnapshot) error {
 
 // onInstallSnapshot asks for the bytes of a snapshot, unless the log is there
 // already: then an acknowledgement tells the leader so. Nothing is cut before the
-// snapshot is here.
+// snapshot is here. While another one is being received it asks for that: what has come
+// of it would be lost, and where leaders change sooner than a snapshot travels none would
+// ever arrive.
 func (c *Core) onInstallSnapshot(from NodeID, m InstallSnapshot) {
 	c.hearLeader(from)
 	if c.holdsSnapshot(m.Snapshot) {
@@ -65,11 +90,15 @@ func (c *Core) onInstallSnapshot(from NodeID, m InstallSnapshot) {
 	if c.room.none {
 		return // it is offered again, once the leader hears that there is room
 	}
-	if !c.incoming.is(m.Snapshot) || c.incoming.from != from {
-		c.incoming = incoming{from: from, meta: m.Snapshot}
-		c.command(SnapshotReceive, from, m.Snapshot)
+	in := &c.incoming
+	if !in.is(m.Snapshot) && !in.mayGoOn(from, c.now, c.cfg.ElectionTimeoutMin) {
+		*in = incoming{meta: m.Snapshot}
 	}
-	c.send(from, InstallSnapshotReply{Term: c.term, Index: m.Snapshot.Index})
+	if in.from != from {
+		in.from = from
+		c.command(SnapshotReceive, from, in.meta)
+	}
+	c.send(from, InstallSnapshotReply{Term: c.term, Index: in.meta.Index})
 }
 
 // holdsSnapshot reports whether the log has all that is in a snapshot: it is

@@ -31,29 +31,85 @@ func offer(index raft.Index, term raft.Term) raft.InstallSnapshot {
 func TestAnOfferedSnapshotIsReceivedOnce(t *testing.T) {
 	l := hearing(t)
 	for i := range 2 {
-		l.receive(2, offer(9, 3))
-		l.core.Drain(&l.fx)
-		if len(l.fx.SendNow) != 1 || l.fx.SendNow[0].Message != (raft.InstallSnapshotReply{Term: 3, Index: 9}) {
-			t.Fatalf("%+v", l.fx.SendNow)
-		}
-		if want := 1 - i; len(l.fx.Snapshots) != want {
-			t.Fatalf("%+v", l.fx.Snapshots)
-		}
-	}
-	l.receive(2, offer(12, 3))
-	if got := l.commands(); len(got) != 1 || got[0].Action != raft.SnapshotReceive || got[0].Snapshot.Index != 12 {
-		t.Fatalf("%+v", got)
-	}
-	if l.core.SnapshotReceived(offer(9, 3).Snapshot) {
-		t.Error("the older one is not wanted any more")
+		l.expectAsked(2, offer(9, 3), 9, 1-i)
 	}
 	// The log arrives first, from a leader that still has it.
-	l.receive(2, raft.Append{Term: 3, PrevIndex: 6, PrevTerm: 1, Commit: 12, Entries: entries(7, 6, 3, 1)})
+	l.receive(2, raft.Append{Term: 3, PrevIndex: 6, PrevTerm: 1, Commit: 9, Entries: entries(7, 3, 3, 1)})
 	if got := l.commands(); len(got) != 1 || got[0].Action != raft.SnapshotStopReceive {
 		t.Fatalf("%+v", got)
 	}
-	if l.core.SnapshotReceived(offer(12, 3).Snapshot) {
+	if l.core.SnapshotReceived(offer(9, 3).Snapshot) {
 		t.Error("it is not needed any more")
+	}
+}
+
+// expectAsked wants an offer to be answered with the wish for the snapshot at an index, and so
+// many commands that it is received.
+func (l *lab) expectAsked(from raft.NodeID, m raft.InstallSnapshot, index raft.Index, commands int) {
+	l.t.Helper()
+	l.receive(from, m)
+	sends, asked := l.drainAll()
+	replies := sent[raft.InstallSnapshotReply](sends, from)
+	if len(replies) != 1 || replies[0].Index != index || len(asked) != commands {
+		l.t.Fatalf("asked for %+v, %+v", replies, asked)
+	}
+	for _, c := range asked {
+		if c.Action != raft.SnapshotReceive || c.Peer != from || c.Snapshot.Index != index {
+			l.t.Fatalf("%+v", c)
+		}
+	}
+}
+
+// drainAll is settle that returns what is to be done with snapshots, too.
+func (l *lab) drainAll() (sent []raft.Envelope, asked []raft.SnapshotCommand) {
+	for l.core.Pending() {
+		fx := l.drain()
+		sent, asked = append(sent, fx.SendNow...), append(asked, fx.Snapshots...)
+	}
+	return sent, asked
+}
+
+// TestANewerOfferDoesNotEndAReceive: the one under way is asked for, of whoever leads; only who
+// goes on offering another for an election timeout is obeyed. A pause begins that anew.
+func TestANewerOfferDoesNotEndAReceive(t *testing.T) {
+	l := hearing(t)
+	l.expectAsked(2, offer(9, 3), 9, 1)
+	newer := func(index raft.Index) raft.InstallSnapshot {
+		m := offer(index, 3)
+		m.Term = 4
+		return m
+	}
+	l.expectAsked(3, newer(12), 9, 1) // n3 hears from now on how far it is
+	l.expectAsked(3, newer(12), 9, 0)
+	l.pass(1500 * time.Millisecond) // n3 led on from there, and has changed its mind
+	l.receive(3, raft.Heartbeat{Term: 4})
+	l.expectAsked(3, newer(12), 9, 0)
+	for range 9 {
+		l.pass(100 * time.Millisecond)
+		l.receive(3, raft.Heartbeat{Term: 4})
+		l.expectAsked(3, newer(13), 9, 0)
+	}
+	l.pass(100 * time.Millisecond)
+	l.expectAsked(3, newer(13), 13, 1)
+	if l.core.SnapshotReceived(offer(9, 3).Snapshot) {
+		t.Error("the older one is not wanted any more")
+	}
+	l.expectAsked(3, newer(12), 13, 0) // as for the next one
+	if !l.core.SnapshotReceived(newer(13).Snapshot) {
+		t.Error("it is wanted")
+	}
+}
+
+// TestEachLeaderIsAskedForWhatIsUnderWay: also where each leads for less time than one may
+// offer something else.
+func TestEachLeaderIsAskedForWhatIsUnderWay(t *testing.T) {
+	l := hearing(t)
+	l.expectAsked(2, offer(9, 3), 9, 1)
+	for term := raft.Term(4); term < 14; term++ {
+		l.pass(600 * time.Millisecond)
+		m := offer(12, 3)
+		m.Term = term
+		l.expectAsked(raft.NodeID(2+(term+1)%2), m, 9, 1)
 	}
 }
 

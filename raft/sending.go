@@ -19,6 +19,15 @@ type outgoing struct {
 	movedAt time.Duration // when bytes last rose
 }
 
+// receiver is a peer that is being brought the snapshot at index, whoever sends it.
+type receiver struct {
+	index Index
+	heard time.Duration // when it said so last
+}
+
+// patience is for how long a transfer may stand still.
+func (c *Core) patience() time.Duration { return stallTimeouts * c.cfg.ElectionTimeoutMax }
+
 // offerSnapshot offers the newest snapshot to a follower that nothing else helps,
 // while there is room for one more transfer.
 func (c *Core) offerSnapshot(p *tracker.Progress) {
@@ -44,8 +53,9 @@ func (c *Core) sends() int {
 	return count
 }
 
-// onInstallSnapshotReply begins to send what was asked for. A second answer to one
-// offer, or one to an older offer, changes nothing.
+// onInstallSnapshotReply begins to send what was asked for: what was offered, or what the
+// follower is being brought already, if the log leads on from there. A second answer to one
+// offer changes nothing.
 func (c *Core) onInstallSnapshotReply(from NodeID, m InstallSnapshotReply) {
 	p := c.follower(from)
 	if p == nil {
@@ -53,21 +63,36 @@ func (c *Core) onInstallSnapshotReply(from NodeID, m InstallSnapshotReply) {
 	}
 	c.heardFrom(p, p.Round, false)
 	o := c.outgoing[from]
-	if o == nil || o.sending || o.meta.Index != m.Index || c.sends() >= c.cfg.SnapshotSendsMax {
+	if o == nil || o.sending || c.sends() >= c.cfg.SnapshotSendsMax {
 		return
 	}
-	if m.Index != c.snapshot.Index {
-		p.NeedSnapshot() // the bytes of an older one may be gone: offer the newest
-		c.dirty = true
-		return
+	offered := m.Index == o.meta.Index
+	if !offered || m.Index != c.snapshot.Index {
+		term, known := c.log.term(m.Index)
+		switch {
+		case known && m.Index <= c.commit && m.Index > 0 && m.Index != p.Broken:
+			o.meta = SnapshotMeta{Index: m.Index, Term: term} // the log leads on from there
+			p.Offered(m.Index)
+		case offered:
+			p.NeedSnapshot() // it is of no use any more: offer the newest
+			c.dirty = true
+			return
+		default:
+			return
+		}
 	}
 	o.sending, o.movedAt = true, c.now
 	c.command(SnapshotSend, from, o.meta)
 }
 
 // SnapshotProgress says how many bytes of the snapshot at index have reached peer.
-// A transfer that makes no progress for long is given up and begun again.
+// A transfer that makes no progress for long is given up and begun again. A replica that
+// does not lead keeps its log for the peer, as far as the budget goes: it may lead next.
 func (c *Core) SnapshotProgress(peer NodeID, index Index, bytes uint64) {
+	if c.receivers == nil {
+		c.receivers = map[NodeID]receiver{}
+	}
+	c.receivers[peer] = receiver{index: index, heard: c.now}
 	if o := c.outgoing[peer]; o != nil && o.sending && o.meta.Index == index && bytes > o.bytes {
 		o.bytes, o.movedAt = bytes, c.now
 	}
@@ -77,9 +102,13 @@ func (c *Core) SnapshotProgress(peer NodeID, index Index, bytes uint64) {
 // index are durable at peer, or err says why not. After a failure a snapshot is
 // offered again, a heartbeat later at the soonest.
 func (c *Core) SnapshotDone(peer NodeID, index Index, err error) {
+	delete(c.receivers, peer)
 	p, o := c.follower(peer), c.outgoing[peer]
 	if p == nil || o == nil || !o.sending || o.meta.Index != index {
 		return
+	}
+	if err != nil {
+		p.Broken = index
 	}
 	delete(c.outgoing, peer)
 	c.endSending(p, index, err)
@@ -99,7 +128,7 @@ func (c *Core) endSending(p *tracker.Progress, index Index, err error) {
 // tickSending gives up a transfer that stands still.
 func (c *Core) tickSending(p *tracker.Progress) {
 	o := c.outgoing[p.ID]
-	if o == nil || !o.sending || c.now < o.movedAt+stallTimeouts*c.cfg.ElectionTimeoutMax {
+	if o == nil || !o.sending || c.now < o.movedAt+c.patience() {
 		return
 	}
 	c.stopSending(p)

@@ -274,3 +274,76 @@ func TestTheLogBehindASnapshotStaysUntilItIsAcknowledged(t *testing.T) {
 		t.Fatalf("purged up to %d though nobody needs it", got)
 	}
 }
+
+// TestWhatAFollowerHasAPartOfIsSent: it asks for the snapshot that an earlier leader offered.
+// This one's log leads on from there, and stays; when that cannot be had the newest is sent.
+func TestWhatAFollowerHasAPartOfIsSent(t *testing.T) {
+	l := leadingAlone(t, raft.Config{RetainedEntriesMax: 2}, 9, 10)
+	l.take() // at 10
+	l.behind()
+	l.settle()
+	for _, index := range []raft.Index{7, 11, 0} { // behind the log, not committed, nothing
+		l.receive(3, raft.InstallSnapshotReply{Term: 1, Index: index})
+		if got := l.commands(); len(got) != 0 {
+			t.Fatalf("asked for %d: %+v", index, got)
+		}
+	}
+	l.receive(3, raft.InstallSnapshotReply{Term: 1, Index: 8})
+	if got := l.commands(); len(got) != 1 || got[0].Action != raft.SnapshotSend || got[0].Snapshot.Index != 8 || got[0].Snapshot.Term != 1 {
+		t.Fatalf("%+v", got)
+	}
+	l.propose(100, 10)
+	l.propose(101, 10)
+	l.settle()
+	l.ack(2)
+	l.take()
+	if at := l.core.Status(); at.SnapshotIndex != 12 || at.PurgedIndex != 8 {
+		t.Fatalf("the log behind it is gone: %+v", at)
+	}
+	l.core.SnapshotDone(3, 8, errors.New("nobody has it"))
+	for offered := 0; offered == 0; {
+		l.pass(100 * time.Millisecond)
+		l.receive(2, raft.HeartbeatReply{Term: 1})
+		offered = len(sent[raft.InstallSnapshot](l.settle(), 3))
+	}
+	l.receive(3, raft.InstallSnapshotReply{Term: 1, Index: 8})
+	if got := l.commands(); len(got) != 0 {
+		t.Fatalf("it is sent again: %+v", got)
+	}
+	l.receive(3, raft.InstallSnapshotReply{Term: 1, Index: 12})
+	if got := l.commands(); len(got) != 1 || got[0].Snapshot.Index != 12 {
+		t.Fatalf("%+v", got)
+	}
+}
+
+// TestWhoMayLeadNextKeepsTheLog: a follower that hears of another one's transfer keeps what is
+// behind that snapshot, within its budget, for as long as it hears of it.
+func TestWhoMayLeadNextKeepsTheLog(t *testing.T) {
+	for name, c := range map[string]struct {
+		pinned uint64
+		then   func(l *lab)
+		purged raft.Index
+	}{
+		"while it goes on":   {1 << 20, func(*lab) {}, 4},
+		"not beyond budget":  {1, func(*lab) {}, 8},
+		"not when it is had": {1 << 20, func(l *lab) { l.core.SnapshotDone(3, 4, nil) }, 8},
+		"not when it stops":  {1 << 20, func(l *lab) { l.pass(time.Minute) }, 8},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, raft.Config{RetainedEntriesMax: 1, RetainedBytesMax: 1, PinnedBytesMax: c.pinned}, fresh(1, 2, 3))
+			l.receive(2, raft.Append{Term: 1, Commit: 4, Entries: entries(1, 4, 1, 1)})
+			l.settle()
+			l.take()
+			l.settle()
+			l.core.SnapshotProgress(3, 4, 1000)
+			l.receive(2, raft.Append{Term: 1, PrevIndex: 4, PrevTerm: 1, Commit: 8, Entries: entries(5, 4, 1, 10)})
+			l.settle()
+			c.then(l)
+			l.take()
+			l.settle()
+			if at := l.core.Status(); at.SnapshotIndex != 8 || at.PurgedIndex != c.purged {
+				t.Errorf("%+v, want the log cut up to %d", at, c.purged)
+			}
+		})
+	}
+}

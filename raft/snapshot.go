@@ -83,11 +83,22 @@ func (c *Core) releasable() Index {
 // much of it that it is not kept.
 func (c *Core) unpinned(free Index) Index {
 	to := free
-	for _, p := range c.followers {
-		if at, pins := c.pin(p); pins && at < to && at >= c.log.base &&
-			c.log.sizeBetween(at, free) <= c.cfg.PinnedBytesMax {
+	keep := func(at Index) {
+		if at < to && at >= c.log.base && c.log.sizeBetween(at, free) <= c.cfg.PinnedBytesMax {
 			to = at
 		}
+	}
+	for _, p := range c.followers {
+		if at, pins := c.pin(p); pins {
+			keep(at)
+		}
+	}
+	for id, r := range c.receivers {
+		if c.now >= r.heard+c.patience() {
+			delete(c.receivers, id)
+			continue
+		}
+		keep(r.index)
 	}
 	return to
 }

@@ -22,7 +22,7 @@ func snapshotCommands() map[string]command {
 		"snapshot":          {"snapshot NODE: take one of its machine", onNode((*Environment).runSnapshot)},
 		"hold-snapshots":    {"hold-snapshots: nothing of a transfer arrives", func(e *Environment, _ []string) error { e.heldTransfers = true; return nil }},
 		"release-snapshots": {"release-snapshots: whole snapshots arrive again", func(e *Environment, _ []string) error { e.heldTransfers = false; return nil }},
-		"progress":          {"progress A->B BYTES: so much of a held transfer has arrived", (*Environment).runProgress},
+		"progress":          {"progress A->B BYTES: so much of a held transfer has arrived, B tells all", (*Environment).runProgress},
 		"fail-snapshot":     {"fail-snapshot A->B ...: end these transfers with an error", onLinks((*Environment).failTransfer)},
 		"expect-snapshot":   {"expect-snapshot NODE INDEX PURGED: its newest snapshot, and behind what its log starts", (*Environment).expectSnapshot},
 		"expect-transfers":  {"expect-transfers [A->B:INDEX ...]: the snapshots on their way", (*Environment).expectTransfers},
@@ -47,9 +47,13 @@ func (e *Environment) command(n *Node, c raft.SnapshotCommand) error {
 	switch c.Action {
 	case raft.SnapshotSend:
 		s, here := n.Disk.snapshots[c.Snapshot.Index]
-		if !here {
-			return fmt.Errorf("%v is to send a snapshot at %d, which it does not have", n.ID, c.Snapshot.Index)
+		if !here { // a part of it is there already: then its bytes were kept somewhere
+			s = e.brought[c.Peer]
 		}
+		if s.Meta.Index != c.Snapshot.Index {
+			return fmt.Errorf("%v is to send a snapshot at %d, which nobody has", n.ID, c.Snapshot.Index)
+		}
+		e.brought[c.Peer] = s
 		e.transfers = append(e.transfers, transfer{l, s})
 	case raft.SnapshotStopSend:
 		e.transfers = slices.DeleteFunc(e.transfers, func(t transfer) bool { return t.link == l })
@@ -72,14 +76,18 @@ func (e *Environment) arrive() (bool, error) {
 	return true, errors.Join(e.pump(to), e.endTransfer(t, err))
 }
 
-// endTransfer tells the sender, if it runs, how a transfer ended.
+// endTransfer tells the sender, if it runs, how a transfer ended, and the others when it was well.
 func (e *Environment) endTransfer(t transfer, err error) error {
-	n := e.nodes[t.from-1]
-	if n.Core == nil {
-		return nil
+	for _, n := range e.nodes {
+		if n.Core == nil || n.ID != t.from && (n.ID == t.to || err != nil || e.cut[link{t.to, n.ID}]) {
+			continue
+		}
+		n.Core.SnapshotDone(t.to, t.snapshot.Meta.Index, err)
+		if err := e.pump(n); err != nil {
+			return err
+		}
 	}
-	n.Core.SnapshotDone(t.to, t.snapshot.Meta.Index, err)
-	return e.pump(n)
+	return nil
 }
 
 func (e *Environment) failTransfer(l link) error {
@@ -103,12 +111,24 @@ func (e *Environment) runProgress(args []string) error {
 	}
 	for _, t := range e.transfers {
 		if t.link == l {
-			n := e.nodes[l.from-1]
-			n.Core.SnapshotProgress(l.to, t.snapshot.Meta.Index, uint64(bytes))
-			return e.pump(n)
+			return e.tellProgress(t, uint64(bytes))
 		}
 	}
 	return fmt.Errorf("no snapshot is on %v", l)
+}
+
+// tellProgress lets all hear from a receiver how far it is, who hear it at all.
+func (e *Environment) tellProgress(t transfer, bytes uint64) error {
+	for _, n := range e.nodes {
+		if n.Core == nil || n.ID == t.to || e.cut[link{t.to, n.ID}] {
+			continue
+		}
+		n.Core.SnapshotProgress(t.to, t.snapshot.Meta.Index, bytes)
+		if err := e.pump(n); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *Environment) expectSnapshot(args []string) error {

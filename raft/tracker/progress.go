@@ -54,10 +54,12 @@ type Progress struct {
 	// Damaged: the follower said that it lacks entries which it acknowledged.
 	Damaged bool
 
-	// Snapshot is the index of the snapshot that was offered last, and Failures
-	// counts the transfers of snapshots that failed one after the other.
+	// Snapshot is the index of the snapshot that was offered last, Failures counts the
+	// transfers of snapshots that failed one after the other, and Broken is the index of
+	// the last one that could not be had.
 	Snapshot quorum.Index
 	Failures int
+	Broken   quorum.Index
 
 	most     Limits // whatever is measured
 	window   Limits // in force

@@ -75,10 +75,15 @@ func (n *node) command(commands []raft.SnapshotCommand) error {
 				return err
 			}
 		case raft.SnapshotSend:
-			s, here := n.Disk.Snapshot()
-			if !here || s.Meta.Index != c.Snapshot.Index {
-				return errors.New("a snapshot is to be sent that is not the newest")
+			s, _ := n.Disk.Snapshot()
+			if s.Meta.Index != c.Snapshot.Index {
+				n.w.fault("snapshot sent on")
+				s = n.w.brought[c.Peer] // a part of it is there already
 			}
+			if s.Meta.Index != c.Snapshot.Index {
+				return errors.New("a snapshot is to be sent that is neither the newest nor on its way")
+			}
+			n.w.brought[c.Peer] = s
 			n.sendSnapshot(n.w.nodes[c.Peer-1], s)
 		}
 	}
@@ -92,10 +97,17 @@ func (n *node) sendSnapshot(to *node, s rafttest.Snapshot) {
 	w.fault("snapshot sent")
 	took := w.chance.between("snapshot travel", entity, time.Duration(plan.Time)/2, time.Duration(plan.Time)*3/2)
 	for part := range uint64(4) {
-		n.later(took*time.Duration(part)/4, func() error {
-			n.Core.SnapshotProgress(to.ID, s.Meta.Index, part)
-			return n.settle()
-		})
+		for _, m := range w.nodes {
+			if m == to {
+				continue
+			}
+			m.later(took*time.Duration(part)/4, func() error {
+				if w.net.cut[to.ID][m.ID] == 0 {
+					m.Core.SnapshotProgress(to.ID, s.Meta.Index, part)
+				}
+				return m.settle()
+			})
+		}
 	}
 	broken := w.chance.hits("snapshot cut", entity, plan.Cut) && !w.plan.over
 	silent := w.chance.hits("snapshot silent", entity, plan.Silent) && !w.plan.over

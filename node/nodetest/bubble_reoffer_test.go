@@ -1,0 +1,86 @@
+package nodetest_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/wraft/wraft/node"
+	"github.com/wraft/wraft/raft"
+)
+
+// TestANewLeaderDoesNotDisturbATransfer: while a follower is brought a snapshot over a slow
+// link, leaders change again and again, some by the end of one, and each has taken newer ones. The first
+// one arrives and nothing of another: those who may lead next keep its bytes and the log behind it.
+func TestANewLeaderDoesNotDisturbATransfer(t *testing.T) {
+	const size, changes, chunk = 2 << 20, 4, 256 << 10
+	setUp := func(b *bubble) {
+		b.fileRate = 128 << 10 // Why so slow: each change has its part of the way
+		b.tune = func(c *node.Config) { steady(c); c.SnapshotsKept = 1 }
+	}
+	inSteadyBubbles(t, size, setUp, func(ctx context.Context, t *testing.T, b *bubble) {
+		s := b.newStepper(ctx)
+		s.steps(ctx, 1, 3)
+		leader := b.leader(2)
+		away, next := others(leader)
+		b.bootBehind(ctx, s, away)
+		received := func() uint64 { return b.nodes[away].node.SnapshotStats().ReceivedBytes }
+		b.eventually(ctx, "some of a snapshot is here", func() bool { return received() > size/16 })
+		first := b.nodes[away].parts(t)
+		for change := uint64(1); change <= changes; change++ {
+			b.eventually(ctx, "the transfer goes on", func() bool { return received() >= change*size/(2*changes) })
+			b.newSnapshots(ctx, s, away)
+			if change == 1 || change == changes {
+				b.lead(ctx, next)
+			} else { // each of them once: what it was sending has to be opened anew
+				disk := b.nodes[leader].fs
+				b.stop(leader) // Why not a crash: what was removed, but not yet on disk, would be back
+				b.eventually(ctx, "the other one leads", func() bool { return b.status(ctx, next, 2).Role == raft.Leader })
+				b.boot(leader, disk)
+			}
+			leader, next = next, leader
+		}
+		b.eventually(ctx, "the transfer goes on", func() bool { return received() >= size*5/8 })
+		if now := b.nodes[away].parts(t); len(first) != 1 || !slices.Equal(now, first) {
+			t.Errorf("%v is being received, before it was %v", now, first)
+		}
+		if got := b.nodes[away].node.SnapshotStats(); got.Installed != 0 || got.ReceivedBytes > size*9/10 {
+			t.Fatalf("%+v of snapshots of %d bytes: this shows nothing", got, size)
+		}
+		b.expectAlike(ctx, s.sum())
+		if got := b.nodes[away].node.SnapshotStats(); got.Installed != 1 || got.ReceivedBytes < size || got.ReceivedBytes > size*105/100+changes*chunk {
+			t.Errorf("%+v of snapshots of %d bytes", got, size)
+		}
+		b.cutBehind(ctx, s, leader, b.status(ctx, leader, 2).LastIndex) // nobody keeps it any more
+		b.expectAlike(ctx, s.sum())
+	})
+}
+
+// parts names the snapshots of the machine that a node is receiving.
+func (n *bubbleNode) parts(t *testing.T) []string {
+	t.Helper()
+	names, err := n.fs.List("data/snapshots/2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasSuffix(name, ".part") })
+}
+
+// newSnapshots has commands done until all nodes but one have a newer snapshot.
+func (b *bubble) newSnapshots(ctx context.Context, s *stepper, but raft.NodeID) {
+	b.t.Helper()
+	had := map[raft.NodeID]raft.Index{}
+	for id := range b.nodes {
+		had[id] = b.status(ctx, id, 2).SnapshotIndex
+	}
+	for missing := len(had); missing > 1; {
+		s.steps(ctx, b.leader(2), 1)
+		missing = 1
+		for id, index := range had {
+			if id != but && b.status(ctx, id, 2).SnapshotIndex == index {
+				missing++
+			}
+		}
+	}
+}
