@@ -22,6 +22,8 @@ type bottleneck struct {
 	queue int // bytes
 	loss  float64
 	delay time.Duration // one way
+	// jitter is how much later than that a packet may be, each by its own luck.
+	jitter time.Duration
 
 	mu     sync.Mutex // guards all below
 	chance *rand.Rand
@@ -33,26 +35,34 @@ const udpHeaders = 28
 
 // takes reports whether a packet gets through.
 func (b *bottleneck) takes(p simnet.Packet, from raft.NodeID) bool {
+	got, _ := b.carry(from, len(p.Data)+udpHeaders)
+	return got
+}
+
+// carry sends so many bytes of IP, and reports whether they get through and when the link has
+// sent all that waits then.
+func (b *bottleneck) carry(from raft.NodeID, size int) (got bool, freed time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
-	freed := b.freed[from]
+	freed = b.freed[from]
 	if freed.Before(now) {
 		freed = now
 	}
-	size := len(p.Data) + udpHeaders
 	if int(freed.Sub(now).Seconds()*float64(b.rate))+size > b.queue {
-		return false
+		return false, freed
 	}
-	b.freed[from] = freed.Add(time.Duration(float64(size) / float64(b.rate) * float64(time.Second)))
-	return b.chance.Float64() >= b.loss
+	freed = freed.Add(time.Duration(float64(size) / float64(b.rate) * float64(time.Second)))
+	b.freed[from] = freed
+	return b.chance.Float64() >= b.loss, freed
 }
 
 // latency is what a packet takes that got through a moment ago.
 func (b *bottleneck) latency(p simnet.Packet) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.delay + max(0, time.Until(b.freed[raft.NodeID(p.From.(*net.UDPAddr).IP.To4()[3])]))
+	late := time.Duration(b.chance.Int64N(int64(b.jitter) + 1))
+	return b.delay + late + max(0, time.Until(b.freed[raft.NodeID(p.From.(*net.UDPAddr).IP.To4()[3])]))
 }
 
 // beyond makes the link the way between all nodes that start from now on.
