@@ -84,10 +84,12 @@ func (s *Store) openToRead(o Options) error {
 	if err != nil {
 		return err
 	}
-	if desc != nil {
-		if err := checkManifest(s.dir, desc); err != nil {
-			return err
+	if desc == nil {
+		if c, _ := readCopies(s.dir); c.mark.sequence > 0 { // what cannot be read was told of nothing
+			return &DamagedError{Why: fmt.Sprintf("the store is lost, in which batch %d was acknowledged", c.mark.sequence)}
 		}
+	} else if err := checkManifest(s.dir, desc); err != nil {
+		return err
 	}
 	options := pebbleOptions(s.dir, o, s.fail)
 	options.ReadOnly = true

@@ -184,3 +184,32 @@ func TestInspectRefusals(t *testing.T) {
 		t.Errorf("another format: %v", err)
 	}
 }
+
+// TestALostStoreIsNamed: without Pebble's folder nothing says that groups are unknown. Who
+// inspects it hears what is lost, and so does who restores a group that had a term; created
+// anew it is damaged and keeps what it promised.
+func TestALostStoreIsNamed(t *testing.T) {
+	fsys := used(t)
+	if err := fsys.RemoveAll(fsys.PathJoin(testDir, pebbleName)); err != nil {
+		t.Fatal(err)
+	}
+	before := listing(t, fsys, testDir)
+	if _, err := Inspect(testDir, testOptions(t, fsys)); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "the store is lost") {
+		t.Errorf("inspected: %v", err)
+	}
+	if after := listing(t, fsys, testDir); !slices.Equal(before, after) {
+		t.Error("something has changed")
+	}
+	s := mustOpen(t, fsys)
+	if _, err := s.Restore(1); !errors.Is(err, ErrDamaged) || errors.Is(err, ErrUnknownGroup) || !strings.Contains(err.Error(), "create it anew") {
+		t.Errorf("a group that had a term: %v", err)
+	}
+	if _, err := s.Restore(9); !errors.Is(err, ErrUnknownGroup) {
+		t.Errorf("a group that never was: %v", err)
+	}
+	mustCreate(t, s, 1)
+	if r, err := s.Restore(1); err != nil || !r.Damaged || r.HardState.Term != 3 || r.HardState.Vote != 2 {
+		t.Errorf("created anew: %+v, %v", r, err)
+	}
+	mustClose(t, s)
+}

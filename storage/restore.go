@@ -11,12 +11,16 @@ import (
 // Restore returns what a core starts from: the first time what Open found, later what
 // the disk says now. A log that is not exactly what was written is a *DamagedError with
 // the first index that cannot be trusted. The first Restore of a group must not run
-// beside another call for the same group.
+// beside another call for the same group. Nor is the group unknown that the second copy of the
+// votes alone knows: its log is lost with Pebble, which is a *DamagedError that says so.
 func (s *Store) Restore(id raft.GroupID) (raft.Restored, error) {
 	if err := s.usable(); err != nil {
 		return raft.Restored{}, err
 	}
 	g, err := s.group(id)
+	if v := s.votes.of(id); err != nil && v.term > 0 {
+		return raft.Restored{}, &DamagedError{Group: id, Why: fmt.Sprintf("its log is lost with the store, what is left is the vote of term %d: create it anew, for the others to refill", v.term)}
+	}
 	if err != nil {
 		return raft.Restored{}, err
 	}

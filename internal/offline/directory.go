@@ -90,6 +90,10 @@ func problem(path string, err error) error {
 			WithHint("Name the folder that the node's configuration has as data-dir.").WithCause(err)
 	case errors.Is(err, storage.ErrInUse):
 		return client.NewProblem(client.CodeDataDirInUse, "%s: %v", path, err).WithCause(err)
+	case errors.Is(err, storage.ErrDamaged):
+		return client.NewProblem(client.CodeChecksFailed, "%s cannot be read: %v", path, err).
+			WithHint("Start its node while a majority of the others is up: it gets everything from them (docs/OPERATIONS.md, A damaged disk). Without a majority see After the loss of a quorum there.").
+			WithCause(err)
 	}
 	return client.NewProblem(client.CodeLocalFile, "%s: %v", path, err).WithCause(err)
 }
