@@ -50,6 +50,8 @@ type bubble struct {
 	watch func(raft.NodeID, *vfs.MemFS) vfs.FS
 	// hears wraps what a node that boots does with frames of its peers; may be nil.
 	hears func(raft.NodeID, transport.Handler) transport.Handler
+	// clocks gives a node that boots a clock of its own; may be nil.
+	clocks func(raft.NodeID) clock.Clock
 	// options changes how the store of a node that boots is opened; may be nil.
 	options func(raft.NodeID, *storage.Options)
 }
@@ -140,7 +142,7 @@ func (b *bubble) tryBoot(id raft.NodeID, fs *vfs.MemFS) error {
 		b.tune(&cfg)
 	}
 	n, err := node.Start(cfg, node.Parts{
-		Store: b.logOf(id, store), Snapshots: store.Snapshots(), Modules: node.NewStoredModules(store.Modules()), Opener: b.opener(id), Clock: clock.System(), Wall: time.Now,
+		Store: b.logOf(id, store), Snapshots: store.Snapshots(), Modules: node.NewStoredModules(store.Modules()), Opener: b.opener(id), Clock: b.clock(id), Wall: time.Now,
 		Logger: slog.New(slog.DiscardHandler), Life: life, Space: store.Space(),
 		Network: func(h transport.Handler) (transport.Network, error) {
 			if b.hears != nil {
@@ -155,6 +157,13 @@ func (b *bubble) tryBoot(id raft.NodeID, fs *vfs.MemFS) error {
 	}
 	b.nodes[id] = &bubbleNode{fs: fs, store: store, conn: conn, node: n}
 	return nil
+}
+
+func (b *bubble) clock(id raft.NodeID) clock.Clock {
+	if b.clocks == nil {
+		return clock.System()
+	}
+	return b.clocks(id)
 }
 
 // bubbleLife is what a store says of its node's life.
