@@ -90,6 +90,9 @@ func (p *Program) printRecovery(cmd *cobra.Command, plan *offline.Plan) error {
 		if g.From != "" {
 			taken = fmt.Sprintf("%d from %s", g.Entries, g.From)
 		}
+		if g.Snapshot != 0 {
+			taken = fmt.Sprintf("snapshot at %d and %s", g.Snapshot, taken)
+		}
 		v.names = append(v.names, "group/"+g.Group.String())
 		v.rows = append(v.rows, []any{g.Group.String(), g.Configuration, g.Term, g.Last, g.LastTerm, g.Commit, dash(strings.Join(others, ", ")), dash(taken), g.Dropped})
 	}

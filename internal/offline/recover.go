@@ -41,12 +41,15 @@ type PlanGroup struct {
 	// Others are the logs of the other directories.
 	Others []PlanLog `json:"others"`
 	// From is the directory whose log goes further, of which Entries are taken; "" when none
-	// does. Dropped is how many entries of the own log contradict it: no quorum ever had them.
-	From    string `json:"from,omitempty"`
-	Entries uint64 `json:"entries,omitempty"`
-	Dropped uint64 `json:"dropped,omitempty"`
+	// does. Snapshot is the index of its snapshot that is taken before them, where its log does
+	// not go back to where the own one ends; 0 where it does. Dropped is how many entries of
+	// the own log contradict it: no quorum ever had them.
+	From     string `json:"from,omitempty"`
+	Snapshot uint64 `json:"snapshot,omitempty"`
+	Entries  uint64 `json:"entries,omitempty"`
+	Dropped  uint64 `json:"dropped,omitempty"`
 
-	after raft.Index // which both have
+	after raft.Index // which both have, or the snapshot has
 	best  int        // of survivors; 0 is the directory itself
 }
 
@@ -108,6 +111,9 @@ func (p *Plan) Close() error {
 // open reads a directory's logs. One with any damage is not gone on with.
 func (p *Plan) open(path string, o storage.Options) error {
 	reader, err := storage.Inspect(path, o)
+	if errors.Is(err, storage.ErrDamaged) {
+		return p.damaged(path, err)
+	}
 	if err != nil {
 		return problem(path, err)
 	}
@@ -130,14 +136,24 @@ func (p *Plan) open(path string, o storage.Options) error {
 	first := p.survivors[0].identity
 	switch {
 	case len(damage) > 0:
-		return client.NewProblem(client.CodeChecksFailed, "%s: %v", path, errors.Join(damage...)).
-			WithHint("Recover on the directory of another node, or leave this one out.")
+		return p.damaged(path, errors.Join(damage...))
 	case all.Identity.Node == 0 || len(s.logs) == 0:
 		return client.NewProblem(client.CodeDataDirForeign, "%s was never a node's that took part in a cluster", path)
 	case all.Identity.Cluster != first.Cluster || len(p.survivors) > 1 && all.Identity.Node == first.Node:
 		return client.NewProblem(client.CodeDataDirForeign, "%s is that of %v, %s that of %v", path, all.Identity, p.survivors[0].dir, first)
 	}
 	return nil
+}
+
+// damaged refuses a directory. Why it is not mended: what a quorum has acknowledged may be
+// what is damaged, and nobody is left who could tell.
+func (p *Plan) damaged(path string, cause error) error {
+	refused := client.NewProblem(client.CodeChecksFailed, "%s is damaged, nothing was changed: %v", path, cause).WithCause(cause)
+	if path != p.Dir {
+		return refused.WithHint("Leave it out of --also; what only it has is lost then. Its sound entries are shown by: wraftd log show --data-dir %s", path)
+	}
+	return refused.WithHint("Recover on the directory of another survivor, without this one. If there is none, restore a backup into a new cluster (wraftd backup restore) and keep "+
+		"this directory: its sound entries are shown by: wraftd log show --data-dir %s", path)
 }
 
 // compare finds for each group who has the log that goes furthest.
@@ -189,11 +205,17 @@ func (p *Plan) compareGroup(id raft.GroupID) (PlanGroup, error) {
 		return out, nil
 	}
 	after, ok := common(own, best)
+	if !ok && best.Snapshot.Index > own.HardState.Commit { // what is committed here is in it
+		after, ok, out.Snapshot = best.Snapshot.Index, true, uint64(best.Snapshot.Index)
+		if err := p.survivors[out.best].verify(id, best.Snapshot.Index); err != nil {
+			return out, err
+		}
+	}
 	if !ok || after < own.HardState.Commit {
 		return out, client.NewProblem(client.CodeDataDirForeign, "group %v: the log of %s goes further and does not join up with that of %s, which ends at %d", id, out.From, p.Dir, own.Last).
 			WithHint("Recover on %s, and give this directory with --also.", out.From)
 	}
-	out.after, out.Entries, out.Dropped = after, uint64(best.Last-after), uint64(own.Last-after)
+	out.after, out.Entries, out.Dropped = after, uint64(best.Last-after), uint64(max(own.Last, after)-after)
 	return out, nil
 }
 
@@ -265,7 +287,7 @@ func (p *Plan) Recover(now time.Time) (err error) {
 		if err != nil {
 			return problem(p.Dir, err)
 		}
-		if t.Entries > 0 {
+		if t.From != 0 {
 			taken = append(taken, t)
 		}
 	}
@@ -332,6 +354,13 @@ func (p *Plan) take(store *storage.Store, own map[raft.GroupID]storage.LogOvervi
 		hs.Term, hs.Vote = best.HardState.Term, 0
 	}
 	w := raft.Write{HardState: &hs, Sync: true, Truncate: r.LastIndex > g.after, TruncateAfter: g.after}
+	if g.Snapshot != 0 {
+		if err := from.copySnapshot(store, id, best.Snapshot.Index); err != nil {
+			return node.TakenLog{}, err
+		}
+		hs.Commit = max(hs.Commit, best.Snapshot.Index)
+		w = raft.Write{HardState: &hs, Sync: true, Snapshot: &best.Snapshot, Reset: true}
+	}
 	size := uint64(0)
 	flush := func() error {
 		err := store.Commit([]storage.GroupWrite{{Group: id, Write: w}})

@@ -127,6 +127,45 @@ func bubbleRecover(t *testing.T, mode node.SnapshotMode) {
 	})
 }
 
+// TestBubbleRecoverWithCutLogs recovers on the survivor that was away for so long that the
+// other one's log does not go back to where its own ends: it goes on from that one's snapshot,
+// with everything that was acknowledged.
+func TestBubbleRecoverWithCutLogs(t *testing.T) { inBothModes(t, bubbleRecoverWithCutLogs) }
+
+func bubbleRecoverWithCutLogs(t *testing.T, mode node.SnapshotMode) {
+	synctest.Test(t, func(t *testing.T) {
+		b := emptyBubble(t, func(raft.NodeID) node.MachineOpener { return adders{} }, func(c *node.Config) {
+			fiveNodes(c)
+			hasty(c)
+		})
+		b.mode = mode
+		defer b.close()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+		defer cancel()
+		for id := raft.NodeID(1); id <= 5; id++ {
+			b.boot(id, vfs.NewCrashableMem())
+		}
+		b.deploy(ctx, 2, "adder", []byte("any bytes"))
+		b.expectSum(ctx, 4, b.count(ctx, 5, 5))
+		ends := b.status(ctx, 4, 2).LastIndex
+		disks := map[raft.NodeID]*vfs.MemFS{4: b.crash(4)}
+		acknowledged := uint64(0)
+		for acknowledged == 0 || b.status(ctx, 5, 2).PurgedIndex <= ends {
+			acknowledged = b.count(ctx, 5, 10)
+		}
+		b.expectSum(ctx, 5, acknowledged)
+		for _, id := range []raft.NodeID{1, 2, 3, 5} {
+			disks[id] = b.crash(id)
+		}
+		if plan := b.goesOn(4, disks, 5); plan.Groups[1].Snapshot == 0 {
+			t.Errorf("no snapshot was taken, this shows nothing: %+v", plan.Groups)
+		}
+		b.boot(4, disks[4])
+		b.expectSum(ctx, 4, acknowledged)
+		b.expectSum(ctx, 4, b.count(ctx, 4, 5))
+	})
+}
+
 // oldNodesAreRefused lets two of the lost nodes come back as they were: they lead nothing,
 // and change nothing of the node that went on.
 func (b *bubble) oldNodesAreRefused(ctx context.Context, disks map[raft.NodeID]*vfs.MemFS, sum uint64) {
