@@ -54,8 +54,9 @@ func (c *Core) sends() int {
 }
 
 // onInstallSnapshotReply begins to send what was asked for: what was offered, or what the
-// follower is being brought already, if the log leads on from there. A second answer to one
-// offer changes nothing.
+// follower has a part of already, as far as this node heard, if the log leads on from there:
+// of another one nobody may have the bytes any more. A second answer to one offer changes
+// nothing.
 func (c *Core) onInstallSnapshotReply(from NodeID, m InstallSnapshotReply) {
 	p := c.follower(from)
 	if p == nil {
@@ -70,7 +71,7 @@ func (c *Core) onInstallSnapshotReply(from NodeID, m InstallSnapshotReply) {
 	if !offered || m.Index != c.snapshot.Index {
 		term, known := c.log.term(m.Index)
 		switch {
-		case known && m.Index <= c.commit && m.Index > 0 && m.Index != p.Broken:
+		case known && m.Index <= c.commit && m.Index > 0 && m.Index != p.Broken && c.receivers[from].index == m.Index:
 			o.meta = SnapshotMeta{Index: m.Index, Term: term} // the log leads on from there
 			p.Offered(m.Index)
 		case offered:

@@ -283,11 +283,17 @@ func TestWhatAFollowerHasAPartOfIsSent(t *testing.T) {
 	l.behind()
 	l.settle()
 	for _, index := range []raft.Index{7, 11, 0} { // behind the log, not committed, nothing
+		l.core.SnapshotProgress(3, index, 1)
 		l.receive(3, raft.InstallSnapshotReply{Term: 1, Index: index})
 		if got := l.commands(); len(got) != 0 {
 			t.Fatalf("asked for %d: %+v", index, got)
 		}
 	}
+	l.receive(3, raft.InstallSnapshotReply{Term: 1, Index: 8})
+	if got := l.commands(); len(got) != 0 {
+		t.Fatalf("nobody was heard to have a part of it: %+v", got)
+	}
+	l.core.SnapshotProgress(3, 8, 1)
 	l.receive(3, raft.InstallSnapshotReply{Term: 1, Index: 8})
 	if got := l.commands(); len(got) != 1 || got[0].Action != raft.SnapshotSend || got[0].Snapshot.Index != 8 || got[0].Snapshot.Term != 1 {
 		t.Fatalf("%+v", got)
@@ -306,6 +312,7 @@ func TestWhatAFollowerHasAPartOfIsSent(t *testing.T) {
 		l.receive(2, raft.HeartbeatReply{Term: 1})
 		offered = len(sent[raft.InstallSnapshot](l.settle(), 3))
 	}
+	l.core.SnapshotProgress(3, 8, 1)
 	l.receive(3, raft.InstallSnapshotReply{Term: 1, Index: 8})
 	if got := l.commands(); len(got) != 0 {
 		t.Fatalf("it is sent again: %+v", got)
