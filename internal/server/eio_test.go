@@ -267,3 +267,32 @@ func expectCount(t *testing.T, ctx context.Context, endpoint string, identity *t
 		t.Errorf("it says %x, %v, want %d", r.Data, err, count+1)
 	}
 }
+
+// TestADiskThatFailsAtTheStart: a node whose disk fails while its store is opened says so, as one
+// does that runs: whoever starts it again can tell that from a mistake in its configuration.
+func TestADiskThatFailsAtTheStart(t *testing.T) {
+	nodes, _ := brittleCluster(t)
+	fail := filepath.Join(t.TempDir(), "fail")
+	start := func() (*Server, error) {
+		return startOn(t.Context(), brittleDisk{FS: vfs.Default, fail: fail}, nodes[0].config, slog.New(slog.DiscardHandler))
+	}
+	for _, name := range []string{"a new directory", "one that was used"} {
+		if err := os.WriteFile(fail, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var problem *client.Problem
+		if _, err := start(); !errors.As(err, &problem) || problem.Code != client.CodeDiskFailed {
+			t.Errorf("%s: %T %v", name, err, err)
+		}
+		if err := os.Remove(fail); err != nil {
+			t.Fatal(err)
+		}
+		s, err := start()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

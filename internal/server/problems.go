@@ -206,6 +206,8 @@ func storageProblem(dir string, err error) error {
 		return client.NewProblem(client.CodeDiskFull, "%s: %v", dir, err).WithCause(err)
 	case errors.Is(err, storage.ErrFormat), errors.Is(err, storage.ErrDamaged):
 		return client.NewProblem(client.CodeLocalFile, "%s: %v", dir, err).WithCause(err)
+	case errors.Is(err, storage.ErrFailed), errors.Is(err, syscall.EIO):
+		return client.NewProblem(client.CodeDiskFailed, "%s: %v", dir, err).WithCause(err)
 	}
 	return fmt.Errorf("server: data directory %s: %w", dir, err)
 }
