@@ -20,6 +20,7 @@ type SnapshotReceiver struct {
 	file      SnapshotFile
 	part      string
 	f         vfs.File
+	trickle   trickle
 	hash      hash.Hash
 	kept      int64 // bytes of whole units that were checked and written
 	synced    int64 // of them
@@ -63,6 +64,7 @@ func (s *Snapshots) Receive(file SnapshotFile) (*SnapshotReceiver, error) {
 		r.Close()
 		return nil, fmt.Errorf("storage: receive snapshot of group %d: %w", file.Group, err)
 	}
+	r.trickle = trickle{file: r.f, begun: r.kept}
 	return r, nil
 }
 
@@ -172,25 +174,35 @@ func (r *SnapshotReceiver) write(b []byte, at int64) {
 	if err == nil {
 		_, err = r.f.WriteAt(b, at)
 	}
-	if err == nil && r.kept-r.synced >= receiveSyncBytes {
+	switch {
+	case err != nil:
+	case r.kept-r.synced >= receiveSyncBytes:
 		err = r.sync()
+	default:
+		err = r.failed(r.trickle.wrote(r.kept))
 	}
 	if err != nil {
 		r.err = fmt.Errorf("storage: receive snapshot of group %d: %w", r.file.Group, err)
 	}
 }
 
-// sync makes what was received durable. A failed one is final, as any other on this disk. What
-// it leaves behind is not known, and a later one would say that all is well: it is received anew.
+// sync makes what was received durable.
 func (r *SnapshotReceiver) sync() error {
-	err := r.f.Sync()
+	err := r.failed(r.f.Sync())
+	if err == nil {
+		r.synced = r.kept
+	}
+	return err
+}
+
+// failed passes the error of a sync on. It is final, as any other on this disk. What such a sync
+// leaves behind is not known, and a later one would say that all is well: it is received anew.
+func (r *SnapshotReceiver) failed(err error) error {
 	if err != nil {
 		_ = r.snapshots.remove(r.file, partSuffix) // the digest tells in the end, should it come back
 		r.snapshots.store.fail(fmt.Errorf("storage: receive snapshot of group %d at %d: %w", r.file.Group, r.file.Index, err))
-		return err
 	}
-	r.synced = r.kept
-	return nil
+	return err
 }
 
 // Finish gives the complete file its name, durably, and closes the receiver.

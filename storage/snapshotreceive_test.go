@@ -13,7 +13,7 @@ import (
 )
 
 // sentSnapshot writes a snapshot on a store of its own and returns its bytes.
-func sentSnapshot(t *testing.T, content []byte) (SnapshotFile, []byte) {
+func sentSnapshot(t testing.TB, content []byte) (SnapshotFile, []byte) {
 	t.Helper()
 	fs := vfs.NewMem()
 	s := mustOpen(t, fs)

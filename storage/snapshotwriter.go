@@ -19,6 +19,7 @@ type SnapshotWriter struct {
 	header    SnapshotHeader
 	temp      string
 	file      vfs.File
+	trickle   trickle
 	encoder   *zstd.Encoder
 	sum       *sumhash.Stream // of all units before the end
 	hash      hash.Hash
@@ -56,6 +57,7 @@ func (s *Snapshots) Create(h SnapshotHeader) (*SnapshotWriter, error) {
 	if w.file, err = s.store.dir.fs.Create(w.temp, writeCategory); err != nil {
 		return nil, fmt.Errorf("storage: snapshot of group %d: %w", h.Group, err)
 	}
+	w.trickle.file = w.file
 	w.put(h.append(nil))
 	return w, nil
 }
@@ -102,8 +104,17 @@ func (w *SnapshotWriter) put(b []byte) {
 	}
 	if _, err := w.file.Write(b); err != nil {
 		w.err = fmt.Errorf("storage: snapshot of group %d: %w", w.header.Group, err)
+		return
 	}
 	w.size += int64(len(b))
+	w.synced(w.trickle.wrote(w.size))
+}
+
+// synced takes the outcome of a sync into account. A failed one is final on this disk.
+func (w *SnapshotWriter) synced(err error) {
+	if w.err = err; err != nil {
+		w.snapshots.store.fail(fmt.Errorf("storage: snapshot of group %d at %d: %w", w.header.Group, w.header.Meta.Index, err))
+	}
 }
 
 // Finish makes the snapshot durable and gives it its name. After an error there is
@@ -117,9 +128,7 @@ func (w *SnapshotWriter) Finish() (SnapshotFile, error) {
 	copy(out.Digest[:], sum)
 	w.put(sum)
 	if w.err == nil {
-		if w.err = w.file.Sync(); w.err != nil {
-			w.snapshots.store.fail(fmt.Errorf("storage: snapshot of group %d at %d: %w", out.Group, out.Index, w.err))
-		}
+		w.synced(w.file.Sync())
 	}
 	err := errors.Join(w.err, w.close())
 	if err == nil {
