@@ -124,7 +124,7 @@ killstorm: ## ROUNDS rounds of kill -9 of one process, two or all, under load; e
 	go run ./conformance/killstorm/cmd/killstorm -rounds $(ROUNDS) $(if $(STORM_SEED),-seed $(STORM_SEED))
 
 # How much state a node lacks that comes back, over links that are cut how often, at how
-# many KiB a second.
+# many KiB a second. BIGSNAPSHOT=-apart keeps it and the relays off the others' processors.
 STATE ?= 128MiB
 MACHINES ?= 2
 CUTS ?= 5

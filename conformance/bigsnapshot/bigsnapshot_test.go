@@ -51,3 +51,21 @@ func TestResult(t *testing.T) {
 		}
 	}
 }
+
+func TestWritesAreToldInLines(t *testing.T) {
+	var out strings.Builder
+	w := &writer{output: &out}
+	told := sample{time.Unix(3, 5), 7 * time.Millisecond}
+	if err := w.tell("big-1", told, "12"); err != nil {
+		t.Fatal(err)
+	}
+	machine, s, answer, err := parseWrite(strings.TrimSuffix(out.String(), "\n"))
+	if err != nil || machine != "big-1" || s != told || answer != "12" {
+		t.Errorf("%q %v %q %v", machine, s, answer, err)
+	}
+	l := &load{added: map[string]int64{}}
+	l.hear(strings.NewReader("big-1 1 2 1\nbig-1 3 4\n"))
+	if len(l.samples) != 1 || l.added["big-1"] != 1 || len(l.problems) != 1 {
+		t.Errorf("%v %v %v", l.samples, l.added, l.problems)
+	}
+}

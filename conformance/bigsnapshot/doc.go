@@ -12,5 +12,6 @@
 // even parts of the bytes; with two of the cuts it is killed and started again, and
 // at the last one its sender is killed, so that the rest comes from the third.
 //
-// Concurrency: one goroutine directs, the load has its own.
+// Concurrency: one goroutine directs. The load is a process of its own, which tells of each write
+// in a line.
 package bigsnapshot

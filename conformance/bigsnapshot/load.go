@@ -1,24 +1,30 @@
 package bigsnapshot
 
 import (
-	"context"
+	"bufio"
+	"errors"
 	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/conformance/child"
 )
 
-// loadPause is what a worker rests between two writes: the load shows what others
-// suffer and is not to be one itself.
-const loadPause = 5 * time.Millisecond
-
-// load adds to all machines, and remembers how long each write took.
+// load is a process that adds to all machines, see Load, and what it told of each write.
+//
+// Why a process: this one carries all packets of the transfer, and who writes would wait
+// for its processors and not for the nodes'.
 type load struct {
-	cancel context.CancelFunc
-	ended  sync.WaitGroup
+	process *child.Process
+	input   *os.File      // closed to end it
+	heard   chan struct{} // closed when all it told was heard
 
 	mu       sync.Mutex // guards what follows
 	samples  []sample
@@ -32,43 +38,54 @@ type sample struct {
 	took  time.Duration
 }
 
-// startLoad has a worker write to each machine until stop.
-func startLoad(ctx context.Context, cl *client.Client, machines []string) *load {
-	ctx, cancel := context.WithCancel(ctx)
-	l := &load{cancel: cancel, added: map[string]int64{}}
-	for _, machine := range machines {
-		l.ended.Go(func() {
-			if err := l.write(ctx, cl, machine); err != nil && ctx.Err() == nil {
-				l.mu.Lock()
-				l.problems = append(l.problems, fmt.Errorf("bigsnapshot: write to %s: %w", machine, err))
-				l.mu.Unlock()
-			}
-		})
+// startLoad has a process write to each machine until stop. Empty processors are all.
+func startLoad(clusterDir, processors string, endpoints, machines []string) (*load, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("bigsnapshot: load: %w", err)
 	}
-	return l
+	args := append([]string{program, "-load-of", clusterDir, "-endpoints", strings.Join(endpoints, ",")}, machines...)
+	if processors != "" {
+		args = append([]string{"taskset", "-c", processors}, args...)
+	}
+	input, in, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("bigsnapshot: load: %w", err)
+	}
+	defer input.Close() // the process has descriptors of its own
+	out, output, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("bigsnapshot: load: %w", err), in.Close())
+	}
+	defer output.Close()
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = input, output, os.Stderr
+	l := &load{input: in, heard: make(chan struct{}), added: map[string]int64{}}
+	if l.process, err = child.Start(cmd); err != nil {
+		return nil, errors.Join(err, in.Close(), out.Close())
+	}
+	go func() {
+		defer close(l.heard)
+		defer out.Close()
+		l.hear(out)
+	}()
+	return l, nil
 }
 
-func (l *load) write(ctx context.Context, cl *client.Client, machine string) error {
-	// Why not ctx: the last write is waited for, so that the sum is known.
-	s, err := cl.Register(context.WithoutCancel(ctx), machine)
-	if err != nil {
-		return err
-	}
-	for ctx.Err() == nil {
-		began := time.Now()
-		r, err := s.Command(context.WithoutCancel(ctx), []byte("add 1"))
+// hear takes down what the process tells, a line a write, until it ends.
+func (l *load) hear(told io.Reader) {
+	lines := bufio.NewScanner(told)
+	for lines.Scan() {
+		machine, s, answer, err := parseWrite(lines.Text())
+		if err == nil {
+			err = l.note(machine, s, answer)
+		}
 		if err != nil {
-			return err
-		}
-		if err := l.note(machine, sample{began, time.Since(began)}, string(r.Data)); err != nil {
-			return err
-		}
-		select {
-		case <-time.After(loadPause):
-		case <-ctx.Done():
+			l.mu.Lock()
+			l.problems = append(l.problems, fmt.Errorf("bigsnapshot: write to %s: %w", machine, err))
+			l.mu.Unlock()
 		}
 	}
-	return nil
 }
 
 // note takes a write into account, whose answer must count all those before.
@@ -102,7 +119,24 @@ func (l *load) p99(from, to time.Time) (time.Duration, int) {
 
 // stop ends the load and returns what it added to each machine.
 func (l *load) stop() (map[string]int64, []error) {
-	l.cancel()
-	l.ended.Wait()
+	err := l.input.Close()
+	if ended := l.process.Wait(); ended != nil {
+		err = errors.Join(err, fmt.Errorf("bigsnapshot: load: %w", ended))
+	}
+	<-l.heard
+	if err != nil {
+		l.problems = append(l.problems, err)
+	}
 	return l.added, l.problems
 }
+
+// keepTo has this process run on some processors only, as in taskset -c.
+func keepTo(processors string) error {
+	out, err := exec.Command("taskset", "-a", "-c", "-p", processors, strconv.Itoa(os.Getpid())).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("bigsnapshot: taskset (of util-linux): %w: %s", err, out)
+	}
+	return nil
+}
+
+func clientDir(clusterDir string) string { return filepath.Join(clusterDir, "client") }

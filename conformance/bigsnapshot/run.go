@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -26,6 +27,9 @@ type Config struct {
 	Cuts int
 	// RateKiB is how many KiB a node sends in a second.
 	RateKiB int
+	// Apart has the receiver and the relays on one processor, and the other nodes and the load
+	// on the rest, as if they were other machines. It needs two, and taskset.
+	Apart bool
 	// Baseline is how long writes are measured before the transfer.
 	Baseline time.Duration
 	// Log takes a line per event; required.
@@ -35,6 +39,23 @@ type Config struct {
 	Cluster *cluster.Cluster
 	Links   *cluster.Links
 }
+
+// processors are those of the receiver and the relays, or of all others; empty for all.
+func (c *Config) processors(receiver bool) string {
+	switch {
+	case !c.Apart:
+		return ""
+	case receiver:
+		return "0"
+	}
+	return fmt.Sprintf("1-%d", runtime.NumCPU()-1)
+}
+
+// receiver is the index of the node that was away.
+const receiver = 2
+
+// settle is how long the load runs before anything is measured.
+const settle = 2 * time.Second
 
 func (c *Config) machines() (names []string) {
 	for i := range c.Machines {
@@ -96,20 +117,25 @@ type run struct {
 // what kept it from its end; Result.Err judges the bytes.
 func Run(ctx context.Context, cfg *Config) (Result, error) {
 	// Why not the receiver's: what it says of machines may be old.
-	others := cfg.Cluster.Endpoints()[:2]
+	others := cfg.Cluster.Endpoints()[:receiver]
 	cl, err := client.New(client.Config{Endpoints: others, TLS: cfg.Cluster.TLS(), AttemptsMax: 1 << 20, Timeout: 10 * time.Minute})
 	if err != nil {
 		return Result{}, fmt.Errorf("bigsnapshot: %w", err)
 	}
 	defer cl.Close()
-	r := &run{cfg: cfg, client: cl, away: cfg.Cluster.Nodes[2], result: Result{Cuts: cfg.Cuts}}
+	r := &run{cfg: cfg, client: cl, away: cfg.Cluster.Nodes[receiver], result: Result{Cuts: cfg.Cuts}}
 	if err := errors.Join(r.away.Kill(), r.fill(ctx)); err != nil {
 		return r.result, err
 	}
 	if r.result.Bytes, err = r.needed(); err != nil {
 		return r.result, err
 	}
-	r.load = startLoad(ctx, cl, cfg.machines())
+	if r.load, err = startLoad(cfg.Cluster.Dir, cfg.processors(false), others, cfg.machines()); err != nil {
+		return r.result, err
+	}
+	if err := rest(ctx, settle); err != nil {
+		return r.result, err
+	}
 	from := time.Now()
 	err = rest(ctx, cfg.Baseline)
 	r.result.Before, _ = r.load.p99(from, time.Now())

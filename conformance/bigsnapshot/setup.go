@@ -57,6 +57,14 @@ func SetUp(ctx context.Context, dir string, cfg *Config) error {
 	if cfg.Links, err = cfg.Cluster.Link(1); err != nil {
 		return err
 	}
+	for i, n := range cfg.Cluster.Nodes {
+		n.KeepTo(cfg.processors(i == receiver))
+	}
+	if cfg.Apart {
+		if err := keepTo(cfg.processors(true)); err != nil {
+			return err
+		}
+	}
 	if err := errors.Join(cfg.Cluster.Start(), cfg.Cluster.WaitReady(ctx)); err != nil {
 		return err
 	}

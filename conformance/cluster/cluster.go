@@ -70,7 +70,7 @@ func New(ctx context.Context, cfg Config) (*Cluster, error) {
 	if r := c.run(ctx, c.plainEnv(), args...); r.Code != 0 {
 		return nil, fmt.Errorf("cluster: wraftd init: exit code %d: %s", r.Code, r.Stderr)
 	}
-	if c.tls, err = loadTLS(filepath.Join(cfg.Dir, "client")); err != nil {
+	if c.tls, err = ClientTLS(filepath.Join(cfg.Dir, "client")); err != nil {
 		return nil, err
 	}
 	if err := c.lend(cfg.Compiled); err != nil {
@@ -224,8 +224,9 @@ func (c *Cluster) plainEnv() []string {
 	return out
 }
 
-// loadTLS reads what wraftd init wrote for clients.
-func loadTLS(dir string) (*tls.Config, error) {
+// ClientTLS reads what wraftd init wrote for clients, below a cluster's Dir the folder client: a
+// configuration with the administrator's certificate.
+func ClientTLS(dir string) (*tls.Config, error) {
 	ca, err := os.ReadFile(filepath.Join(dir, "ca.crt"))
 	if err != nil {
 		return nil, fmt.Errorf("cluster: authority: %w", err)

@@ -27,10 +27,12 @@ type Node struct {
 
 	cluster *Cluster
 
-	// mu guards process, nil before the first start, and program, empty for the cluster's.
+	// mu guards what follows: process is nil before the first start, program empty for the cluster's.
 	mu      sync.Mutex
 	process *child.Process
 	program string
+	// processors are those of the next start, as in taskset -c; empty: all.
+	processors string
 }
 
 // URL is the base of the node's HTTPS paths.
@@ -53,7 +55,12 @@ func (n *Node) Start() error {
 		return fmt.Errorf("cluster: node %d runs already", n.ID)
 	}
 	args := append([]string{"run", "--config", n.ConfigFile()}, n.cluster.flags...)
-	p, err := startProcess(n.LogFile(), cmp.Or(n.program, n.cluster.wraftd), n.cluster.plainEnv(), args...)
+	program := cmp.Or(n.program, n.cluster.wraftd)
+	if n.processors != "" {
+		// Why it is still the node's process: taskset becomes the program.
+		program, args = "taskset", append([]string{"-c", n.processors, program}, args...)
+	}
+	p, err := startProcess(n.LogFile(), program, n.cluster.plainEnv(), args...)
 	if err != nil {
 		return err
 	}
@@ -66,6 +73,14 @@ func (n *Node) Use(program string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.program = program
+}
+
+// KeepTo has the node's next start keep to some of the machine's processors, as in taskset -c (of
+// util-linux), such as "0" or "0,2-3": as if others were on other machines.
+func (n *Node) KeepTo(processors string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.processors = processors
 }
 
 // Kill ends the process as kill -9 does and waits until it is gone. A node that

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -32,9 +33,23 @@ func main() {
 	flag.IntVar(&cfg.Machines, "machines", 2, "how many machines there are")
 	flag.IntVar(&cfg.Cuts, "cuts", 5, "how often the links are cut, at least 3")
 	flag.IntVar(&cfg.RateKiB, "rate", 32<<10, "KiB that a node sends in a second")
-	flag.DurationVar(&cfg.Baseline, "baseline", 5*time.Second, "how long writes are measured before")
+	flag.DurationVar(&cfg.Baseline, "baseline", 10*time.Second, "how long writes are measured before")
+	flag.BoolVar(&cfg.Apart, "apart", false, "the receiver and the relays have one processor, all others the rest, as on other machines")
+	loadOf := flag.String("load-of", "", "be the load of the cluster in this folder only, on the machines named as arguments, until the input ends")
+	endpoints := flag.String("endpoints", "", "addresses that the load writes to, with commas")
 	limit := flag.Duration("limit", 10*time.Minute, "after which all is given up")
 	flag.Parse()
+	if *loadOf != "" {
+		if err := bigsnapshot.Load(context.Background(), *loadOf, strings.Split(*endpoints, ","), flag.Args(), os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	if cfg.Apart && runtime.NumCPU() < 2 {
+		fmt.Fprintln(os.Stderr, "bigsnapshot: -apart needs two processors")
+		os.Exit(2)
+	}
 	if cfg.StateMiB < cfg.Machines || cfg.Machines < 1 || cfg.Cuts < 3 || cfg.RateKiB < 64 || flag.NArg() > 0 {
 		fmt.Fprintln(os.Stderr, "bigsnapshot: a MiB per machine, 3 cuts and 64 KiB a second are the least, and there are no arguments")
 		os.Exit(2)
