@@ -7,8 +7,8 @@ import (
 )
 
 // holdSnapshotFor is how many election timeouts a snapshot stays that a peer is being
-// brought, since it last said how far it is: as long as a leader waits for that.
-const holdSnapshotFor = 10
+// brought, since it last said how far it is: as long as a leader offers that one again.
+const holdSnapshotFor = 30
 
 // sendingTo is a follower that is being sent a snapshot of a group.
 type sendingTo struct {

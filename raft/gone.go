@@ -25,10 +25,16 @@ type hint struct {
 }
 
 // PeerRuns tells that a process of peer runs. A boot is a number that grows with
-// each start of a node; a later one takes back what PeerGone said of earlier ones.
+// each start of a node; a later one takes back what PeerGone said of earlier ones, and a
+// snapshot that was on its way to one of them is offered again.
 func (c *Core) PeerRuns(peer NodeID, boot uint64) {
-	if boot > c.lives[peer].boot && c.named(peer) {
-		c.lives[peer] = life{boot: boot}
+	was := c.lives[peer].boot
+	if boot <= was || !c.named(peer) {
+		return
+	}
+	c.lives[peer] = life{boot: boot}
+	if was > 0 {
+		c.receiverBegins(peer)
 	}
 }
 

@@ -23,13 +23,27 @@ type outgoing struct {
 type receiver struct {
 	index Index
 	heard time.Duration // when it said so last
+	meta  SnapshotMeta  // as this node offered it; zero: another one did
 }
 
 // patience is for how long a transfer may stand still.
 func (c *Core) patience() time.Duration { return stallTimeouts * c.cfg.ElectionTimeoutMax }
 
-// offerSnapshot offers the newest snapshot to a follower that nothing else helps,
-// while there is room for one more transfer.
+// receiverPatience is for how long a receiver may be silent. Why longer: it may be starting
+// anew, which takes it a while, and is offered the same once it is back.
+func (c *Core) receiverPatience() time.Duration { return 3 * c.patience() }
+
+// underWay is the snapshot that a follower has a part of, if this node offered it and the
+// log still leads on from there. Why that and not the newest: it may have forgotten it, when
+// it began anew, and would drop the part for another one.
+func (c *Core) underWay(p *tracker.Progress) (SnapshotMeta, bool) {
+	r := c.receivers[p.ID]
+	term, known := c.log.term(r.meta.Index)
+	return r.meta, r.meta.Index > 0 && known && term == r.meta.Term && r.meta.Index != p.Broken && c.now < r.heard+c.receiverPatience()
+}
+
+// offerSnapshot offers a snapshot to a follower that nothing else helps, the newest one or
+// that which it has a part of, while there is room for one more transfer.
 func (c *Core) offerSnapshot(p *tracker.Progress) {
 	if p.DiskFull || !p.MayOffer() || c.sends() >= c.cfg.SnapshotSendsMax {
 		return
@@ -37,9 +51,13 @@ func (c *Core) offerSnapshot(p *tracker.Progress) {
 	if o := c.outgoing[p.ID]; o != nil && o.sending {
 		return
 	}
-	c.outgoing[p.ID] = &outgoing{meta: c.snapshot}
-	p.Offered(c.snapshot.Index)
-	c.send(p.ID, InstallSnapshot{Term: c.term, Snapshot: c.snapshot})
+	m, ok := c.underWay(p)
+	if !ok {
+		m = c.snapshot
+	}
+	c.outgoing[p.ID] = &outgoing{meta: m}
+	p.Offered(m.Index)
+	c.send(p.ID, InstallSnapshot{Term: c.term, Snapshot: m})
 }
 
 // sends counts the transfers under way.
@@ -72,7 +90,9 @@ func (c *Core) onInstallSnapshotReply(from NodeID, m InstallSnapshotReply) {
 		term, known := c.log.term(m.Index)
 		switch {
 		case known && m.Index <= c.commit && m.Index > 0 && m.Index != p.Broken && c.receivers[from].index == m.Index:
-			o.meta = SnapshotMeta{Index: m.Index, Term: term} // the log leads on from there
+			if !offered {
+				o.meta = SnapshotMeta{Index: m.Index, Term: term} // the log leads on from there
+			}
 			p.Offered(m.Index)
 		case offered:
 			p.NeedSnapshot() // it is of no use any more: offer the newest
@@ -93,10 +113,30 @@ func (c *Core) SnapshotProgress(peer NodeID, index Index, bytes uint64) {
 	if c.receivers == nil {
 		c.receivers = map[NodeID]receiver{}
 	}
-	c.receivers[peer] = receiver{index: index, heard: c.now}
-	if o := c.outgoing[peer]; o != nil && o.sending && o.meta.Index == index && bytes > o.bytes {
-		o.bytes, o.movedAt = bytes, c.now
+	r := receiver{index: index, heard: c.now}
+	if was := c.receivers[peer]; was.index == index {
+		r.meta = was.meta
 	}
+	if o := c.outgoing[peer]; o != nil && o.sending && o.meta.Index == index {
+		if len(o.meta.Configuration.Voters) > 0 {
+			r.meta = o.meta
+		}
+		if bytes > o.bytes {
+			o.bytes, o.movedAt = bytes, c.now
+		}
+	}
+	c.receivers[peer] = r
+}
+
+// receiverBegins gives up what is being sent to a peer whose process begins anew: it waits
+// for nothing any more, and is offered the same again.
+func (c *Core) receiverBegins(peer NodeID) {
+	p, o := c.follower(peer), c.outgoing[peer]
+	if p == nil || o == nil || !o.sending {
+		return
+	}
+	c.stopSending(p)
+	p.NeedSnapshot()
 }
 
 // SnapshotDone says that a SnapshotSend has ended: all bytes of the snapshot at

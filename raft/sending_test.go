@@ -2,6 +2,7 @@ package raft_test
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 	"time"
 
@@ -353,4 +354,60 @@ func TestWhoMayLeadNextKeepsTheLog(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAReceiverThatBeginsAnewIsOfferedTheSame, though there is a newer one, while somebody may
+// still have it and the log leads on from there.
+func TestAReceiverThatBeginsAnewIsOfferedTheSame(t *testing.T) {
+	for name, c := range map[string]struct {
+		then   func(l *lab)
+		offers raft.Index
+		soon   bool
+	}{
+		"another process runs":   {func(l *lab) { l.core.PeerRuns(3, 2) }, 4, true},
+		"the transfer stands":    {func(l *lab) { l.core.PeerRuns(3, 1) }, 4, false},
+		"nobody has it":          {func(l *lab) { l.core.SnapshotDone(3, 4, errors.New("gone")) }, 6, true},
+		"it has part of nothing": {func(l *lab) { l.core.SnapshotProgress(3, 3, 1); l.core.PeerRuns(3, 2) }, 6, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := sending(t, tight)
+			l.core.PeerRuns(3, 1)
+			l.core.SnapshotProgress(3, 4, 1000)
+			l.propose(9, 10)
+			l.propose(10, 10)
+			l.settle()
+			l.ack(2)
+			l.take()
+			l.settle()
+			c.then(l)
+			offer, beats := l.nextOffer()
+			if offer.Index != c.offers || (beats <= 2) != c.soon {
+				t.Fatalf("%+v is offered after %d heartbeats", offer, beats)
+			}
+			l.receive(3, raft.InstallSnapshotReply{Term: 1, Index: offer.Index})
+			got := l.commands()
+			if len(got) == 0 || got[len(got)-1].Action != raft.SnapshotSend || !reflect.DeepEqual(got[len(got)-1].Snapshot, offer) {
+				t.Fatalf("%+v was offered, asked for is %+v", offer, got)
+			}
+			for total := 0; offer.Index != 6; total += beats { // it is not heard of any more
+				if offer, beats = l.nextOffer(); total > 1000 {
+					t.Fatalf("after %d heartbeats %+v is offered", total, offer)
+				}
+			}
+		})
+	}
+}
+
+// nextOffer is the next snapshot that n3 is offered, and after how many heartbeats.
+func (l *lab) nextOffer() (m raft.SnapshotMeta, beats int) {
+	l.t.Helper()
+	for beats = 1; beats < 2000; beats++ {
+		l.pass(100 * time.Millisecond)
+		l.receive(2, raft.HeartbeatReply{Term: 1})
+		if got := sent[raft.InstallSnapshot](l.settle(), 3); len(got) > 0 {
+			return got[0].Snapshot, beats
+		}
+	}
+	l.t.Fatal("nothing is offered")
+	return m, beats
 }

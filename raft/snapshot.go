@@ -94,7 +94,7 @@ func (c *Core) unpinned(free Index) Index {
 		}
 	}
 	for id, r := range c.receivers {
-		if c.now >= r.heard+c.patience() {
+		if c.now >= r.heard+c.receiverPatience() {
 			delete(c.receivers, id)
 			continue
 		}

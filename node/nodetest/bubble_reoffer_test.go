@@ -57,6 +57,36 @@ func TestANewLeaderDoesNotDisturbATransfer(t *testing.T) {
 	})
 }
 
+// TestARestartedReceiverGoesOn: a follower is stopped while it is brought a snapshot, the others
+// take newer ones, and it is started again: it is brought the rest of the first one.
+func TestARestartedReceiverGoesOn(t *testing.T) {
+	const size, chunk = 2 << 20, 256 << 10
+	inSteadyBubbles(t, size, func(b *bubble) { b.fileRate = 256 << 10 }, func(ctx context.Context, t *testing.T, b *bubble) {
+		s := b.newStepper(ctx)
+		s.steps(ctx, 1, 3)
+		away, _ := others(b.leader(2))
+		b.bootBehind(ctx, s, away)
+		n := b.nodes[away]
+		b.eventually(ctx, "half of a snapshot is here", func() bool { return n.node.SnapshotStats().ReceivedBytes > size/2 })
+		first := n.parts(t)
+		b.stop(away)
+		before := n.node.SnapshotStats().ReceivedBytes // Why behind its end: until then more may come
+		for range 2 {
+			b.newSnapshots(ctx, s, away)
+		}
+		b.boot(away, n.fs)
+		b.eventually(ctx, "the transfer goes on", func() bool { return b.nodes[away].node.SnapshotStats().ReceivedBytes > 0 })
+		if now := b.nodes[away].parts(t); len(first) != 1 || !slices.Equal(now, first) {
+			t.Errorf("%v is being received, before it was %v", now, first)
+		}
+		b.expectAlike(ctx, s.sum())
+		got := b.nodes[away].node.SnapshotStats()
+		if sum := before + got.ReceivedBytes; got.Installed != 1 || sum < size || sum > size*105/100+chunk {
+			t.Errorf("%d bytes came of snapshots of %d, %+v", sum, size, got)
+		}
+	})
+}
+
 // parts names the snapshots of the machine that a node is receiving.
 func (n *bubbleNode) parts(t *testing.T) []string {
 	t.Helper()

@@ -37,7 +37,7 @@ type Environment struct {
 
 	transfers     []transfer
 	heldTransfers bool
-	brought       map[raft.NodeID]Snapshot // what was sent to each node last
+	brought       map[Brought]Snapshot // what was sent to whom
 
 	ids      map[string]uint64 // names of proposals and reads
 	outcomes map[uint64]raft.ProposalResult
@@ -69,7 +69,7 @@ func NewEnvironment() *Environment {
 			Group: 1, HeartbeatInterval: beat,
 			ElectionTimeoutMin: 10 * beat, ElectionTimeoutMax: 20 * beat,
 		},
-		clocks: map[raft.NodeID]time.Duration{}, lives: map[raft.NodeID]uint64{}, brought: map[raft.NodeID]Snapshot{},
+		clocks: map[raft.NodeID]time.Duration{}, lives: map[raft.NodeID]uint64{}, brought: map[Brought]Snapshot{},
 		cut: map[link]bool{}, held: map[link]bool{}, heldDisk: map[raft.NodeID]bool{},
 		ids: map[string]uint64{}, outcomes: map[uint64]raft.ProposalResult{},
 		answers: map[uint64]raft.ReadReady{}, asked: map[uint64]question{}, priority: map[raft.NodeID]int{}, counts: map[string]int{},

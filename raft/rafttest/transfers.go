@@ -16,6 +16,12 @@ type transfer struct {
 	snapshot Snapshot
 }
 
+// Brought names a snapshot that a node was sent, and may have a part of.
+type Brought struct {
+	To    raft.NodeID
+	Index raft.Index
+}
+
 // snapshotCommands are the verbs about snapshots.
 func snapshotCommands() map[string]command {
 	return map[string]command{
@@ -48,12 +54,12 @@ func (e *Environment) command(n *Node, c raft.SnapshotCommand) error {
 	case raft.SnapshotSend:
 		s, here := n.Disk.snapshots[c.Snapshot.Index]
 		if !here { // a part of it is there already: then its bytes were kept somewhere
-			s = e.brought[c.Peer]
+			s = e.brought[Brought{c.Peer, c.Snapshot.Index}]
 		}
 		if s.Meta.Index != c.Snapshot.Index {
 			return fmt.Errorf("%v is to send a snapshot at %d, which nobody has", n.ID, c.Snapshot.Index)
 		}
-		e.brought[c.Peer] = s
+		e.brought[Brought{c.Peer, s.Meta.Index}] = s
 		e.transfers = append(e.transfers, transfer{l, s})
 	case raft.SnapshotStopSend:
 		e.transfers = slices.DeleteFunc(e.transfers, func(t transfer) bool { return t.link == l })

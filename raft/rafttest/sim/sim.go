@@ -74,7 +74,7 @@ type world struct {
 	history history
 	plan    faultPlan
 	eager   eager
-	brought map[raft.NodeID]rafttest.Snapshot // what was sent to each node last
+	brought map[rafttest.Brought]rafttest.Snapshot // what was sent to whom
 	result  Result
 	quiet   bool      // no new operations are begun
 	marks   []mark    // when what was committed
@@ -112,7 +112,7 @@ func newWorld(o Options) *world {
 	w.checker = rafttest.NewChecker(voters)
 	w.net = network{w: w, delay: time.Duration(s.Setup.Delay)}
 	w.history.init()
-	w.brought = map[raft.NodeID]rafttest.Snapshot{}
+	w.brought = map[rafttest.Brought]rafttest.Snapshot{}
 	if s.Setup.Skew {
 		w.fault("clock skewed")
 	}

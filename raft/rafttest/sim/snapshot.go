@@ -78,12 +78,12 @@ func (n *node) command(commands []raft.SnapshotCommand) error {
 			s, _ := n.Disk.Snapshot()
 			if s.Meta.Index != c.Snapshot.Index {
 				n.w.fault("snapshot sent on")
-				s = n.w.brought[c.Peer] // a part of it is there already
+				s = n.w.brought[rafttest.Brought{To: c.Peer, Index: c.Snapshot.Index}] // a part of it is there already
 			}
 			if s.Meta.Index != c.Snapshot.Index {
 				return errors.New("a snapshot is to be sent that is neither the newest nor on its way")
 			}
-			n.w.brought[c.Peer] = s
+			n.w.brought[rafttest.Brought{To: c.Peer, Index: s.Meta.Index}] = s
 			n.sendSnapshot(n.w.nodes[c.Peer-1], s)
 		}
 	}
