@@ -22,6 +22,7 @@ type Deployer struct {
 
 	found    map[raft.GroupID]bool // on the disk since before the start; true: with its log
 	current  bool                  // the catalogue is no older than the start
+	life     raft.Incarnation      // this node's; 0: it is not known yet
 	observed raft.Index            // of the newest catalogue
 }
 

@@ -21,6 +21,10 @@ func (d *Deployer) Found(g raft.GroupID, log bool) {
 // shows machines that are deleted, and their votes are forgotten here.
 func (d *Deployer) Current() { d.current = true }
 
+// Live says in which life this node takes part. It comes before any catalogue: a log that is
+// replayed may tell of an earlier life that left, and what the disk has is not of that one.
+func (d *Deployer) Live(life raft.Incarnation) { d.life = life }
+
 // removeDeleted plans the removal of what the catalogue says is deleted.
 func (d *Deployer) removeDeleted(c *Catalogue) {
 	for _, g := range slices.Sorted(maps.Keys(d.machines)) {
@@ -42,7 +46,7 @@ func (d *Deployer) removeDeleted(c *Catalogue) {
 // behind may take it in again, and a replica that is begun anew in the same life has forgotten its
 // votes. So it has none, and is never counted.
 func (d *Deployer) letGo(c *Catalogue) bool {
-	if r, known := c.Node(d.self); !known || r.State < NodeLeaving {
+	if r, known := c.Node(d.self); !known || r.State < NodeLeaving || r.Lives < d.life {
 		return false
 	}
 	for _, record := range c.Machines {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/wraft/wraft/raft"
@@ -142,5 +143,23 @@ func TestALeavingNodeThatRestartsBeginsNothing(t *testing.T) {
 	d.Observe(leavingCatalogue(NodeLeaving))
 	if got := d.Next(); len(got) != 1 || got[0].RemoveGroup == nil || got[0].RemoveGroup.Group != 3 {
 		t.Errorf("without a seat: %+v", got)
+	}
+}
+
+// TestAnEarlierLifeLetsNothingGo: a node left and was added again. When it restarts it replays
+// a log that tells of that; what its disk has is of this life and stays.
+func TestAnEarlierLifeLetsNothingGo(t *testing.T) {
+	for life, want := range map[raft.Incarnation]bool{1: true, 2: false} { // leavingCatalogue is of life 1
+		d := NewDeployer(2, 0, 0)
+		d.Live(life)
+		d.Found(2, true)
+		d.Found(3, true)
+		for _, state := range []NodeState{NodeVoter, NodeLeaving, NodeRemoved} {
+			d.Observe(leavingCatalogue(state))
+		}
+		removes := slices.ContainsFunc(d.Next(), func(a DeployAction) bool { return a.RemoveGroup != nil })
+		if removes != want {
+			t.Errorf("in life %d: replicas are removed: %v", life, removes)
+		}
 	}
 }

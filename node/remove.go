@@ -53,6 +53,7 @@ func (n *Node) find(groups []raft.GroupID) error {
 		}
 	}
 	n.deploys.in.force(func(d *Deployer) {
+		d.Live(n.life)
 		for _, g := range groups {
 			d.Found(g, true)
 		}

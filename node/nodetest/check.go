@@ -56,7 +56,7 @@ func (s *Sim) checkOrderOfIndexes(n *simNode) {
 
 // converged: all nodes are up and have applied the same, last index everywhere.
 func (s *Sim) converged() bool {
-	if s.upgradesOpen > 0 || !s.passing.clean() {
+	if s.upgradesOpen > 0 || !s.passing.clean() || !s.churning.done() {
 		return false
 	}
 	var ledgers []raft.Index

@@ -34,6 +34,7 @@ type Config struct {
 	Forget                       []node.NamedBy // a planted bug: such names do not count
 	Plant                        Bug            // another one
 	Deletes                      int            // of a second machine, which is deployed anew each time
+	Churn                        int            // nodes that leave, each followed by a new one under its ID
 	Keys                         bool           // half of the commands are under idempotency keys
 	LeaseReads                   bool           // leaders may hold leases, and half of the reads are by lease
 
@@ -71,6 +72,7 @@ type Result struct {
 	Refusals     int       // of them, as the module refused them
 	FromExports  int       // machines that began from an export
 	Deleted      int       // machines
+	Churned      int       // nodes that were replaced
 	// TransferBytes is what was received of snapshots.
 	TransferBytes int
 	Hash          uint64 // of the whole run: equal seeds, equal hashes
@@ -103,6 +105,7 @@ type Sim struct {
 	faulty       bool // faults may still happen
 	upgradesOpen int  // requests of the operator without an answer
 	passing      *passing
+	churning     *churning
 }
 
 type drawKey struct {
@@ -130,6 +133,7 @@ func Run(cfg Config) Result {
 	s.planWipes()
 	s.planModes()
 	s.planDeletes()
+	s.planChurn()
 	s.startClients()
 	deadline := s.horizon()
 	for len(s.result.Violations) == 0 && s.now() < deadline && !s.finished() {
@@ -321,7 +325,7 @@ func (s *Sim) cut(at, length time.Duration, from, to raft.NodeID) {
 
 // finished: the faults are over, every client has its answers, every replica has caught up.
 func (s *Sim) finished() bool {
-	if s.now() < faultsEnd && s.cfg.Crashes+s.cfg.Partitions+s.cfg.Upgrades+s.cfg.Rollbacks+s.cfg.Wipes+s.cfg.ModeChanges+s.cfg.Deletes > 0 {
+	if s.now() < faultsEnd && s.cfg.Crashes+s.cfg.Partitions+s.cfg.Upgrades+s.cfg.Rollbacks+s.cfg.Wipes+s.cfg.ModeChanges+s.cfg.Deletes+s.cfg.Churn > 0 {
 		return false
 	}
 	if slices.ContainsFunc(s.clients, func(c *simClient) bool { return !c.done }) {

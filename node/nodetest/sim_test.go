@@ -61,6 +61,7 @@ func swarm(seed uint64) Config {
 	if c.Upgrades > 0 {
 		pick(func() { c.Rollbacks = 1 + r.IntN(3) })
 	}
+	pick(func() { c.Churn = 1 + r.IntN(3) })
 	return c
 }
 
@@ -74,7 +75,7 @@ func TestSim(t *testing.T) {
 	var total Result
 	defer func() {
 		t.Logf("upgrades=%d refused=%d orders=%d waits=%d", total.Upgrades, total.Refused, total.Orders, total.Waits)
-		t.Logf("wipes=%d changes=%d", total.Wipes, total.Changes)
+		t.Logf("wipes=%d changes=%d churned=%d", total.Wipes, total.Changes, total.Churned)
 		t.Logf("exports=%d refusals=%d from-exports=%d mode-changes=%d", total.Exports, total.Refusals, total.FromExports, total.ModeChanges)
 		t.Logf("deleted=%d", total.Deleted)
 		t.Logf("removed=%d overtaken=%d", total.Removed, total.Overtaken)
@@ -95,10 +96,13 @@ func TestSim(t *testing.T) {
 			total.Orders, total.Waits = total.Orders+r.Orders, total.Waits+r.Waits
 			total.Snapshots, total.Installs, total.Restores = total.Snapshots+r.Snapshots, total.Installs+r.Installs, total.Restores+r.Restores
 			total.Wipes, total.Changes = total.Wipes+r.Wipes, total.Changes+r.Changes
-			total.Deleted += r.Deleted
+			total.Deleted, total.Churned = total.Deleted+r.Deleted, total.Churned+r.Churned
 			total.Removed, total.Overtaken = total.Removed+r.Removed, total.Overtaken+r.Overtaken
 			if r.Deleted != c.Deletes {
 				t.Errorf("%d machines were deleted, want %d", r.Deleted, c.Deletes)
+			}
+			if r.Churned != c.Churn {
+				t.Errorf("%d nodes were replaced, want %d", r.Churned, c.Churn)
 			}
 			total.Damaged, total.Asked = total.Damaged+r.Damaged, total.Asked+r.Asked
 			total.Exports, total.Refusals = total.Exports+r.Exports, total.Refusals+r.Refusals

@@ -167,14 +167,8 @@ func (s *Sim) wipe(id raft.NodeID, down time.Duration) {
 		}
 		return
 	}
-	s.crash(id)
+	s.empty(id)
 	s.result.Wipes++
-	s.stores[id], s.mods[id], s.identities[id] = NewMemStore(), map[node.Digest]bool{}, s.emptied(s.identities[id])
-	for k := range s.disks {
-		if k.node == id {
-			delete(s.disks, k)
-		}
-	}
 	s.events.after(down, func() {
 		if s.nodes[id] == nil {
 			s.boot(id)
@@ -182,25 +176,29 @@ func (s *Sim) wipe(id raft.NodeID, down time.Duration) {
 	})
 }
 
-// spareNode reports whether all others vote everywhere in the life that their disks are
-// in, as far as any of them knows, and have what this disk has of modules. The node
-// itself may be on its way back from an earlier wipe.
-func (s *Sim) spareNode(id raft.NodeID) bool {
-	if s.group == 0 {
-		return false
-	}
-	newest := &node.Catalogue{}
-	for _, n := range s.nodes {
-		if n != nil && n.catalogue.Index > newest.Index {
-			newest = n.catalogue
+// empty crashes a node, and all that was on its disk is gone.
+func (s *Sim) empty(id raft.NodeID) {
+	s.crash(id)
+	s.stores[id], s.mods[id], s.identities[id] = NewMemStore(), map[node.Digest]bool{}, s.emptied(s.identities[id])
+	for k := range s.disks {
+		if k.node == id {
+			delete(s.disks, k)
 		}
 	}
-	for _, g := range []raft.GroupID{node.MetaGroup, s.group} {
-		seats, _ := newest.SeatsOf(g)
-		for _, other := range s.ids() {
-			if other != id && !seats.Configuration().VotesAs(raft.Member{Node: other, Incarnation: s.identities[other]}) {
-				return false
-			}
+}
+
+// spareNode reports whether all others vote everywhere in the life that their disks are
+// in, as far as any of them knows, and have what this disk has of modules. The node
+// itself may be on its way back from an earlier wipe. While one leaves it is not: a group may have
+// let it go, and the catalogue not know of that yet.
+func (s *Sim) spareNode(id raft.NodeID) bool {
+	if s.group == 0 || s.churning.replaces(id) {
+		return false
+	}
+	newest := s.newestCatalogue()
+	for _, other := range s.ids() {
+		if other != id && !s.votesIn(newest, other) {
+			return false
 		}
 	}
 	for d := range s.mods[id] {

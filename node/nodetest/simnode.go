@@ -86,6 +86,7 @@ func (n *simNode) start() error {
 // begin takes part in a life that is on the disk.
 func (n *simNode) begin(life raft.Incarnation) error {
 	n.born = life
+	n.deployer.Live(life)
 	if err := n.store.CreateGroup(node.MetaGroup, raft.SnapshotMeta{Configuration: confchange.New(n.sim.ids()...)}); err != nil {
 		return err
 	}

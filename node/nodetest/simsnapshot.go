@@ -217,7 +217,7 @@ func (n *simNode) take(id raft.GroupID, t *simTransfer, f simFile) {
 	d.part.bytes = min(d.part.bytes+simChunkBytes, len(f.content))
 	n.sim.result.TransferBytes += simChunkBytes
 	bytes, whole := uint64(d.part.bytes), d.part.bytes == len(f.content)
-	n.tellSender(t.leader, func(leader *simNode) { leader.shard.SnapshotProgress(id, n.id, f.index, bytes) })
+	n.tellOthers(func(peer *simNode) { peer.shard.SnapshotProgress(id, n.id, f.index, bytes) })
 	if !whole {
 		return
 	}
@@ -226,19 +226,24 @@ func (n *simNode) take(id raft.GroupID, t *simTransfer, f simFile) {
 	if !n.shard.SnapshotReceived(id, t.meta) {
 		d.remove(f.index)
 	}
-	n.tellSender(t.leader, func(leader *simNode) { leader.shard.SnapshotDone(id, n.id, f.index, nil) })
+	n.tellOthers(func(peer *simNode) { peer.shard.SnapshotDone(id, n.id, f.index, nil) })
 }
 
-// tellSender brings word of a transfer to the node that leads, perhaps.
-func (n *simNode) tellSender(id raft.NodeID, tell func(*simNode)) {
-	r := n.sim.draw("word", n.id)
-	lost := n.sim.faulty && r.Float64() < n.sim.cfg.Loss
-	n.sim.events.after(between(r, n.sim.cfg.DelayMin, n.sim.cfg.DelayMax), func() {
-		if leader := n.sim.nodes[id]; leader != nil && !lost && n.sim.reachable(n.id, id) {
-			tell(leader)
-			leader.pump()
+// tellOthers brings word of a transfer to the other nodes, perhaps.
+func (n *simNode) tellOthers(tell func(*simNode)) {
+	for _, id := range n.sim.ids() {
+		if id == n.id {
+			continue
 		}
-	})
+		r := n.sim.draw("word", n.id)
+		lost := n.sim.faulty && r.Float64() < n.sim.cfg.Loss
+		n.sim.events.after(between(r, n.sim.cfg.DelayMin, n.sim.cfg.DelayMax), func() {
+			if peer := n.sim.nodes[id]; peer != nil && !lost && n.sim.reachable(n.id, id) {
+				tell(peer)
+				peer.pump()
+			}
+		})
+	}
 }
 
 // void drops the work of a group whose log is being replaced.
