@@ -20,6 +20,7 @@ type judging struct {
 	// whole waits until the first three nodes count again: they vote in their groups, and
 	// nothing of theirs is damaged.
 	whole bool
+	plant func(*bubble) // a bug in nodes that boot; nil: none
 }
 
 // judge starts the cluster again on what the crash left. It returns what is wrong: lost,
@@ -28,6 +29,9 @@ func (p *crashPoint) judge(t *testing.T, disks map[raft.NodeID]*vfs.MemFS, how j
 	synctest.Test(t, func(t *testing.T) {
 		b := crashBubble(t, p.mode)
 		defer b.close()
+		if how.plant != nil {
+			how.plant(b)
+		}
 		for id, fs := range disks {
 			if err = b.tryBoot(id, fs); err != nil {
 				fault = "broken"

@@ -10,6 +10,7 @@ import (
 	"github.com/wraft/wraft/node"
 	"github.com/wraft/wraft/raft"
 	"github.com/wraft/wraft/raft/confchange"
+	"github.com/wraft/wraft/transport"
 )
 
 // What stands here plants bugs around nodes, which the judges of crash points and of rot
@@ -99,6 +100,72 @@ func TestJudgeSeesWhatIsLost(t *testing.T) {
 			t.Errorf("%s is lost: judged %q, %v", c.what, fault, err)
 		}
 		r.points[i].told = was
+	}
+}
+
+// spoilt changes what a node hears of its peers.
+type spoilt struct {
+	transport.Handler
+	change func(transport.Frame) (f transport.Frame, hears bool)
+}
+
+// Deliver implements transport.Handler.
+func (s spoilt) Deliver(from raft.Member, frames []transport.Frame) {
+	var heard []transport.Frame
+	for _, f := range frames {
+		if f, hears := s.change(f); hears {
+			heard = append(heard, f)
+		}
+	}
+	s.Handler.Deliver(from, heard)
+}
+
+// neverHeals: no leader tells a node how far its log went, so that what lost entries is damaged for good.
+func neverHeals(f transport.Frame) (transport.Frame, bool) {
+	if m, ok := f.Payload.(raft.ReadIndexReply); ok {
+		m.Last = 0
+		f.Payload = m
+	}
+	return f, true
+}
+
+// neverHears: a node gets nothing of the machine's group.
+func neverHears(f transport.Frame) (transport.Frame, bool) { return f, f.Group != 2 }
+
+// TestJudgeSeesWhoDoesNotComeBack: a node whose logs are lost, and one that just lost power,
+// do not count again.
+func TestJudgeSeesWhoDoesNotComeBack(t *testing.T) {
+	r := newCrashRecorder(node.SnapshotImage, 20)
+	crashScript(t, r)
+	i := r.newest(func(s toldSoFar) bool { return s.left })
+	if i < 0 {
+		t.Fatal("there is no such point")
+	}
+	p := &r.points[i]
+	p.victim = 2
+	for name, c := range map[string]struct {
+		rots   bool
+		change func(transport.Frame) (transport.Frame, bool)
+	}{"after rot": {true, neverHeals}, "after a loss of power": {false, neverHears}} {
+		for want, plant := range map[string]func(*bubble){"": nil, "stuck": func(b *bubble) {
+			b.hears = func(id raft.NodeID, h transport.Handler) transport.Handler {
+				if id != p.victim {
+					return h
+				}
+				return spoilt{h, c.change}
+			}
+		}} {
+			disks, err := p.leave("lost", 0)
+			if err == nil && c.rots {
+				err = rots["the store is lost"](disks[p.victim])
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if fault, err := p.judge(t, disks, judging{whole: true, plant: plant}); fault != want {
+				t.Errorf("%s: judged %q, want %q: %v", name, fault, want, err)
+			}
+		}
 	}
 }
 
