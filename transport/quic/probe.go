@@ -20,6 +20,12 @@ import (
 // ended for it (RFC 5927 §5.2). Where a firewall drops ICMP, or a system holds it back
 // (icmp_ratelimit of Linux: six at once for a destination, then one a second), the
 // election timeout decides as ever.
+//
+// Where a translator of addresses or a relay stands between, its address may refuse
+// probes though the peer is there: it lets in what comes from the peer's counterpart and
+// nothing else. A peer that is heard long after it refused shows that, and is not probed
+// there any more. The first probe of an address goes out while the peer is heard, and
+// tells of nothing else.
 
 // probePacket is what is sent. Its first byte makes it no packet of QUIC (RFC 8999,
 // RFC 9443), so that a process that listens drops it.
@@ -53,6 +59,8 @@ func (l *link) probeAt(at net.Addr, conn net.Conn) {
 	interval := l.p.n.cfg.ProbeInterval
 	heard := l.heard()
 	told := false
+	doubt := doubt{began: time.Now()}
+	_, _ = conn.Write(probePacket) // for the doubt; a system that cannot send it says so again
 	var buf [64]byte
 	for !l.ended() {
 		due := time.Now().Add(interval)
@@ -60,18 +68,63 @@ func (l *link) probeAt(at net.Addr, conn net.Conn) {
 		_, err := conn.Read(buf[:])
 		if now := l.heard(); now != heard {
 			heard, told = now, false
+			if doubt.heard(time.Now()) {
+				l.p.n.cfg.Logger.Info("an address refuses probes and the peer is heard from there; it is not probed any more",
+					"node", l.p.n.cfg.Node, "peer", l.p.id, "address", at.String())
+				l.restAt(at)
+				return
+			}
 		} else if err != nil && !refused(err) {
-			if l.conn.RemoteAddr().String() != at.String() {
+			if l.movedFrom(at) {
 				return
 			}
 			rest(l.conn.Context(), time.Until(due)) // Why: other errors come before the deadline
 			_, err = conn.Write(probePacket)
 		}
-		if refused(err) && !told {
+		if refused(err) && doubt.refused(time.Now()) && !told {
 			told = true
 			l.p.n.cfg.Logger.Info("the process of a peer has ended", "node", l.p.n.cfg.Node, "peer", l.p.id, "boot", l.hello.Boot)
 			l.gone()
 		}
+	}
+}
+
+// refusalAge is how long after a refusal nothing arrives any more that the peer sent before it.
+const refusalAge = time.Second
+
+// doubt weighs whether an address that refuses probes speaks for the peer.
+type doubt struct {
+	began     time.Time // when the first probe went out, to a peer that was heard
+	refusedAt time.Time // first; zero: never
+	heardAt   time.Time // last behind refusedAt; zero: never
+}
+
+// heard takes in that the peer is heard. It returns true when the address does not speak for it.
+func (d *doubt) heard(now time.Time) bool {
+	if d.refusedAt.IsZero() {
+		return false
+	}
+	d.heardAt = now
+	return now.Sub(d.refusedAt) > refusalAge
+}
+
+// refused takes in a refusal, and returns whether it is to be believed: not the one that answers
+// the first probe, and not while what was heard behind the first refusal is no older than refusalAge.
+func (d *doubt) refused(now time.Time) bool {
+	if d.refusedAt.IsZero() {
+		d.refusedAt = now
+		return now.Sub(d.began) > refusalAge
+	}
+	return d.heardAt.IsZero() || now.Sub(d.heardAt) > refusalAge
+}
+
+// movedFrom reports whether the peer's packets come from elsewhere.
+func (l *link) movedFrom(at net.Addr) bool { return l.conn.RemoteAddr().String() != at.String() }
+
+// restAt waits until they do or the connection ends.
+func (l *link) restAt(at net.Addr) {
+	for !l.ended() && !l.movedFrom(at) {
+		rest(l.conn.Context(), refusalAge)
 	}
 }
 

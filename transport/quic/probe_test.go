@@ -2,9 +2,13 @@ package quic
 
 import (
 	"net"
+	"os"
 	"slices"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	quicgo "github.com/quic-go/quic-go"
@@ -133,4 +137,108 @@ func TestLivesAreOrderedByOneNumber(t *testing.T) {
 
 func helloOf(incarnation, boot uint64) wire.Hello {
 	return wire.Hello{Incarnation: raft.Incarnation(incarnation), Boot: boot}
+}
+
+// hedge is a socket to an address that refuses whoever is not let in, the counterpart of the
+// peer alone, as a translator of addresses does.
+type hedge struct {
+	net.Conn // nil
+	probes   *atomic.Int64
+	refusals chan struct{}
+	once     sync.Once
+	closed   chan struct{}
+	deadline time.Time
+}
+
+func newHedge(probes *atomic.Int64) *hedge {
+	return &hedge{probes: probes, refusals: make(chan struct{}, 64), closed: make(chan struct{})}
+}
+
+func (h *hedge) Write(b []byte) (int, error) {
+	h.probes.Add(1)
+	select {
+	case h.refusals <- struct{}{}:
+	default:
+	}
+	return len(b), nil
+}
+
+func (h *hedge) Read([]byte) (int, error) {
+	timer := time.NewTimer(time.Until(h.deadline))
+	defer timer.Stop()
+	select {
+	case <-h.refusals:
+		return 0, syscall.ECONNREFUSED
+	case <-timer.C:
+		return 0, os.ErrDeadlineExceeded
+	case <-h.closed:
+		return 0, net.ErrClosed
+	}
+}
+
+func (h *hedge) SetReadDeadline(at time.Time) error {
+	h.deadline = at
+	return nil
+}
+
+func (h *hedge) Close() error {
+	h.once.Do(func() { close(h.closed) })
+	return nil
+}
+
+// TestBubbleAHedgeIsNotBelieved: an address that refuses probes while the peer is heard from
+// there says nothing of the peer's end, and is left alone soon.
+func TestBubbleAHedgeIsNotBelieved(t *testing.T) {
+	for _, pause := range []time.Duration{20 * time.Millisecond, 400 * time.Millisecond} {
+		t.Run(pause.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newSimWorld(t)
+				var probes atomic.Int64
+				a, b := w.node(1, func(c *Config) {
+					c.Probe = func(net.Addr) (net.Conn, error) { return newHedge(&probes), nil }
+					c.ProbeInterval = 50 * time.Millisecond
+				}), w.node(2, nil)
+				w.connect(a, b)
+				talk := func(d time.Duration) {
+					for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(pause) {
+						b.send(a, raft.Heartbeat{Term: 1})
+					}
+				}
+				talk(2 * time.Second)
+				asked := probes.Load()
+				talk(time.Minute)
+				if n := probes.Load(); asked == 0 || n != asked {
+					t.Errorf("%d probes in two seconds, then %d", asked, n-asked)
+				}
+				a.rec.mu.Lock()
+				defer a.rec.mu.Unlock()
+				if slices.Contains(a.rec.story, "boot 1 of n2 gone") {
+					t.Errorf("%q", a.rec.story)
+				}
+			})
+		})
+	}
+}
+
+// TestDoubt: an end that is real is told, at the latest a second after what was heard last.
+func TestDoubt(t *testing.T) {
+	at := time.Now()
+	in := func(d time.Duration) time.Time { return at.Add(d) }
+	d := doubt{began: at}
+	if d.heard(in(time.Minute)); !d.refused(in(time.Hour)) {
+		t.Error("the first refusal of an address that took probes for an hour is not believed")
+	}
+	if d.heard(in(time.Hour + time.Millisecond)) {
+		t.Error("what was on its way when the process ended shows that the address lies")
+	}
+	if d.refused(in(time.Hour+refusalAge)) || !d.refused(in(time.Hour+2*refusalAge)) {
+		t.Error("a refusal a second behind what was heard is not believed, or one before that is")
+	}
+	d = doubt{began: at}
+	if d.refused(in(time.Millisecond)) || !d.refused(in(2*time.Millisecond)) {
+		t.Error("of a peer that ends at once the second refusal is not believed, or the first is")
+	}
+	if d.heard(in(time.Second)) || !d.heard(in(2*time.Second)) {
+		t.Error("a peer that is heard two seconds after a refusal ended, or one that is heard within a second did not")
+	}
 }
