@@ -99,7 +99,7 @@ func (p *Program) logStatsCommand() *cobra.Command {
 	only := cmd.Flags().Uint64("group", 0, "one group (default: all)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return where.with(p, func(d *offline.Directory) error {
-			var all []offline.Stats
+			all := []offline.Stats{}
 			for _, g := range groupsOf(d, *only) {
 				s, err := d.Stats(g)
 				if err != nil {

@@ -30,6 +30,7 @@ func (p *Program) recoverCommand() *cobra.Command {
 	also := cmd.Flags().StringSlice("also", nil, "data directories of other survivors, with commas or repeated; they are only read")
 	id := cmd.Flags().String("cluster-id", "", "the cluster's ID, which has to be the directory's")
 	yes := cmd.Flags().Bool("yes", false, "do not ask; with --cluster-id")
+	cut := cmd.Flags().Bool("cut-damage", false, "go on with what is sound in damaged directories of --also; --data-dir may be a new one then, which is made of them")
 	dry := cmd.Flags().Bool("dry-run", false, "only show what would be done")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		dir, err := where.path(p)
@@ -38,7 +39,12 @@ func (p *Program) recoverCommand() *cobra.Command {
 		}
 		var others []offline.Source
 		for _, other := range *also {
-			others = append(others, offline.At(other))
+			from := offline.At(other)
+			from.CutDamage = *cut
+			others = append(others, from)
+		}
+		if *cut && len(others) == 0 {
+			return usage("--cut-damage needs --also with the directory that is damaged")
 		}
 		plan, err := offline.PlanRecovery(offline.At(dir), others...)
 		if err != nil {
@@ -102,6 +108,9 @@ func (p *Program) printRecovery(cmd *cobra.Command, plan *offline.Plan) error {
 	fmt.Fprintf(p.Stderr, "cluster %s: node %v would go on alone, in its life %d\n"+
 		"lost is what only other nodes had: every entry behind the last ones above, acknowledged ones among them, and machines that are in no group above\n",
 		plan.Cluster, plan.Node, plan.Life)
+	for _, lost := range plan.Lost {
+		fmt.Fprintf(p.Stderr, "damaged: %s\n", lost)
+	}
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -21,6 +22,8 @@ type Plan struct {
 	// Life is the one that the node would go on with.
 	Life   uint64      `json:"life"`
 	Groups []PlanGroup `json:"groups"`
+	// Lost is, in words, what damage takes away of directories with Source.CutDamage.
+	Lost []string `json:"lost,omitempty"`
 
 	self      raft.NodeID
 	options   storage.Options // of the directory's own store
@@ -66,6 +69,10 @@ type PlanLog struct {
 type Source struct {
 	Dir     string
 	Options storage.Options
+	// CutDamage goes on with what is sound of it when it is damaged: of each log what is in
+	// front of the damage, or behind a snapshot that is behind the damage. Not for the
+	// directory that is recovered: that one is not mended, but a new one made of it.
+	CutDamage bool
 }
 
 // At is a directory on the disks of this machine.
@@ -73,20 +80,27 @@ func At(dir string) Source { return Source{Dir: dir} }
 
 // survivor is a directory that is open for reading, with its logs.
 type survivor struct {
-	dir      string
-	identity storage.Identity
-	reader   *storage.Inspector
-	logs     map[raft.GroupID]storage.LogOverview
+	dir         string
+	identity    storage.Identity
+	description string
+	reader      *storage.Inspector // nil: the directory is still to be made
+	logs        map[raft.GroupID]storage.LogOverview
 }
 
 // PlanRecovery looks at a data directory and at those of other survivors, and changes
 // nothing. Of each group the log that ends with the highest term, and of those the longest,
-// is the one that has everything that was acknowledged and that any of them has. The
-// caller closes the plan. The error is a *client.Problem.
+// is the one that has everything that was acknowledged and that any of them has. When one of
+// the others has CutDamage own may be a directory that is not there yet: then it becomes that
+// of the first other's node. The caller closes the plan. The error is a *client.Problem.
 func PlanRecovery(own Source, others ...Source) (*Plan, error) {
 	p := &Plan{Dir: own.Dir, options: own.Options}
-	for _, from := range append([]Source{own}, others...) {
-		if err := p.open(from.Dir, from.Options); err != nil {
+	if p.mayBeNew(own, others) {
+		p.survivors = append(p.survivors, survivor{dir: own.Dir})
+	} else if err := p.open(own); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	for _, from := range others {
+		if err := p.open(from); err != nil {
 			return nil, errors.Join(err, p.Close())
 		}
 	}
@@ -102,15 +116,19 @@ func PlanRecovery(own Source, others ...Source) (*Plan, error) {
 func (p *Plan) Close() error {
 	var errs []error
 	for _, s := range p.survivors {
-		errs = append(errs, s.reader.Close())
+		if s.reader != nil {
+			errs = append(errs, s.reader.Close())
+		}
 	}
 	p.survivors = nil
 	return errors.Join(errs...)
 }
 
-// open reads a directory's logs. One with any damage is not gone on with.
-func (p *Plan) open(path string, o storage.Options) error {
-	reader, err := storage.Inspect(path, o)
+// open reads a directory's logs. One with any damage is not gone on with, unless what is
+// behind it is to be cut.
+func (p *Plan) open(from Source) error {
+	path := from.Dir
+	reader, err := storage.Inspect(path, from.Options)
 	if errors.Is(err, storage.ErrDamaged) {
 		return p.damaged(path, err)
 	}
@@ -128,18 +146,28 @@ func (p *Plan) open(path string, o storage.Options) error {
 		}
 		if l.Damage != nil {
 			damage = append(damage, l.Damage)
+			if l, err = sound(reader, l); err != nil {
+				return problem(path, err)
+			}
 		}
 		s.logs[g] = l
 	}
-	s.identity = all.Identity
+	s.identity, s.description = all.Identity, all.Description
 	p.survivors[len(p.survivors)-1] = s
+	if own := &p.survivors[0]; own.reader == nil && own.identity.Node == 0 {
+		own.identity, own.description = s.identity, s.description
+	}
 	first := p.survivors[0].identity
+	cut := from.CutDamage && path != p.Dir && all.Identity.Node != 0 && len(s.logs) > 0
+	if cut {
+		p.lose(s, damage)
+	}
 	switch {
-	case len(damage) > 0:
+	case len(damage) > 0 && !cut:
 		return p.damaged(path, errors.Join(damage...))
 	case all.Identity.Node == 0 || len(s.logs) == 0:
 		return client.NewProblem(client.CodeDataDirForeign, "%s was never a node's that took part in a cluster", path)
-	case all.Identity.Cluster != first.Cluster || len(p.survivors) > 1 && all.Identity.Node == first.Node:
+	case all.Identity.Cluster != first.Cluster || p.survivors[0].reader != nil && len(p.survivors) > 1 && all.Identity.Node == first.Node:
 		return client.NewProblem(client.CodeDataDirForeign, "%s is that of %v, %s that of %v", path, all.Identity, p.survivors[0].dir, first)
 	}
 	return nil
@@ -150,10 +178,10 @@ func (p *Plan) open(path string, o storage.Options) error {
 func (p *Plan) damaged(path string, cause error) error {
 	refused := client.NewProblem(client.CodeChecksFailed, "%s is damaged, nothing was changed: %v", path, cause).WithCause(cause)
 	if path != p.Dir {
-		return refused.WithHint("Leave it out of --also; what only it has is lost then. Its sound entries are shown by: wraftd log show --data-dir %s", path)
+		return refused.WithHint("Leave it out of --also; what only it has is lost then. Or give --cut-damage: what is sound of it is gone on with. Its sound entries are shown by: wraftd log show --data-dir %s", path)
 	}
-	return refused.WithHint("Recover on the directory of another survivor, without this one. If there is none, restore a backup into a new cluster (wraftd backup restore) and keep "+
-		"this directory: its sound entries are shown by: wraftd log show --data-dir %s", path)
+	return refused.WithHint("Recover on the directory of another survivor, without this one. If there is none, restore a backup into a new cluster (wraftd backup restore), or have a new directory "+
+		"made of what is sound in this one, and see first what is lost by that: wraftd recover --data-dir NEW --also %s --cut-damage --dry-run", path)
 }
 
 // compare finds for each group who has the log that goes furthest.
@@ -174,17 +202,12 @@ func (p *Plan) compare() error {
 	return nil
 }
 
-func sortedGroups(set map[raft.GroupID]bool) []raft.GroupID {
-	var out []raft.GroupID
-	for g := range set {
-		out = append(out, g)
-	}
-	slices.Sort(out)
-	return out
+func sortedGroups[V any](set map[raft.GroupID]V) []raft.GroupID {
+	return slices.Sorted(maps.Keys(set))
 }
 
 func (p *Plan) compareGroup(id raft.GroupID) (PlanGroup, error) {
-	own := p.survivors[0].logs[id]
+	own, here := p.survivors[0].logs[id]
 	out := PlanGroup{
 		Group: client.GroupID(id), Term: uint64(own.HardState.Term), Last: uint64(own.Last), LastTerm: uint64(lastTerm(own)),
 		Commit: uint64(own.HardState.Commit), Others: []PlanLog{},
@@ -196,7 +219,7 @@ func (p *Plan) compareGroup(id raft.GroupID) (PlanGroup, error) {
 			continue
 		}
 		out.Others = append(out.Others, PlanLog{Dir: s.dir, Node: client.NodeID(s.identity.Node), Last: uint64(l.Last), LastTerm: uint64(lastTerm(l)), Commit: uint64(l.HardState.Commit)})
-		if lastTerm(l) > lastTerm(best) || lastTerm(l) == lastTerm(best) && l.Last > best.Last {
+		if !here && out.best == 0 || lastTerm(l) > lastTerm(best) || lastTerm(l) == lastTerm(best) && l.Last > best.Last {
 			best, out.best, out.From = l, i+1, s.dir
 		}
 	}
@@ -268,8 +291,10 @@ const takeBytes = 4 << 20
 // the plan.
 func (p *Plan) Recover(now time.Time) (err error) {
 	own := p.survivors[0]
-	if err := own.reader.Close(); err != nil {
-		return problem(p.Dir, err)
+	if own.reader != nil {
+		if err := own.reader.Close(); err != nil {
+			return problem(p.Dir, err)
+		}
 	}
 	p.survivors = p.survivors[1:]
 	defer func() { err = errors.Join(err, p.Close()) }()
@@ -278,6 +303,11 @@ func (p *Plan) Recover(now time.Time) (err error) {
 		return problem(p.Dir, err)
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	if own.reader == nil {
+		if err := store.Bootstrap(own.identity, own.description); err != nil {
+			return problem(p.Dir, err)
+		}
+	}
 	if err := p.takeModules(store); err != nil {
 		return problem(p.Dir, err)
 	}
@@ -350,8 +380,8 @@ func (p *Plan) take(store *storage.Store, own map[raft.GroupID]storage.LogOvervi
 		return node.TakenLog{}, err
 	}
 	hs := r.HardState
-	if best.HardState.Term > hs.Term {
-		hs.Term, hs.Vote = best.HardState.Term, 0
+	if term := max(best.HardState.Term, lastTerm(best)); term > hs.Term { // Why both: a hard state may be damaged
+		hs.Term, hs.Vote = term, 0
 	}
 	w := raft.Write{HardState: &hs, Sync: true, Truncate: r.LastIndex > g.after, TruncateAfter: g.after}
 	if g.Snapshot != 0 {
@@ -361,7 +391,7 @@ func (p *Plan) take(store *storage.Store, own map[raft.GroupID]storage.LogOvervi
 		hs.Commit = max(hs.Commit, best.Snapshot.Index)
 		w = raft.Write{HardState: &hs, Sync: true, Snapshot: &best.Snapshot, Reset: true}
 	}
-	size := uint64(0)
+	size, last := uint64(0), g.after
 	flush := func() error {
 		err := store.Commit([]storage.GroupWrite{{Group: id, Write: w}})
 		w, size = raft.Write{Sync: true}, 0
@@ -369,12 +399,15 @@ func (p *Plan) take(store *storage.Store, own map[raft.GroupID]storage.LogOvervi
 	}
 	err = from.reader.Entries(id, g.after+1, best.Last+1, func(e raft.Entry) error {
 		e.Data = slices.Clone(e.Data)
-		w.Entries = append(w.Entries, e)
+		w.Entries, last = append(w.Entries, e), e.Index
 		if size += e.Size(); size >= takeBytes {
 			return flush()
 		}
 		return nil
 	})
+	if last == best.Last && errors.Is(err, storage.ErrDamaged) { // what is damaged is behind it
+		err = nil
+	}
 	return node.TakenLog{Group: id, From: from.identity.Node, Entries: g.Entries}, errors.Join(err, flush())
 }
 

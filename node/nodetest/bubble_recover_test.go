@@ -3,6 +3,8 @@ package nodetest_test
 import (
 	"context"
 	"encoding/binary"
+	"errors"
+	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -163,6 +165,60 @@ func bubbleRecoverWithCutLogs(t *testing.T, mode node.SnapshotMode) {
 		b.boot(4, disks[4])
 		b.expectSum(ctx, 4, acknowledged)
 		b.expectSum(ctx, 4, b.count(ctx, 4, 5))
+	})
+}
+
+// TestBubbleRecoverCutsDamage: of three nodes one is left, whose newest log rotted near its end. A
+// new directory is made of what is in front of that, and the node goes on with it.
+func TestBubbleRecoverCutsDamage(t *testing.T) { inBothModes(t, bubbleRecoverCutsDamage) }
+
+func bubbleRecoverCutsDamage(t *testing.T, mode node.SnapshotMode) {
+	synctest.Test(t, func(t *testing.T) {
+		b := tunedBubble(t, adders{}, hasty)
+		b.mode = mode
+		defer b.close()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+		defer cancel()
+		b.deploy(ctx, 2, "adder", []byte("any bytes"))
+		acknowledged := b.count(ctx, 3, 40)
+		b.expectSum(ctx, 3, acknowledged)
+		for _, id := range []raft.NodeID{1, 2} {
+			b.crash(id)
+		}
+		disk := b.crash(3)
+		err := eachFile(disk, "data/store", ".log", func(path string, size int64) error { return flipBit(disk, path, 8*size-800) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		rotten, made := b.source(3, disk), b.source(3, disk)
+		rotten.CutDamage, made.Dir = true, "new"
+		plan, err := offline.PlanRecovery(made, rotten)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(plan.Lost) == 0 || plan.Life != 2 {
+			t.Errorf("%+v", plan)
+		}
+		if err := errors.Join(plan.Recover(time.Now()), disk.Rename("data", "damaged"), disk.Rename("new", "data")); err != nil {
+			t.Fatal(err)
+		}
+		b.boot(3, disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(0, 0))})) // Why: else a crash undoes the renaming
+		before := uint64(0)
+		b.eventually(ctx, "it answers", func() bool {
+			r, err := b.nodes[3].node.Ask(ctx, "adder", node.Ask{Forward: true})
+			if err == nil {
+				before = binary.BigEndian.Uint64(r.Data)
+			}
+			return err == nil
+		})
+		if before == 0 || before > acknowledged {
+			t.Errorf("the sum is %d, it was %d", before, acknowledged)
+		}
+		if last := b.count(ctx, 3, 5); last != before+5 {
+			t.Errorf("the sum is %d after five more, it was %d", last, before)
+		}
+		b.boot(3, b.crash(3))
+		b.expectSum(ctx, 3, before+5)
 	})
 }
 
