@@ -1,6 +1,6 @@
 // Command helmcheck renders the chart in deploy/helm/wraft with Helm's own engine and writes
 // the manifests of its example values to deploy/helm/rendered, or compares them with what is
-// there.
+// there. Either way they have to be objects that a strict server of the Kubernetes API takes.
 //
 // Usage, from its folder:
 //

@@ -47,17 +47,23 @@ func run(update bool) error {
 		return fmt.Errorf("%s holds no values: %w", examplesDir, errors.Join(err))
 	}
 	var problems []error
+	objects := 0
 	for _, file := range examples {
 		text, err := render(c, file)
-		if err == nil {
-			err = settle(filepath.Join(renderedDir, filepath.Base(file)), text, update)
+		if err != nil {
+			problems = append(problems, err)
+			continue
 		}
-		problems = append(problems, err)
+		n, err := judge(text)
+		if objects += n; err != nil {
+			problems = append(problems, fmt.Errorf("what the chart makes of %s is refused: %w", file, err))
+		}
+		problems = append(problems, settle(filepath.Join(renderedDir, filepath.Base(file)), text, update))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return err
 	}
-	fmt.Printf("helmcheck: examples=%d templates=%d\n", len(examples), len(c.Templates))
+	fmt.Printf("helmcheck: examples=%d templates=%d objects=%d\n", len(examples), len(c.Templates), objects)
 	return nil
 }
 
