@@ -3,7 +3,7 @@
 // have to come to the same state by the same commands, those that fail included.
 //
 // It is a test only. The release before is built from the repository's history; where that
-// is not there, as in a shallow clone, the test is skipped and says so.
+// is not there, the test is skipped and says so; .ci/history fetches it into a shallow clone.
 //
 // Mental model: until the feature level is raised, whatever this release writes to logs,
 // snapshots and frames has to be what the release before reads. A witness, a machine that

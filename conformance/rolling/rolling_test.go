@@ -2,6 +2,7 @@ package rolling
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"os"
@@ -16,12 +17,13 @@ import (
 	"github.com/wraft/wraft/conformance/replicas"
 )
 
-// before is the commit of the release before this one, which has feature level levelBefore.
-// A release that raises FeatureLevelMax moves both on.
-const (
-	before      = "f16c9c4960b74b715b00dc29b8020ddc7eec9368"
-	levelBefore = 1
-)
+// before names the commit of the release before this one, which has feature level levelBefore.
+// A release that raises FeatureLevelMax moves both on. Why a file: .ci/history reads it too.
+//
+//go:embed before
+var before string
+
+const levelBefore = 1
 
 // Times and sizes of the test.
 const (
@@ -40,7 +42,7 @@ func TestRollingUpgrade(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
-	old, err := cluster.BuildCommit(ctx, before)
+	old, err := cluster.BuildCommit(ctx, strings.TrimSpace(before))
 	if errors.Is(err, cluster.ErrNoHistory) {
 		t.Skip(err)
 	}
