@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -127,38 +128,45 @@ func newAsker(t *testing.T, c Config) asker {
 // post asks a machine and returns the answer's headers.
 func (a asker) post(to *Server, path string, header http.Header) http.Header {
 	a.t.Helper()
-	r, err := http.NewRequestWithContext(a.t.Context(), http.MethodPost, "https://"+to.APIAddr()+"/v1/machines/m/"+path, strings.NewReader("x"))
+	h, err := a.try(to, path, header)
 	if err != nil {
 		a.t.Fatal(err)
+	}
+	return h
+}
+
+// try is post of what may fail, while another leader is elected say.
+func (a asker) try(to *Server, path string, header http.Header) (http.Header, error) {
+	r, err := http.NewRequestWithContext(a.t.Context(), http.MethodPost, "https://"+to.APIAddr()+"/v1/machines/m/"+path, strings.NewReader("x"))
+	if err != nil {
+		return nil, err
 	}
 	if header != nil {
 		r.Header = header
 	}
 	res, err := a.http.Do(r)
 	if err != nil {
-		a.t.Fatal(err)
+		return nil, err
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	if err != nil || res.StatusCode != http.StatusOK {
-		a.t.Fatalf("%s: %s %s, %v", path, res.Status, body, err)
+		return nil, fmt.Errorf("%s: %s %s, %w", path, res.Status, body, err)
 	}
-	return res.Header
+	return res.Header, nil
 }
 
 // command sends a command as programs with the client do.
-func (a asker) command(ctx context.Context, to *Server, p client.Protocol) {
-	a.t.Helper()
+func (a asker) command(ctx context.Context, to *Server, p client.Protocol) error {
 	conf := a.http.Transport.(*http.Transport).TLSClientConfig.Clone()
 	conf.NextProtos = nil
 	c, err := client.New(client.Config{Endpoints: []string{to.APIAddr()}, TLS: conf, Protocol: p})
 	if err != nil {
-		a.t.Fatal(err)
+		return err
 	}
 	defer c.Close()
-	if _, err := c.Command(ctx, "m", []byte("x")); err != nil {
-		a.t.Fatalf("over %s: %v", p, err)
-	}
+	_, err = c.Command(ctx, "m", []byte("x"))
+	return err
 }
 
 // deployCounting puts a machine called m on a node's cluster.
@@ -191,7 +199,80 @@ func tracedPair(t *testing.T, to *seenSpans) (configs [2]Config, nodes [2]*Serve
 	return configs, nodes
 }
 
-const tracePrefix = "00-0102030405060708090a0b0c0d0e0f" // and two digits
+// tracePrefix begins a traceparent; two digits of a round and two of a trace follow.
+const tracePrefix = "00-0102030405060708090a0b0c0d0e"
+
+// round is a number of requests, most of them in a trace of their own.
+type round struct {
+	asker
+	number           int
+	leader, follower *Server
+	forwarded, local http.Header // the answers to two commands
+}
+
+// id is what a traceparent of this round begins with.
+func (r *round) id(trace string) string { return fmt.Sprintf("%s%02d%s", tracePrefix, r.number, trace) }
+
+// traced are the headers of whoever sends a sampled request.
+func (r *round) traced(trace, state string) http.Header {
+	return http.Header{"Traceparent": {r.id(trace) + "-1112131415161718-01"}, "Tracestate": {state}}
+}
+
+// send sends them all. It fails unless one leader has led from the first answer to the last.
+func (r *round) send(ctx context.Context, nodes [2]*Server) error {
+	first, err := r.try(nodes[0], "commands", nil)
+	if err != nil {
+		return err
+	}
+	r.leader, r.follower = nodes[0], nodes[1]
+	if first.Get(client.HeaderLeader) != nodes[0].APIAddr() {
+		r.leader, r.follower = nodes[1], nodes[0]
+	}
+	for _, parent := range []string{"", "00", r.id("01") + "-1112131415161718-00", r.id("0g") + "-1112131415161718-01", strings.Repeat("0", 60_000)} {
+		h, err := r.try(r.follower, "commands", http.Header{"Traceparent": {parent}, "Tracestate": {"a=1"}})
+		if err != nil {
+			return err
+		} else if h.Get("Traceresponse") != "" {
+			r.t.Errorf("%.80q: answered with %q", parent, h.Get("Traceresponse"))
+		}
+	}
+	if r.forwarded, err = r.try(r.follower, "commands", r.traced("10", "vendor=7")); err != nil {
+		return err
+	}
+	if _, err = r.try(r.follower, "queries", r.traced("30", "")); err != nil {
+		return err
+	}
+	for trace, protocol := range map[string]client.Protocol{"40": client.ProtocolNative, "50": client.ProtocolHTTP} {
+		if err := r.command(tracecontext.Join(ctx, r.traced(trace, "").Get("Traceparent"), ""), r.leader, protocol); err != nil {
+			return err
+		}
+	}
+	if r.local, err = r.try(r.leader, "commands", r.traced("20", strings.Repeat("a", 600))); err != nil {
+		return err
+	}
+	if from, to := first.Get(client.HeaderTerm), r.local.Get(client.HeaderTerm); from != to {
+		return fmt.Errorf("it began in term %s and ended in %s", from, to)
+	}
+	return nil
+}
+
+// calmRound is the first round that no election came into.
+func calmRound(t *testing.T, ctx context.Context, ask asker, nodes [2]*Server) *round {
+	t.Helper()
+	for number := range 100 {
+		r := &round{asker: ask, number: number}
+		err := r.send(ctx, nodes)
+		if err == nil {
+			return r
+		}
+		t.Logf("round %d: %v", number, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	t.Fatal("no round without an election")
+	return nil
+}
 
 // TestATraceFromHTTPToApply sends a command through a follower: one trace has its spans on both
 // nodes, each below the one that it is part of. Requests whose headers name no trace get none.
@@ -201,23 +282,7 @@ func TestATraceFromHTTPToApply(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	deployCounting(t, ctx, backend{node: nodes[0].node, cluster: "pair"})
-	ask := newAsker(t, configs[0])
-	leader, follower := nodes[0], nodes[1]
-	if at := ask.post(leader, "commands", nil).Get(client.HeaderLeader); at != configs[0].Nodes[0].API {
-		leader, follower = follower, leader
-	}
-	for _, parent := range []string{"", "00", tracePrefix + "01-1112131415161718-00", tracePrefix + "0g-1112131415161718-01", strings.Repeat("0", 60_000)} {
-		h := ask.post(follower, "commands", http.Header{"Traceparent": {parent}, "Tracestate": {"a=1"}})
-		if h.Get("Traceresponse") != "" {
-			t.Errorf("%.80q: answered with %q", parent, h.Get("Traceresponse"))
-		}
-	}
-	forwarded := ask.post(follower, "commands", http.Header{"Traceparent": {tracePrefix + "10-1112131415161718-01"}, "Tracestate": {"vendor=7"}})
-	local := ask.post(leader, "commands", http.Header{"Traceparent": {tracePrefix + "20-1112131415161718-01"}, "Tracestate": {strings.Repeat("a", 600)}})
-	ask.post(follower, "queries", http.Header{"Traceparent": {tracePrefix + "30-1112131415161718-01"}})
-	for trace, protocol := range map[string]client.Protocol{"40": client.ProtocolNative, "50": client.ProtocolHTTP} {
-		ask.command(tracecontext.Join(ctx, tracePrefix+trace+"-1112131415161718-01", ""), leader, protocol)
-	}
+	r := calmRound(t, ctx, newAsker(t, configs[0]), nodes)
 	name := func(s *Server) string {
 		if s == nodes[0] {
 			return "1"
@@ -227,36 +292,41 @@ func TestATraceFromHTTPToApply(t *testing.T) {
 	for _, s := range nodes { // it sends what waits
 		stop(t, s)
 	}
+	of := func(trace string) map[string]seenSpan {
+		return collector.trace(t, strings.TrimPrefix(r.id(trace), "00-"))
+	}
 	command, query := "POST /v1/machines/{machine}/commands", "POST /v1/machines/{machine}/queries"
-	far := collector.trace(t, tracePrefix[3:]+"10")
+	far := of("10")
 	wantTree(t, far, map[string]string{
 		command: "", "forward": command, "forwarded command": "forward", "append": "forwarded command", "commit": "forwarded command", "apply": "forwarded command",
 	})
-	for of, node := range map[string]string{command: name(follower), "forward": name(follower), "forwarded command": name(leader), "apply": name(leader)} {
+	for of, node := range map[string]string{command: name(r.follower), "forward": name(r.follower), "forwarded command": name(r.leader), "apply": name(r.leader)} {
 		if far[of].node != node || far[of].TraceState != "vendor=7" || far[of].of("wraft.machine") != "m" {
 			t.Errorf("%s: %+v", of, far[of])
 		}
 	}
-	if p := forwarded.Get("Traceresponse"); p != tracePrefix+"10-"+far[command].SpanID+"-01" {
+	if p := r.forwarded.Get("Traceresponse"); p != r.id("10")+"-"+far[command].SpanID+"-01" {
 		t.Errorf("answered with %q", p)
 	}
-	wantStages(t, far, forwarded)
-	near := collector.trace(t, tracePrefix[3:]+"20")
+	wantStages(t, far, r.forwarded)
+	near := of("20")
 	wantTree(t, near, map[string]string{command: "", "append": command, "commit": command, "apply": command})
-	wantStages(t, near, local)
+	wantStages(t, near, r.local)
 	if near[command].TraceState != "" {
 		t.Errorf("a tracestate that is too long was kept: %q", near[command].TraceState)
 	}
-	read := collector.trace(t, tracePrefix[3:]+"30")
+	read := of("30")
 	wantTree(t, read, map[string]string{query: "", "read index": query, "query": query})
 	if read["read index"].End != read["query"].Start || read["query"].of("wraft.applied") == "" {
 		t.Errorf("a query's: %+v", read)
 	}
 	for trace, root := range map[string]string{"40": "native command", "50": command} {
-		wantTree(t, collector.trace(t, tracePrefix[3:]+trace), map[string]string{root: "", "append": root, "commit": root, "apply": root})
+		wantTree(t, of(trace), map[string]string{root: "", "append": root, "commit": root, "apply": root})
 	}
-	if n := len(collector.spans); n != 6+4+3+4+4 {
-		t.Errorf("%d spans in all", n)
+	for _, s := range collector.spans { // no others, in this round or one before it
+		if tail := s.TraceID[len(s.TraceID)-2:]; !strings.HasPrefix("00-"+s.TraceID, tracePrefix) || !strings.Contains("10 20 30 40 50", tail) {
+			t.Errorf("nobody asked for %+v", s)
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/wraft/wraft/internal/bootstrap"
 	"github.com/wraft/wraft/internal/nodeconfig"
 	"github.com/wraft/wraft/internal/pki"
+	"github.com/wraft/wraft/internal/ports"
 )
 
 // twoNodes writes a cluster of two nodes down and returns their configurations.
@@ -21,8 +22,13 @@ func twoNodes(t *testing.T) [2]Config {
 	dir := t.TempDir()
 	var out [2]Config
 	var nodes []nodeconfig.Node
+	// Why these: whoever has a node listen over UDP, too, does so at the same port.
+	apis, err := ports.Addresses(len(out))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i := range out {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		listener, err := net.Listen("tcp", apis[i])
 		if err != nil {
 			t.Fatal(err)
 		}
