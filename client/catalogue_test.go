@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -26,6 +27,24 @@ func TestCatalogueIsComplete(t *testing.T) {
 		}
 		if k.Status != 0 && (k.Status < 400 || k.Status > 599) {
 			t.Errorf("%s: status %d is no error", k.Code, k.Status)
+		}
+	}
+}
+
+// TestEveryCodeIsOfAKind: a constant that the table lacks would be answered as an internal error,
+// and have no page.
+func TestEveryCodeIsOfAKind(t *testing.T) {
+	source, err := os.ReadFile("catalogue.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes := regexp.MustCompile(`(?m)^\t(Code\w+) +Code = "(WRAFT-\d+)"$`).FindAllStringSubmatch(string(source), -1)
+	if len(codes) != len(Kinds()) {
+		t.Errorf("%d codes, %d kinds", len(codes), len(Kinds()))
+	}
+	for _, c := range codes {
+		if _, ok := Lookup(Code(c[2])); !ok {
+			t.Errorf("%s, %s, is of no kind", c[1], c[2])
 		}
 	}
 }

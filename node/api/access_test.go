@@ -5,7 +5,6 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +16,8 @@ import (
 )
 
 // access says who may call each method: r reader, w writer, d the deployer of kv, o operator,
-// a admin. docs/OPERATIONS.md shows the same by right.
+// a admin, j who has a token that lets a node in, n who shows nothing. docs/OPERATIONS.md shows
+// the same by right.
 const access = `
 POST /v1/machines/kv/commands           w  a
 POST /v1/machines/kv/batch              w  a
@@ -48,19 +48,19 @@ GET /v1/tokens                              a
 POST /v1/tokens                             a
 DELETE /v1/tokens/ci                        a
 GET /v1/audit                              oa
-GET /v1/cluster/authorities             rwdoaj
+GET /v1/cluster/authorities             rwdoajn
 POST /v1/cluster/join                        j
 POST /v1/cluster/links/4                   oa
 GET /v1/cluster                         rwdoa
 GET /v1/cluster/views                   rwdoa
-GET /ui                                 rwdoa
-GET /ui/app.js                          rwdoa
+GET /ui                                 rwdoajn
+GET /ui/app.js                          rwdoajn
 GET /metrics                            rwdoa
 GET /debug/pprof/goroutine                  a
-GET /livez                              rwdoa
-GET /readyz                             rwdoa
-GET /readyz/disk                        rwdoa
-GET /v1/nothing                         rwdoa
+GET /livez                              rwdoajn
+GET /readyz                             rwdoajn
+GET /readyz/disk                        rwdoajn
+GET /v1/nothing                         rwdoajn
 POST /v1/machines                       rwdoa
 `
 
@@ -76,14 +76,13 @@ func TestAccess(t *testing.T) {
 		byToken[letter] = newCaller(t, s, s.AnonymousTLS())
 		byToken[letter].token = b.AddToken(role, time.Time{})
 	}
+	byCertificate['k'] = newCaller(t, s, s.NodeTLS(t))
 	checkAccess(t, s, byCertificate)
 	byToken['j'] = newCaller(t, s, s.AnonymousTLS()) // no certificate has that role
 	byToken['j'].token = b.AddToken(client.RoleJoin, time.Time{})
 	checkAccess(t, s, byToken)
+	checkAccess(t, s, map[byte]*caller{'n': newCaller(t, s, s.AnonymousTLS())})
 }
-
-// openPaths are for anybody.
-var openPaths = []string{"/livez", "/readyz", "/ui", "/v1/nothing"}
 
 func checkAccess(t *testing.T, s *apitest.Server, callers map[byte]*caller) {
 	t.Helper()
@@ -94,14 +93,14 @@ func checkAccess(t *testing.T, s *apitest.Server, callers map[byte]*caller) {
 		seen[method+" "+path] = true
 		for letter, c := range callers {
 			may := strings.ContainsRune(who, rune(letter))
-			if letter == 'j' && slices.ContainsFunc(openPaths, func(open string) bool { return strings.HasPrefix(path, open) }) {
-				may = true
-			}
-			if letter == 'e' { // Why: to him kv is a machine like any other, and modules are nobody's
+			switch letter {
+			case 'e': // Why: to him kv is a machine like any other, and modules are nobody's
 				may = strings.Contains(who, "r") || strings.Contains(path, "/modules/")
+			case 'k': // another node
+				may = strings.Contains(who, "r")
 			}
 			r := c.do(t, method, strings.Replace(path, "HASH", someHash, 1), strings.NewReader("{}"))
-			refused := r.status == 403 && strings.Contains(r.body, string(client.CodeNotAllowed))
+			refused := r.status == 403 && (strings.Contains(r.body, string(client.CodeNotAllowed)) || letter == 'n' && strings.Contains(r.body, string(client.CodeNoCertificate)))
 			if refused == may {
 				t.Errorf("%c: %s %s: refused %v: %d %.200s", letter, method, path, refused, r.status, r.body)
 			}
