@@ -110,7 +110,7 @@ lint: ## formatting, vet, the rules of the house
 	.ci/lint
 
 conformance: ## the black-box suites, long: ROUNDS rounds of kill -9, NEMESIS of trouble
-	WRAFT_E2E_ROUNDS=$(ROUNDS) WRAFT_E2E_MEMBERS=1 WRAFT_ROLLING=1 WRAFT_NEMESIS_PLANTED=1 WRAFT_E2E_STATE_MIB=100 WRAFT_NEMESIS=$(NEMESIS) .ci/gotest -count=1 -timeout 20m ./conformance/...
+	WRAFT_E2E_ROUNDS=$(ROUNDS) WRAFT_E2E_MEMBERS=1 WRAFT_ROLLING=1 WRAFT_FAILOVER=1 WRAFT_NEMESIS_PLANTED=1 WRAFT_E2E_STATE_MIB=100 WRAFT_NEMESIS=$(NEMESIS) .ci/gotest -count=1 -timeout 20m ./conformance/...
 
 e2e: ## the operator's day with all it prints, the README's first ten minutes, the web page in a browser
 	go test -count=1 -v -timeout 15m -run 'TestOperatorsDay|TestReadme|TestPage' ./conformance/operator ./conformance/e2e ./conformance/ui
@@ -181,8 +181,8 @@ peers-bench: ## wraft beside etcd, hashicorp/raft and dragonboat on this machine
 	go run ./conformance/peers/cmd/peersbench -out $(BUILD)/peers-bench.jsonl $(if $(SHORT),-short) $(if $(UPDATE),-update) \
 		$(if $(DURATION),-duration $(DURATION)) $(if $(WARMUP),-warmup $(WARMUP)) $(if $(CLIENTS),-clients '$(CLIENTS)') $(if $(SYSTEMS),-systems '$(SYSTEMS)') $(PEERS)
 
-helm: ## renders the chart in deploy/helm with Helm's engine and compares with what is kept; a module of its own
-	cd deploy/helmcheck && go vet . && go run .
+helm: ## renders the chart in deploy/helm with Helm's engine, compares with what is kept, judges it by Kubernetes' types; a module of its own
+	cd deploy/helmcheck && go vet . && go test . && go run .
 
 STATE_MIB ?= 32
 ENTRIES ?= 20000
