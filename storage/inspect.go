@@ -97,7 +97,7 @@ func (s *Store) openToRead(o Options) error {
 		return openError(err)
 	}
 	s.modules = &Modules{store: s, path: s.dir.join(modulesName)}
-	s.snapshots = &Snapshots{store: s, root: s.dir.join(snapshotsName)}
+	s.snapshots = &Snapshots{store: s, root: s.dir.join(snapshotsName), receiving: map[string]bool{}}
 	return nil
 }
 

@@ -19,6 +19,7 @@ type SnapshotReceiver struct {
 	snapshots *Snapshots
 	file      SnapshotFile
 	part      string
+	held      bool // the part is among Snapshots.receiving
 	f         vfs.File
 	trickle   trickle
 	hash      hash.Hash
@@ -54,6 +55,7 @@ func (s *Snapshots) Receive(file SnapshotFile) (*SnapshotReceiver, error) {
 		return nil, fmt.Errorf("storage: receive snapshot of group %d: %w", file.Group, err)
 	}
 	r := &SnapshotReceiver{snapshots: s, file: file, part: s.pathAs(file, partSuffix), hash: sha256.New()}
+	r.hold(true)
 	err := r.resume()
 	if errors.Is(err, fs.ErrNotExist) {
 		if r.f, err = fsys.Create(r.part, writeCategory); err == nil {
@@ -207,6 +209,7 @@ func (r *SnapshotReceiver) failed(err error) error {
 
 // Finish gives the complete file its name, durably, and closes the receiver.
 func (r *SnapshotReceiver) Finish() (SnapshotFile, error) {
+	defer r.Close()
 	if r.err == nil && !r.ended {
 		return SnapshotFile{}, fmt.Errorf("%w: a snapshot of which %d of %d bytes are here", ErrInvalid, r.kept, r.file.Size)
 	}
@@ -217,7 +220,7 @@ func (r *SnapshotReceiver) Finish() (SnapshotFile, error) {
 	if err == nil {
 		err = r.sync()
 	}
-	r.Close()
+	r.closeFile()
 	if err == nil {
 		err = r.snapshots.settle(r.part, r.file)
 	}
@@ -227,8 +230,29 @@ func (r *SnapshotReceiver) Finish() (SnapshotFile, error) {
 	return r.file, nil
 }
 
-// Close ends the transfer for now; what was received stays.
+// Close ends the transfer for now; what was received stays, until Retain.
 func (r *SnapshotReceiver) Close() {
+	r.closeFile()
+	r.hold(false)
+}
+
+// hold says whether Retain has to leave the part alone.
+func (r *SnapshotReceiver) hold(on bool) {
+	if r.held == on {
+		return
+	}
+	r.held = on
+	s := r.snapshots
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if on {
+		s.receiving[r.part] = true
+	} else {
+		delete(s.receiving, r.part)
+	}
+}
+
+func (r *SnapshotReceiver) closeFile() {
 	if r.f == nil {
 		return
 	}

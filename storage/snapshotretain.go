@@ -13,8 +13,8 @@ import (
 
 // Retain removes the files of a group that none of keep needs: those that are older
 // than the newest of keep, are not among keep and are not what one of them rests on;
-// and of what was received in part or put away whatever is older. It returns what it
-// removed. A crash may bring some back.
+// and of what was received in part or put away whatever is older. What is being received
+// stays. It returns what it removed. A crash may bring some back.
 //
 // A damaged chain keeps what can be read of it.
 func (s *Snapshots) Retain(g raft.GroupID, keep ...SnapshotFile) ([]SnapshotFile, error) {
@@ -44,10 +44,13 @@ func (s *Snapshots) Retain(g raft.GroupID, keep ...SnapshotFile) ([]SnapshotFile
 			if f.Index > newest || suffix != damagedSuffix && needed[f.Digest] || suffix == damagedSuffix && f.Index == newest {
 				continue
 			}
-			if err := s.remove(f, suffix); err != nil {
+			gone, err := s.removeUnlessReceiving(f, suffix)
+			if err != nil {
 				return removed, err
 			}
-			removed = append(removed, f)
+			if gone {
+				removed = append(removed, f)
+			}
 		}
 	}
 	return removed, nil
@@ -55,6 +58,17 @@ func (s *Snapshots) Retain(g raft.GroupID, keep ...SnapshotFile) ([]SnapshotFile
 
 // Remove deletes a snapshot file; one that is not stored is already deleted.
 func (s *Snapshots) Remove(f SnapshotFile) error { return s.remove(f, snapshotSuffix) }
+
+// removeUnlessReceiving reports whether the file is gone. Why not what is received: it would have no
+// name to lose when it is complete, and whoever gives it one takes that for a broken disk.
+func (s *Snapshots) removeUnlessReceiving(f SnapshotFile, suffix string) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.receiving[s.pathAs(f, suffix)] {
+		return false, nil
+	}
+	return true, s.remove(f, suffix)
+}
 
 func (s *Snapshots) remove(f SnapshotFile, suffix string) error {
 	err := s.store.dir.fs.Remove(s.pathAs(f, suffix))

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/wraft/wraft/raft"
@@ -33,6 +34,9 @@ type Snapshots struct {
 	store  *Store
 	root   string
 	writes atomic.Uint64 // names the files written aside
+
+	mu        sync.Mutex      // guards what follows; held while parts are removed
+	receiving map[string]bool // paths of parts that a SnapshotReceiver writes
 }
 
 // SnapshotFile names a snapshot file that is here.
@@ -46,7 +50,7 @@ type SnapshotFile struct {
 // openSnapshots makes the folder and removes what cut-off writes left behind. What
 // was being received stays: the transfer may go on.
 func openSnapshots(s *Store) (*Snapshots, error) {
-	out := &Snapshots{store: s, root: s.dir.join(snapshotsName)}
+	out := &Snapshots{store: s, root: s.dir.join(snapshotsName), receiving: map[string]bool{}}
 	fsys := s.dir.fs
 	if err := makeDirectories(fsys, out.root); err != nil {
 		return nil, fmt.Errorf("storage: make %s: %w", snapshotsName, err)
