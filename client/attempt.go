@@ -53,6 +53,8 @@ type call struct {
 	machine string
 	// repeatable calls may be sent again when their outcome is unknown.
 	repeatable bool
+	// wait is how long the server may wait before it gets to work.
+	wait time.Duration
 	// patient calls go on through rounds in which no server was reached.
 	patient bool
 	// page calls take an answer of any status for one, if it is not a problem.

@@ -65,7 +65,7 @@ func (c *Client) Query(ctx context.Context, machine string, q Query) (QueryResul
 	}
 	ctx, cancel := c.bound(ctx, c.config.Timeout+q.Wait)
 	defer cancel()
-	k := &call{request: queryRequest(machine, q), query: queryParams(q), repeatable: true}
+	k := &call{request: queryRequest(machine, q), query: queryParams(q), repeatable: true, wait: q.Wait}
 	if k.nearby = q.Consistency == Stale; !k.nearby {
 		k.machine = machine
 	}

@@ -33,7 +33,7 @@ type Config struct {
 	// Timeout bounds a call whose context has no deadline; default 10s.
 	Timeout time.Duration
 	// AttemptTimeout bounds one attempt of a call that may be repeated, so that a
-	// silent node does not use up the call's time; default 5s.
+	// silent node does not use up the call's time; default 5s, and what a query waits.
 	AttemptTimeout time.Duration
 	// AttemptsMax bounds the attempts of one call; default 1024, which a call's time
 	// does not reach as a rule.

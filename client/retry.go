@@ -66,7 +66,7 @@ func (c *Client) attemptInTime(ctx context.Context, host string, k *call) (answe
 	if !k.repeatable || k.whole {
 		return c.attempt(ctx, host, k)
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.config.AttemptTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.config.AttemptTimeout+k.wait)
 	defer cancel()
 	return c.attempt(ctx, host, k)
 }

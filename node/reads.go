@@ -101,21 +101,27 @@ func (n *Node) ask(ctx context.Context, g *group, a Ask) (reply, error) {
 	return n.readLocal(ctx, g, later, a)
 }
 
-// readLocal answers from whatever is applied here, once MinIndex is.
+// readLocal answers from whatever is applied here, once MinIndex is. Wait bounds how long that
+// takes, and not the query.
 func (n *Node) readLocal(ctx context.Context, g *group, q *queryCall, a Ask) (reply, error) {
+	wait, cancel := ctx, context.CancelFunc(func() {})
 	if a.MinIndex > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, max(a.Wait, time.Millisecond))
-		defer cancel()
+		wait, cancel = context.WithTimeout(ctx, max(a.Wait, time.Millisecond))
 	}
+	defer cancel()
 	asked := n.traces.now()
 	g.applier.query(q, a.MinIndex)
-	r, err := n.await(ctx, &q.call)
-	n.traces.read(ctx, g.id, asked, r, err)
-	if ctx.Err() != nil {
-		g.applier.forget(q)
+	r, err := n.await(wait, &q.call)
+	reached := raft.Index(g.applier.applied.Load()) >= a.MinIndex
+	if wait.Err() != nil && err != nil && reached {
+		r, err = n.await(ctx, &q.call)
 	}
-	if errors.Is(err, context.DeadlineExceeded) && a.MinIndex > 0 {
+	n.traces.read(ctx, g.id, asked, r, err)
+	if err == nil {
+		return r, nil
+	}
+	g.applier.forget(q)
+	if errors.Is(err, context.DeadlineExceeded) && !reached {
 		return reply{}, fmt.Errorf("%w: applied is %d, %d was asked for", ErrIndexNotReached, g.applier.applied.Load(), a.MinIndex)
 	}
 	return r, timeoutError(err)

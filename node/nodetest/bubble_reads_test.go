@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wraft/wraft/node"
+	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/raft"
 )
 
@@ -168,6 +169,47 @@ func TestALinearizableReadWaitsForItsIndex(t *testing.T) {
 			if r, err := n.Ask(ctx, "adder", ask); !errors.Is(err, node.ErrIndexNotReached) {
 				t.Errorf("mode %d: %+v, %v", mode, r, err)
 			}
+		}
+	})
+}
+
+// ponderers opens adders that think about a query for a while.
+type ponderers struct{ adders }
+
+type ponderer struct{ *adder }
+
+const ponder = 3 * time.Second
+
+func (ponderers) Open(context.Context, []byte, node.OpenConfig) (node.Machine, error) {
+	return ponderer{&adder{}}, nil
+}
+
+func (p ponderer) Query(ctx context.Context, q []byte) (plugins.Result, error) {
+	time.Sleep(ponder)
+	return p.adder.Query(ctx, q)
+}
+
+// TestAWaitForAnIndexIsNotTheQuerys: an index that is reached in time is, however long the answer
+// takes; and who has no time left for the answer is not told that the index is missing.
+func TestAWaitForAnIndexIsNotTheQuerys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, ponderers{})
+		defer b.close()
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		b.deploy(ctx, 1, "adder", []byte("any bytes"))
+		b.addOne(ctx, 1, 2, 3)
+		n := b.nodes[b.leader(2)].node
+		for _, wait := range []time.Duration{0, ponder / 3} {
+			r, err := n.Ask(ctx, "adder", node.Ask{Mode: raft.ReadLocal, MinIndex: 1, Wait: wait})
+			if err != nil || binary.BigEndian.Uint64(r.Data) != 1 {
+				t.Errorf("with a wait of %v: %+v, %v", wait, r, err)
+			}
+		}
+		short, cancel := context.WithTimeout(ctx, ponder/2)
+		defer cancel()
+		if _, err := n.Ask(short, "adder", node.Ask{Mode: raft.ReadLocal, MinIndex: 1, Wait: time.Minute}); !errors.Is(err, node.ErrTimeout) {
+			t.Errorf("without the time for an answer: %v", err)
 		}
 	})
 }
