@@ -37,6 +37,12 @@ func (c *Client) Batch(ctx context.Context, machine string, commands []BatchComm
 	}
 	if ctx.Err() == nil {
 		c.sendAlone(ctx, machine, commands, alone, results)
+		return results, nil
+	}
+	for _, at := range alone {
+		if errors.Is(results[at].Err, errAlone) {
+			results[at].Err = NewProblem(CodeTimeout, "the time was up before the command was sent by itself").WithCause(ctx.Err())
+		}
 	}
 	return results, nil
 }

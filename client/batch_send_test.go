@@ -1,9 +1,30 @@
 package client
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"testing"
 )
+
+// TestABatchWhoseTimeIsUp: what was to be sent by itself, and was not, says so.
+func TestABatchWhoseTimeIsUp(t *testing.T) {
+	c, err := New(Config{Endpoints: []string{"127.0.0.1:1"}, TLS: &tls.Config{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	results, err := c.Batch(ctx, "m", []BatchCommand{{Data: []byte("x")}})
+	if err != nil || len(results) != 1 {
+		t.Fatalf("%+v, %v", results, err)
+	}
+	var p *Problem
+	if err := results[0].Err; !errors.As(err, &p) || p.Code != CodeTimeout || p.Outcome != NotApplied || !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
 
 // TestWhatOfABatchIsSentAgainAlone: what certainly had no effect, and may have another answer
 // now, and what has a key for as long as there is time, also when a batch failed as a whole

@@ -41,6 +41,7 @@ func (w transport) client(t *testing.T, conf *tls.Config, token string) *client.
 	t.Helper()
 	c, err := client.New(client.Config{
 		Endpoints: []string{w.s.Address}, TLS: conf, Token: token, Protocol: w.protocol, AttemptsMax: 2, BackoffMax: time.Millisecond,
+		Timeout: patience, AttemptTimeout: patience, // Why: what takes its time on a busy machine is not what is tried
 	})
 	if err != nil {
 		t.Fatal(err)
