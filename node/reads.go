@@ -112,8 +112,8 @@ func (n *Node) readLocal(ctx context.Context, g *group, q *queryCall, a Ask) (re
 	asked := n.traces.now()
 	g.applier.query(q, a.MinIndex)
 	r, err := n.await(wait, &q.call)
-	reached := raft.Index(g.applier.applied.Load()) >= a.MinIndex
-	if wait.Err() != nil && err != nil && reached {
+	applied := raft.Index(g.applier.applied.Load())
+	if wait.Err() != nil && err != nil && applied >= a.MinIndex {
 		r, err = n.await(ctx, &q.call)
 	}
 	n.traces.read(ctx, g.id, asked, r, err)
@@ -121,8 +121,8 @@ func (n *Node) readLocal(ctx context.Context, g *group, q *queryCall, a Ask) (re
 		return r, nil
 	}
 	g.applier.forget(q)
-	if errors.Is(err, context.DeadlineExceeded) && !reached {
-		return reply{}, fmt.Errorf("%w: applied is %d, %d was asked for", ErrIndexNotReached, g.applier.applied.Load(), a.MinIndex)
+	if errors.Is(err, context.DeadlineExceeded) && applied < a.MinIndex {
+		return reply{}, fmt.Errorf("%w: applied is %d, %d was asked for", ErrIndexNotReached, applied, a.MinIndex)
 	}
 	return r, timeoutError(err)
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -138,5 +137,3 @@ func keepTo(processors string) error {
 	}
 	return nil
 }
-
-func clientDir(clusterDir string) string { return filepath.Join(clusterDir, "client") }

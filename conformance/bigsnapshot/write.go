@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -19,7 +20,7 @@ const loadPause = 25 * time.Millisecond
 // Load adds to the machines of the cluster in a folder until input ends, a worker each, and
 // tells of each write in a line. The error is of a write that failed.
 func Load(ctx context.Context, clusterDir string, endpoints, machines []string, input io.Reader, output io.Writer) error {
-	tls, err := cluster.ClientTLS(clientDir(clusterDir))
+	tls, err := cluster.ClientTLS(filepath.Join(clusterDir, "client"))
 	if err != nil {
 		return err
 	}
@@ -89,7 +90,7 @@ func (w *writer) tell(machine string, s sample, answer string) error {
 func parseWrite(line string) (machine string, s sample, answer string, err error) {
 	var began, took int64
 	if _, err := fmt.Sscan(line, &machine, &began, &took, &answer); err != nil {
-		return "", sample{}, "", fmt.Errorf("bigsnapshot: a line %.80q of the load: %w", line, err)
+		return "", sample{}, "", fmt.Errorf("a line %.80q of the load: %w", line, err)
 	}
 	return machine, sample{time.Unix(0, began), time.Duration(took)}, answer, nil
 }
