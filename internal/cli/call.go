@@ -23,11 +23,11 @@ func (p *Program) callCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "call MACHINE COMMAND",
 		Short: "Send one command to a machine, exactly once",
-		Long: "Sends one command and prints the machine's answer as it is. COMMAND is the text itself,\n" +
-			"@FILE for a file's content, or - for standard input. The command runs in a session of its\n" +
-			"own: however often it is repeated until an answer arrives, it is applied once. With\n" +
-			"--idempotency-key that holds for all calls with the same key, also from other terminals, for ten\n" +
-			"minutes at least.",
+		Long: "Sends one command and prints the machine's answer as it is; -o json also says where the log has\n" +
+			"it. COMMAND is the text itself, @FILE for a file's content, or - for standard input. The command\n" +
+			"runs in a session of its own: however often it is repeated until an answer arrives, it is applied\n" +
+			"once. With --idempotency-key that holds for all calls with the same key, also from other\n" +
+			"terminals, for ten minutes at least.",
 		Example: "  wraftd call counter incr\n  wraftd call kv @command.cbor\n  wraftd call counter incr --server https://10.0.0.1:7443,https://10.0.0.2:7443",
 		Args:    exactArgs("MACHINE", "COMMAND"),
 	}
@@ -43,7 +43,9 @@ func (p *Program) callCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.printAnswer(result.Data)
+			return p.printAnswer(cmd, result.Data, callShown{
+				Machine: args[0], Index: result.Index, Term: result.Term, Replayed: result.Replayed, Answer: showData(result.Data),
+			})
 		})
 	}
 	return cmd
@@ -65,10 +67,11 @@ func (p *Program) queryCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "query MACHINE QUERY",
 		Short: "Read from a machine",
-		Long: "Asks a machine and prints its answer as it is. QUERY is the text itself, @FILE for a file's\n" +
-			"content, or - for standard input. A linearizable read sees every command acknowledged before\n" +
-			"it, and so does one by lease while clocks go alike, if the nodes allow it. A stale one is answered\n" +
-			"by the node asked, from what it has, which --max-staleness bounds and --min-index too.",
+		Long: "Asks a machine and prints its answer as it is; -o json also says how new that is. QUERY is the text\n" +
+			"itself, @FILE for a file's content, or - for standard input. A linearizable read sees every command\n" +
+			"acknowledged before it, and so does one by lease while clocks go alike, if the nodes allow it. A\n" +
+			"stale one is answered by the node asked, from what it has, which --max-staleness bounds and\n" +
+			"--min-index too.",
 		Example: "  wraftd query counter get\n  wraftd query counter get --consistency stale --server https://10.0.0.2:7443",
 		Args:    exactArgs("MACHINE", "QUERY"),
 	}
@@ -90,7 +93,9 @@ func (p *Program) queryCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.printAnswer(result.Data)
+			return p.printAnswer(cmd, result.Data, queryShown{
+				Machine: args[0], AppliedIndex: result.AppliedIndex, StalenessNs: result.Staleness, Answer: showData(result.Data),
+			})
 		})
 	}
 	return cmd
@@ -122,8 +127,30 @@ func (p *Program) argument(text string) ([]byte, error) {
 	return data, nil
 }
 
-// printAnswer writes what a machine said as it is; on a terminal it ends the line.
-func (p *Program) printAnswer(data []byte) error {
+// callShown is what came of a command as -o json shows it.
+type callShown struct {
+	Machine  string     `json:"machine"`
+	Index    uint64     `json:"index"`
+	Term     uint64     `json:"term"`
+	Replayed bool       `json:"replayed,omitempty"`
+	Answer   *dataShown `json:"answer"`
+}
+
+// queryShown is what came of a query as -o json shows it.
+type queryShown struct {
+	Machine      string `json:"machine"`
+	AppliedIndex uint64 `json:"applied_index"`
+	// StalenessNs is in nanoseconds; negative when the node cannot tell.
+	StalenessNs time.Duration `json:"staleness_ns"`
+	Answer      *dataShown    `json:"answer"`
+}
+
+// printAnswer writes what a machine said as it is, and for programs that ask for JSON or YAML what
+// is known besides. On a terminal it ends the line.
+func (p *Program) printAnswer(cmd *cobra.Command, data []byte, shown any) error {
+	if structured(cmd) {
+		return p.print(cmd, view{value: shown})
+	}
 	if _, err := p.Stdout.Write(data); err != nil {
 		return fmt.Errorf("cli: print: %w", err)
 	}

@@ -32,7 +32,7 @@ func (p *Program) certsInitCommand() *cobra.Command {
 	}
 	dir := cmd.Flags().String("dir", "ca", "folder to write ca.crt and ca.key to")
 	name := cmd.Flags().String("cluster", "wraft", "name of the cluster")
-	cmd.RunE = func(*cobra.Command, []string) error {
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := pki.CheckName("cluster", *name); err != nil {
 			return usage("--cluster: %v", err)
 		}
@@ -43,8 +43,7 @@ func (p *Program) certsInitCommand() *cobra.Command {
 		if err := saved(authority.Save(*dir)); err != nil {
 			return err
 		}
-		fmt.Fprintln(p.Stdout, filepath.Join(*dir, pki.AuthorityCertFile))
-		return nil
+		return p.printMade(cmd, filepath.Join(*dir, pki.AuthorityCertFile))
 	}
 	return cmd
 }
@@ -68,7 +67,7 @@ func (p *Program) certsIssueCommand() *cobra.Command {
 	role := f.String("role", "", "what the client may do: reader, writer, deployer:MACHINE, operator or admin")
 	out := f.String("out", ".", "folder to write to")
 	days := f.Int("days", certDaysDefault, "days until the certificate expires")
-	cmd.RunE = func(*cobra.Command, []string) error {
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		validity, err := certValidity(*days)
 		if err != nil {
 			return err
@@ -96,11 +95,25 @@ func (p *Program) certsIssueCommand() *cobra.Command {
 		if err := saved(pair.Save(*out, file)); err != nil {
 			return err
 		}
-		fmt.Fprintln(p.Stdout, filepath.Join(*out, file+".crt"))
-		fmt.Fprintln(p.Stdout, filepath.Join(*out, file+".key"))
-		return nil
+		return p.printMade(cmd, filepath.Join(*out, file+".crt"), filepath.Join(*out, file+".key"))
 	}
 	return cmd
+}
+
+// printMade prints the files of a certificate that was made, itself the first one, and to programs what
+// it says.
+func (p *Program) printMade(cmd *cobra.Command, files ...string) error {
+	if structured(cmd) {
+		certs, err := readCertificates(files[0])
+		if err != nil {
+			return err
+		}
+		return p.printCertificates(cmd, p.describeAll(files[0], certs))
+	}
+	for _, file := range files {
+		fmt.Fprintln(p.Stdout, file)
+	}
+	return nil
 }
 
 // saved words the error of writing an identity.

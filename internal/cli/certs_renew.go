@@ -113,9 +113,7 @@ func (p *Program) certsShowCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				for _, c := range certs {
-					all = append(all, p.describe(file, c))
-				}
+				all = append(all, p.describeAll(file, certs)...)
 			}
 			return p.printCertificates(cmd, all)
 		},
@@ -156,6 +154,14 @@ func (p *Program) describe(file string, c *x509.Certificate) certificate {
 		d.Kind = "authority"
 	}
 	return d
+}
+
+// describeAll describes the certificates of a file.
+func (p *Program) describeAll(file string, certs []*x509.Certificate) (all []certificate) {
+	for _, c := range certs {
+		all = append(all, p.describe(file, c))
+	}
+	return all
 }
 
 func (p *Program) printCertificates(cmd *cobra.Command, all []certificate) error {

@@ -22,12 +22,13 @@ func (p *Program) certsRevokeCommand() *cobra.Command {
 		Args:    someCertificates,
 	}
 	caDir := cmd.Flags().String("ca-dir", "ca", "folder with ca.crt and ca.key")
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		authority, err := pki.LoadAuthority(*caDir)
 		if err != nil {
 			return client.NewProblem(client.CodeLocalFile, "--ca-dir: %v", err).WithCause(err)
 		}
 		var certs []*x509.Certificate
+		var revoked []certificate
 		for _, file := range args {
 			data, err := os.ReadFile(file)
 			if err != nil {
@@ -37,11 +38,14 @@ func (p *Program) certsRevokeCommand() *cobra.Command {
 			if err != nil {
 				return client.NewProblem(client.CodeLocalFile, "%s: %v", file, err).WithCause(err)
 			}
-			certs = append(certs, c)
+			certs, revoked = append(certs, c), append(revoked, p.describe(file, c))
 		}
 		path, err := authority.Revoke(*caDir, certs, p.Now())
 		if err != nil {
 			return client.NewProblem(client.CodeLocalFile, "%v", err).WithCause(err)
+		}
+		if structured(cmd) {
+			return p.print(cmd, view{value: map[string]any{"revoked": revoked, "file": path}})
 		}
 		for _, c := range certs {
 			fmt.Fprintf(p.Stdout, "revoked %s, serial number %x\n", c.Subject.CommonName, c.SerialNumber)

@@ -112,27 +112,33 @@ func (p *Program) contextShowCommand() *cobra.Command {
 			if len(c.Servers) == 0 {
 				c.Servers = []string{serverDefault}
 			}
-			return p.print(cmd, view{value: c, names: []string{c.Name}, rows: [][]any{
-				{"context", dash(c.Name)}, {"servers", strings.Join(c.Servers, ",")}, {"ca", dash(c.CA)}, {"cert", dash(c.Cert)}, {"key", dash(c.Key)},
-				{"token file", dash(c.TokenFile)},
-			}})
+			return p.printContext(cmd, c)
 		},
 	}
+}
+
+func (p *Program) printContext(cmd *cobra.Command, c contexts.Context) error {
+	return p.print(cmd, view{value: c, names: []string{c.Name}, rows: [][]any{
+		{"context", dash(c.Name)}, {"servers", strings.Join(c.Servers, ",")}, {"ca", dash(c.CA)}, {"cert", dash(c.Cert)}, {"key", dash(c.Key)},
+		{"token file", dash(c.TokenFile)},
+	}})
 }
 
 func (p *Program) contextUseCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "use CONTEXT", Short: "Have commands use a context", Args: exactArgs("CONTEXT"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			err := p.changeContexts(func(f *contexts.File) error {
-				_, err := f.Find(args[0])
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var c contexts.Context
+			err := p.changeContexts(func(f *contexts.File) (err error) {
+				c, err = f.Find(args[0])
 				f.Current = args[0]
 				return err
 			})
-			if err == nil {
-				fmt.Fprintf(p.Stderr, "in use: %s\n", args[0])
+			if err != nil {
+				return err
 			}
-			return err
+			fmt.Fprintf(p.Stderr, "in use: %s\n", args[0])
+			return p.printContext(cmd, c)
 		},
 	}
 }
@@ -154,13 +160,22 @@ func (p *Program) contextAddCommand() *cobra.Command {
 	use := f.Bool("use", false, "also have commands use it")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c := contexts.Context{Name: args[0], Servers: *servers, CA: *ca, Cert: *cert, Key: *key, TokenFile: *tokenFile}
-		return p.addContext(c, *use)
+		if err := p.addContext(&c, *use); err != nil {
+			return err
+		}
+		if *use {
+			fmt.Fprintf(p.Stderr, "added %s, in use\n", c.Name)
+		} else {
+			fmt.Fprintf(p.Stderr, "added %s; next: wraftd context use %s\n", c.Name, c.Name)
+		}
+		return p.printContext(cmd, c)
 	}
 	return cmd
 }
 
-// addContext checks a context as far as it can without the cluster, and adds it.
-func (p *Program) addContext(c contexts.Context, use bool) error {
+// addContext checks a context as far as it can without the cluster, and adds it, with the absolute
+// paths of its files.
+func (p *Program) addContext(c *contexts.Context, use bool) error {
 	if err := c.Check(); err != nil {
 		return usage("%v", err)
 	}
@@ -184,7 +199,7 @@ func (p *Program) addContext(c contexts.Context, use bool) error {
 		if use {
 			f.Current = c.Name
 		}
-		return f.Add(c)
+		return f.Add(*c)
 	})
 }
 
@@ -235,8 +250,19 @@ func (p *Program) contextIsFree(c contexts.Context) error {
 func (p *Program) contextRemoveCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "remove CONTEXT", Short: "Remove a context; its files stay", Args: exactArgs("CONTEXT"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return p.changeContexts(func(f *contexts.File) error { return f.Remove(args[0]) })
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var c contexts.Context
+			err := p.changeContexts(func(f *contexts.File) (err error) {
+				if c, err = f.Find(args[0]); err != nil {
+					return err
+				}
+				return f.Remove(args[0])
+			})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(p.Stderr, "removed %s; its files stay\n", c.Name)
+			return p.printContext(cmd, c)
 		},
 	}
 }

@@ -43,9 +43,20 @@ func TestErrorsPage(t *testing.T) {
 	golden(t, filepath.Join("..", "..", "docs", "ERRORS.md"), ErrorsPage())
 }
 
+// helpDir has the help of every command.
+const helpDir = "testdata/help"
+
 // TestHelp keeps the help of every command in testdata/help, so that a change of
-// the command line is seen in review.
+// the command line is seen in review. What is there of no command is of one that is gone.
 func TestHelp(t *testing.T) {
+	left := map[string]bool{}
+	entries, err := os.ReadDir(helpDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		left[e.Name()] = true
+	}
 	var visit func(*cobra.Command)
 	visit = func(cmd *cobra.Command) {
 		var stdout, stderr bytes.Buffer
@@ -53,11 +64,24 @@ func TestHelp(t *testing.T) {
 		if code := testProgram(&stdout, &stderr).run(t.Context(), args); code != 0 || stderr.Len() != 0 {
 			t.Fatalf("%v: exit code %d\n%s", args, code, &stderr)
 		}
-		golden(t, filepath.Join("testdata", "help", strings.ReplaceAll(cmd.CommandPath(), " ", "-")+".txt"), stdout.String())
+		name := strings.ReplaceAll(cmd.CommandPath(), " ", "-") + ".txt"
+		delete(left, name)
+		golden(t, filepath.Join(helpDir, name), stdout.String())
 		for _, sub := range cmd.Commands() {
 			visit(sub)
 		}
 	}
+	visit(wholeCommand())
+	for name := range left {
+		t.Errorf("%s/%s is the help of no command", helpDir, name)
+	}
+}
+
+// wholeCommand has all commands, those too that cobra adds when it runs one.
+func wholeCommand() *cobra.Command {
 	var out bytes.Buffer
-	visit(testProgram(&out, &out).rootCommand())
+	root := testProgram(&out, &out).rootCommand()
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	return root
 }

@@ -52,7 +52,7 @@ func (p *Program) initCommand() *cobra.Command {
 			return err
 		}
 		if *context != "" {
-			if err := p.addContext(added, true); err != nil {
+			if err := p.addContext(&added, true); err != nil {
 				return err
 			}
 		}

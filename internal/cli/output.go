@@ -32,6 +32,12 @@ func outputOf(cmd *cobra.Command) string {
 	return cmd.Flag("output").Value.String()
 }
 
+// structured reports whether a program is to read the output.
+func structured(cmd *cobra.Command) bool {
+	f := outputOf(cmd)
+	return f == formatJSON || f == formatYAML
+}
+
 // wideOf reports whether a table is to have all its columns.
 func wideOf(cmd *cobra.Command) bool { return cmd.Flag("output").Value.String() == formatWide }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -162,28 +161,27 @@ func showData(b []byte) *dataShown {
 	return &dataShown{Hex: hex.EncodeToString(b)}
 }
 
-// printStep prints one step: as a scenario, or as lines of JSON.
+// printStep prints one step: as a scenario, or for programs a value for each of its answers.
 func (p *Program) printStep(cmd *cobra.Command, s scenario.Step, a scenario.Answer) error {
-	if outputOf(cmd) != formatJSON {
+	if !structured(cmd) {
 		return scenario.Record(p.Stdout, s, a)
 	}
-	enc := json.NewEncoder(p.Stdout)
 	kind := map[scenario.Kind]string{scenario.Call: "call", scenario.Query: "query", scenario.Time: "time", scenario.Export: "export"}[s.Kind]
 	if s.Kind == scenario.Export {
-		line := stepShown{Kind: kind, Answer: showData(a.State)}
+		shown := stepShown{Kind: kind, Answer: showData(a.State)}
 		if a.Refusal != nil {
-			line.Answer, line.Refusal = nil, a.Refusal.Error()
+			shown.Answer, shown.Refusal = nil, a.Refusal.Error()
 		}
-		return enc.Encode(line)
+		return p.printLine(cmd, line{value: shown})
 	}
 	for i, r := range a.Results {
-		line := stepShown{Kind: kind, Input: showData(s.Asks[i].Data), Status: &r.Status, Answer: showData(r.Data)}
+		shown := stepShown{Kind: kind, Input: showData(s.Asks[i].Data), Status: &r.Status, Answer: showData(r.Data)}
 		if i == len(a.Results)-1 {
 			for _, e := range a.Events {
-				line.Events = append(line.Events, showData(e))
+				shown.Events = append(shown.Events, showData(e))
 			}
 		}
-		if err := enc.Encode(line); err != nil {
+		if err := p.printLine(cmd, line{value: shown}); err != nil {
 			return err
 		}
 	}

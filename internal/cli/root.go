@@ -72,7 +72,7 @@ func (p *Program) versionCommand() *cobra.Command {
 		Short: "Print the version",
 		Args:  exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if f := outputOf(cmd); f != formatTable && f != formatName {
+			if structured(cmd) {
 				return p.print(cmd, view{value: map[string]string{"version": p.Version}})
 			}
 			fmt.Fprintln(p.Stdout, p.Version)

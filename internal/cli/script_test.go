@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 			}
 			return false, errors.New("unknown condition " + cond)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "appears": appears, "until": until, "mkmodule": makeModule, "fake": instructFake},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "appears": appears, "until": until, "mkmodule": makeModule, "fake": instructFake, "shape": shapeOf},
 	})
 }
 
