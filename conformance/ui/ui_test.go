@@ -29,6 +29,8 @@ const (
 	// test can ask of one that does much else at the same time.
 	seen              = 5 * time.Second
 	seenOnBusyMachine = 30 * time.Second
+	// startTimeout bounds builds and the start of a cluster, dayTimeout what is looked at then.
+	startTimeout, dayTimeout = 8 * time.Minute, 5 * time.Minute
 	// viewWithin bounds an answer to the page: what a node waits for the views of others.
 	viewWithin = time.Second
 )
@@ -59,10 +61,12 @@ func TestPage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	t.Cleanup(cancel)
-	w := watched{T: t, ctx: ctx, browser: openBrowser(t, ctx)}
+	w := watched{T: t}
+	w.last(startTimeout)
+	w.browser = openBrowser(t, w.ctx)
 	w.startCluster()
+	w.last(dayTimeout)
+	ctx := w.ctx
 	load := counter.Start(ctx, counter.Config{Clients: []*client.Client{w.client()}, Workers: 2, Patience: time.Minute})
 
 	w.open(1)
@@ -106,6 +110,13 @@ func TestPage(t *testing.T) {
 	}
 	w.atOnce("that the node asked is gone itself", whichever, `document.querySelector("#live").dataset.state === "bad"`, w.cluster.Nodes[0].Kill)
 	w.await("it names others to ask", `document.querySelector("#problems a").href === "`+w.cluster.Nodes[1].URL()+`/ui"`)
+}
+
+// last bounds what follows.
+func (w *watched) last(d time.Duration) {
+	ctx, cancel := context.WithTimeout(w.Context(), d)
+	w.Cleanup(cancel)
+	w.ctx = ctx
 }
 
 func openBrowser(t *testing.T, ctx context.Context) *Browser {
