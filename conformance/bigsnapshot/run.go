@@ -25,6 +25,8 @@ type Config struct {
 	// Cuts is how often the links are cut, at least 3: with two of them the receiver is
 	// killed and started again, with the last one the sender.
 	Cuts int
+	// Snapshot is of what the machines' snapshots are made.
+	Snapshot client.SnapshotMode
 	// RateKiB is how many KiB a node sends in a second.
 	RateKiB int
 	// Apart has the receiver and the relays on one processor, and the other nodes and the load

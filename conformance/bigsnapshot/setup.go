@@ -34,8 +34,8 @@ func SetUp(ctx context.Context, dir string, cfg *Config) error {
 	if err != nil {
 		return err
 	}
-	module := filepath.Join(dir, "slow.wasm")
-	if err := cluster.BuildModule(ctx, "internal/wasmtest/guests/slow", module); err != nil {
+	module := filepath.Join(dir, "noise.wasm")
+	if err := cluster.BuildModule(ctx, "internal/wasmtest/guests/noise", module); err != nil {
 		return err
 	}
 	compiled := filepath.Join(dir, "compiled")
@@ -69,7 +69,7 @@ func SetUp(ctx context.Context, dir string, cfg *Config) error {
 		return err
 	}
 	for _, m := range cfg.machines() {
-		if r := cfg.Cluster.Wraftd(ctx, "deploy", module, "--name", m, "--memory", memory, "--timeout", "5m"); r.Code != 0 {
+		if r := cfg.Cluster.Wraftd(ctx, "deploy", module, "--name", m, "--memory", memory, "--snapshot", string(cfg.Snapshot), "--timeout", "5m"); r.Code != 0 {
 			return fmt.Errorf("bigsnapshot: deploy: exit code %d: %s", r.Code, r.Stderr)
 		}
 	}

@@ -54,10 +54,10 @@ type restartGuest struct {
 	counts func(n int) string // what the query says behind it
 }
 
-// slowGuest is in Go: a short command, parsed and answered as text.
-func slowGuest(b *testing.B) restartGuest {
+// noiseGuest is in Go: a short command, parsed and answered as text.
+func noiseGuest(b *testing.B) restartGuest {
 	return restartGuest{
-		module: wasmtest.Slow(b), query: []byte("get"), counts: strconv.Itoa,
+		module: wasmtest.Noise(b), query: []byte("get"), counts: strconv.Itoa,
 		count: func(int) []byte { return []byte("add 1") },
 		noise: func(mib int) iter.Seq[[]byte] {
 			return func(yield func([]byte) bool) {
@@ -115,11 +115,11 @@ func storeItem(b []byte, major byte, n int) []byte {
 // that is to be the machine.
 func BenchmarkRestart(b *testing.B) {
 	state, entries := number(b, "WRAFT_RESTART_STATE", 32), number(b, "WRAFT_RESTART_ENTRIES", 20_000)
-	name, g := "slow", restartGuest{}
+	name, g := "noise", restartGuest{}
 	if language := os.Getenv("WRAFT_RESTART_GUEST"); language != "" {
 		name, g = "kv-"+language, storeGuest(b, language)
 	} else {
-		g = slowGuest(b)
+		g = noiseGuest(b)
 	}
 	c := oneNode(b, "restart")
 	c.Raft = nodeconfig.RaftTiming{Heartbeat: 20 * time.Millisecond, ElectionTimeout: 100 * time.Millisecond}

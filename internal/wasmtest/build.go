@@ -22,6 +22,9 @@ func KV(tb testing.TB) []byte { return kv.build(tb) }
 // Slow is a module whose commands misbehave on purpose: guests/slow lists them.
 func Slow(tb testing.TB) []byte { return slow.build(tb) }
 
+// Noise is a module with as much state as it is told to keep: guests/noise lists its commands.
+func Noise(tb testing.TB) []byte { return noise.build(tb) }
+
 // Counter2 is version 2 of Counter: guests/counter2 says what it takes over.
 func Counter2(tb testing.TB) []byte { return counter2.build(tb) }
 
@@ -33,6 +36,7 @@ var (
 	halfway  = guest{dir: "internal/wasmtest/guests/halfway"}
 	counter  = guest{dir: "examples/wasm-counter"}
 	kv       = guest{dir: "examples/wasm-kv"}
+	noise    = guest{dir: "internal/wasmtest/guests/noise"}
 	slow     = guest{dir: "internal/wasmtest/guests/slow"}
 )
 

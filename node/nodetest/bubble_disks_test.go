@@ -51,17 +51,30 @@ func (s *troubles) meet(id raft.NodeID, op errorfs.Op) error {
 	return t(op)
 }
 
-// inTroubledBubble runs a cluster with a machine that adds, on disks that may have troubles.
-func inTroubledBubble(t *testing.T, test func(ctx context.Context, t *testing.T, b *bubble, disks *troubles)) {
+// inTroubledBubbles runs a cluster with a machine that adds, on disks that may have troubles:
+// where a log keeps everything, and in both modes with snapshots all the time and next to
+// nothing of the log.
+func inTroubledBubbles(t *testing.T, test func(ctx context.Context, t *testing.T, b *bubble, disks *troubles)) {
+	t.Run("log", func(t *testing.T) { inTroubledBubble(t, node.SnapshotDefault, nil, test) })
+	inBothModes(t, func(t *testing.T, mode node.SnapshotMode) {
+		inTroubledBubble(t, mode, hasty, func(ctx context.Context, t *testing.T, b *bubble, disks *troubles) {
+			test(ctx, t, b, disks)
+			for id := raft.NodeID(1); id <= 3; id++ {
+				b.eventually(ctx, "a snapshot of every node", func() bool { return len(b.files(id)) > 0 })
+			}
+		})
+	})
+}
+
+func inTroubledBubble(t *testing.T, mode node.SnapshotMode, tune func(*node.Config), test func(ctx context.Context, t *testing.T, b *bubble, disks *troubles)) {
 	synctest.Test(t, func(t *testing.T) {
 		disks := &troubles{of: map[raft.NodeID]trouble{}}
-		b := emptyBubble(t, func(raft.NodeID) node.MachineOpener { return adders{} }, nil)
+		b := emptyBubble(t, func(raft.NodeID) node.MachineOpener { return adders{ballast: 20 << 10} }, tune)
+		b.mode = mode
 		b.watch = func(id raft.NodeID, mem *vfs.MemFS) vfs.FS {
 			return errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error { return disks.meet(id, op) }))
 		}
-		for id := raft.NodeID(1); id <= 3; id++ {
-			b.boot(id, vfs.NewCrashableMem())
-		}
+		b.bootAll()
 		defer b.close()
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
 		defer cancel()
@@ -121,7 +134,7 @@ func TestADiskThatStalls(t *testing.T) {
 		"a follower's": {func(l raft.NodeID) raft.NodeID { return l%3 + 1 }, electionTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inTroubledBubble(t, func(ctx context.Context, t *testing.T, b *bubble, disks *troubles) {
+			inTroubledBubbles(t, func(ctx context.Context, t *testing.T, b *bubble, disks *troubles) {
 				l := &loader{}
 				session, err := b.nodes[1].node.OpenSession(ctx, "adder")
 				if err != nil {
@@ -170,7 +183,7 @@ func (b *bubble) expectStalled(ctx context.Context, at, of raft.NodeID, want boo
 // TestADiskThatIsAlwaysTooSlow: a node each of whose syncs takes longer than the deadline
 // does not take leadership again and again.
 func TestADiskThatIsAlwaysTooSlow(t *testing.T) {
-	inTroubledBubble(t, func(ctx context.Context, t *testing.T, b *bubble, disks *troubles) {
+	inTroubledBubbles(t, func(ctx context.Context, t *testing.T, b *bubble, disks *troubles) {
 		l := &loader{}
 		session, err := b.nodes[1].node.OpenSession(ctx, "adder")
 		if err != nil {
@@ -238,7 +251,7 @@ func TestASyncThatFails(t *testing.T) {
 		"a snapshot's": {"data/snapshots/", snapshot},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inTroubledBubble(t, func(ctx context.Context, t *testing.T, b *bubble, disks *troubles) {
+			inTroubledBubbles(t, func(ctx context.Context, t *testing.T, b *bubble, disks *troubles) {
 				failed := &failures{said: map[raft.NodeID]error{}}
 				b.options = func(id raft.NodeID, o *storage.Options) {
 					o.Fatal = func(err error) {

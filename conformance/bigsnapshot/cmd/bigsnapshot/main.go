@@ -20,18 +20,26 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/conformance/bigsnapshot"
 )
 
 func main() {
 	cfg := &bigsnapshot.Config{Log: func(format string, args ...any) { fmt.Printf(format+"\n", args...) }}
-	cfg.StateMiB = 128
+	cfg.StateMiB, cfg.Snapshot = 128, client.SnapshotImage
 	flag.Func("state", "state of all machines together, in MiB or GiB (default 128MiB)", func(text string) (err error) {
 		cfg.StateMiB, err = parseMiB(text)
 		return err
 	})
 	flag.IntVar(&cfg.Machines, "machines", 2, "how many machines there are")
 	flag.IntVar(&cfg.Cuts, "cuts", 5, "how often the links are cut, at least 3")
+	flag.Func("snapshot", "of what snapshots are made: image or export (default image)", func(text string) error {
+		cfg.Snapshot = client.SnapshotMode(text)
+		if cfg.Snapshot != client.SnapshotImage && cfg.Snapshot != client.SnapshotExport {
+			return errors.New("image or export is wanted")
+		}
+		return nil
+	})
 	flag.IntVar(&cfg.RateKiB, "rate", 32<<10, "KiB that a node sends in a second")
 	flag.DurationVar(&cfg.Baseline, "baseline", 10*time.Second, "how long writes are measured before")
 	flag.BoolVar(&cfg.Apart, "apart", false, "the receiver and the relays have one processor, all others the rest, as on other machines")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"os"
@@ -24,8 +23,6 @@ func init() {
 		"spin":    withNumber(spin),
 		"mix":     withNumber(mix),
 		"grow":    withNumber(grow),
-		"noise":   withNumber(noise),
-		"sum":     func(m *machine, _ *wraft.Context, _ string) ([]byte, error) { return sum(m), nil },
 		"big":     withNumber(func(_ *machine, _ *wraft.Context, n int64) []byte { return make([]byte, n) }),
 		"random":  withNumber(random),
 		"sleep":   withNumber(func(_ *machine, ctx *wraft.Context, n int64) []byte { time.Sleep(time.Duration(n)); return now(ctx) }),
@@ -95,33 +92,6 @@ func grow(m *machine, _ *wraft.Context, n int64) []byte {
 		m.ballast = append(m.ballast, b)
 	}
 	return number(int64(len(m.ballast)))
-}
-
-// noise keeps n MiB that cannot be compressed for ever, the same after the same commands.
-func noise(m *machine, _ *wraft.Context, n int64) []byte {
-	for range n {
-		b := make([]byte, 1<<20)
-		x := uint64(len(m.ballast))*0x9e3779b97f4a7c15 + 1
-		for at := 0; at < len(b); at += 8 {
-			x ^= x << 13
-			x ^= x >> 7
-			x ^= x << 17
-			binary.LittleEndian.PutUint64(b[at:], x)
-		}
-		m.ballast = append(m.ballast, b)
-	}
-	return number(int64(len(m.ballast)))
-}
-
-// sum is the number and what follows from all that grow and noise keep.
-func sum(m *machine) []byte {
-	h := uint64(14695981039346656037)
-	for _, b := range m.ballast {
-		for at := 0; at < len(b); at += 8 {
-			h = (h ^ binary.LittleEndian.Uint64(b[at:])) * 1099511628211
-		}
-	}
-	return fmt.Appendf(nil, "%d %x", m.value, h)
 }
 
 func random(_ *machine, ctx *wraft.Context, n int64) []byte {
