@@ -61,7 +61,7 @@ func (n *nemesis) fill(ctx context.Context, nodes []*cluster.Node, seen func(con
 			err = errors.Join(err, node.FillDisk(step.left))
 		}
 		for _, node := range nodes {
-			err = errors.Join(err, awaitMetric(ctx, node, step.metric, step.want))
+			err = errors.Join(err, awaitFull(ctx, node, step.left, step.metric, step.want))
 		}
 		if err == nil {
 			err = seen(ctx)
@@ -71,6 +71,27 @@ func (n *nemesis) fill(ctx context.Context, nodes []*cluster.Node, seen func(con
 		}
 	}
 	return end, nil
+}
+
+// refillEvery is how long a node may take to see that its disk was filled, before it is filled again.
+const refillEvery = 5 * time.Second
+
+// awaitFull waits until a node's metric says that its disk is as full as it was made.
+//
+// Why it is filled again: what a node removes just then, the rest of a snapshot that found no room,
+// say, gives it that room back.
+func awaitFull(ctx context.Context, node *cluster.Node, left uint64, metric string, want float64) error {
+	for {
+		once, cancel := context.WithTimeout(ctx, refillEvery)
+		err := awaitMetric(once, node, metric, want)
+		cancel()
+		if err == nil || ctx.Err() != nil || !node.Running() {
+			return err
+		}
+		if err := node.FillDisk(left); err != nil {
+			return err
+		}
+	}
 }
 
 // awaitMetric waits until a node's metric has a value.
