@@ -130,3 +130,6 @@ func (i *Instance) FlipLive(at int) { i.live.memory.all()[at] ^= 4 }
 
 // FlipShadow changes a byte of the copy.
 func (i *Instance) FlipShadow(at int) { i.shadow.memory[at] ^= 4 }
+
+// Waiting is how many blocks wait to be hashed.
+func (i *Instance) Waiting() int { return len(i.memory.stale) }

@@ -3,6 +3,7 @@ package plugins
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/wraft/wraft/internal/sumhash"
 )
@@ -28,13 +29,15 @@ type memoryHash struct {
 	sum    sumhash.Sum
 	blocks []sumhash.Part // of each block; the zero value for one of zeros
 	waits  []bool         // by block: it is in stale
-	stale  []uint32
+	stale  []uint32       // in the order in which they changed
 }
 
 // staleBlocksMax bounds the blocks that wait: about half a millisecond of hashing.
 const staleBlocksMax = 1024
 
-// changed notes that blocks may have changed. memory is the state that has them.
+// changed notes that blocks may have changed. memory is the state that has them. Of
+// too many that wait it hashes those that have waited longest: no more than there came,
+// so that no entry pays for what others changed.
 func (m *memoryHash) changed(blocks []uint32, memory []byte) {
 	for _, n := range blocks {
 		for int(n) >= len(m.waits) {
@@ -45,26 +48,29 @@ func (m *memoryHash) changed(blocks []uint32, memory []byte) {
 			m.stale = append(m.stale, n)
 		}
 	}
-	if len(m.stale) > staleBlocksMax {
-		m.settle(memory)
+	if over := len(m.stale) - staleBlocksMax; over > 0 {
+		m.hash(over, memory)
 	}
 }
 
 // settle hashes the blocks that wait and returns the sum.
 func (m *memoryHash) settle(memory []byte) sumhash.Sum {
-	for k, n := range m.stale {
-		giveWay(k)
-		m.sum.Remove(m.blocks[n])
-		m.blocks[n] = blockHash(n, blockOf(memory, n))
-		m.sum.Add(m.blocks[n])
-		m.waits[n] = false
-	}
-	m.stale = m.stale[:0]
+	m.hash(len(m.stale), memory)
 	return m.sum
 }
 
-// replace is settle for one block that has changed, of which changed was not told. The
-// memory has at most as many blocks as grow was told.
+// hash hashes so many of the blocks that wait.
+func (m *memoryHash) hash(count int, memory []byte) {
+	for k, n := range m.stale[:count] {
+		giveWay(k)
+		m.replace(n, blockOf(memory, n))
+		m.waits[n] = false
+	}
+	m.stale = slices.Delete(m.stale, 0, count)
+}
+
+// replace hashes one block, which has changed. The memory has at most as many blocks as
+// changed or grow were told of.
 func (m *memoryHash) replace(n uint32, block []byte) {
 	m.sum.Remove(m.blocks[n])
 	m.blocks[n] = blockHash(n, block)
