@@ -74,7 +74,8 @@ func deployError(name string, a Answer) error {
 	return fmt.Errorf("node: deploy %q: status %d: %s", name, a.Status, a.Data)
 }
 
-// prepareRun makes a module's artefact, and returns when a quorum has both.
+// prepareRun makes a module's artefact, and returns when a quorum has both. Errors: ErrNoModule,
+// *LevelRefusedError, *plugins.RefusedError, ErrNoQuorum.
 func (n *Node) prepareRun(ctx context.Context, module Digest, limits MachineLimits) (MachineRun, error) {
 	n.shelf.want(module)
 	if !n.modules.Has(module) {
@@ -89,6 +90,11 @@ func (n *Node) prepareRun(ctx context.Context, module Digest, limits MachineLimi
 	p, err := n.opener.Prepare(ctx, source, limits)
 	if err != nil {
 		return MachineRun{}, err
+	}
+	// Why before it is spread: nodes of the release before keep nothing of a pass they do not
+	// know. The catalogue here may be behind: then it is refused a moment longer.
+	if why := n.catalogue.Load().Level.refuses(p.Pass, p.Host); why != "" {
+		return MachineRun{}, &LevelRefusedError{Why: why}
 	}
 	artefact := DigestOf(p.Artefact)
 	if err := n.keepModule(artefact, p.Artefact); err != nil {

@@ -45,6 +45,14 @@ func (l FeatureLevel) allows(pass, host uint32) bool {
 	return pass <= f.pass && host <= f.host
 }
 
+// refuses says why machines of these versions may not be deployed; empty if they may.
+func (l FeatureLevel) refuses(pass, host uint32) string {
+	if l.allows(pass, host) {
+		return ""
+	}
+	return fmt.Sprintf("level %d allows no machine of pass %d and host semantics %d", l, pass, host)
+}
+
 // LevelError: the cluster's feature level is beyond what this release serves. Run
 // the release that the other nodes run.
 type LevelError struct {

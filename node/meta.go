@@ -295,9 +295,8 @@ func (m *MetaMachine) changeMode(index raft.Index, at int, mode SnapshotMode) pl
 // admit says why nodes may not run something besides what they run, if so. What a
 // rollback goes to ran before, so no level forbids it.
 func (m *MetaMachine) admit(nodes []raft.NodeID, run MachineRun, mode SnapshotMode, rollback bool) (refusal plugins.Result, ok bool) {
-	if level := m.catalogue.Level; !rollback && !level.allows(run.Pass, run.Host) {
-		why := fmt.Appendf(nil, "level %d allows no machine of pass %d and host semantics %d", level, run.Pass, run.Host)
-		return plugins.Result{Status: metaLevel, Data: why}, false
+	if why := m.catalogue.Level.refuses(run.Pass, run.Host); why != "" && !rollback {
+		return plugins.Result{Status: metaLevel, Data: []byte(why)}, false
 	}
 	if missing := m.catalogue.Admit(nodes, mode.memory(run.Limits)); missing != nil {
 		return plugins.Result{Status: metaMemory, Data: missing.encode()}, false

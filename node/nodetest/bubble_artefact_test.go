@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/wraft/wraft/node"
+	"github.com/wraft/wraft/plugins"
 	"github.com/wraft/wraft/raft"
 )
 
@@ -145,6 +146,37 @@ func TestForgedArtefactsAreNotReplicated(t *testing.T) {
 		if _, err := b.nodes[2].node.Find(ctx, "adder"); !errors.Is(err, node.ErrNoMachine) {
 			t.Errorf("there is such a machine: %v", err)
 		}
+	})
+}
+
+// TestANewerPassIsRefusedBeforeItIsSpread: below its level nobody is asked to keep what the
+// newer release makes. The others would not: they are of the release before.
+func TestANewerPassIsRefusedBeforeItIsSpread(t *testing.T) {
+	old, next := &release{pass: 1}, &release{pass: plugins.PassVersion + 1, forges: true} // which the others do not keep
+	inRelease(t, old, nil, func(ctx context.Context, t *testing.T, b *bubble) {
+		module := []byte("module")
+		b.deploy(ctx, 2, "adder", module)
+		b.opener = func(id raft.NodeID) node.MachineOpener {
+			if id == 1 {
+				return next
+			}
+			return old
+		}
+		b.boot(1, b.crash(1))
+		b.awaitMachine(ctx, 1, "adder")
+		var level *node.LevelRefusedError
+		_, _, err := b.nodes[1].node.Deploy(ctx, node.DeployRequest{Machine: "other", Module: node.DigestOf(module)})
+		if !errors.As(err, &level) || !strings.Contains(err.Error(), "allows no machine of pass") {
+			t.Errorf("deployed through the newer release: %v", err)
+		}
+		_, _, _, err = b.nodes[1].node.Upgrade(ctx, node.UpgradeRequest{Machine: "adder", Module: node.DigestOf(module), Limits: node.MachineLimits{MemoryBytes: 1 << 20}})
+		if !errors.As(err, &level) {
+			t.Errorf("upgraded through the newer release: %v", err)
+		}
+		if _, created, err := b.nodes[3].node.Deploy(ctx, node.DeployRequest{Machine: "other", Module: node.DigestOf(module)}); err != nil || !created {
+			t.Errorf("deployed through the release before: %v, %v", created, err)
+		}
+		b.awaitMachine(ctx, 1, "other")
 	})
 }
 
