@@ -10,10 +10,10 @@ import (
 	"github.com/wraft/wraft/raft"
 )
 
-// testRun is a run of a module with so many bytes of memory.
+// testRun is a run of a module with so many bytes of memory, which every level allows.
 func testRun(module byte, memory uint64) MachineRun {
 	return MachineRun{
-		Module: Digest{module}, Artefact: Digest{module, 1}, Pass: plugins.PassVersion, Host: plugins.HostVersion,
+		Module: Digest{module}, Artefact: Digest{module, 1}, Pass: features[Level1].pass, Host: features[Level1].host,
 		Limits: MachineLimits{MemoryBytes: memory},
 	}
 }

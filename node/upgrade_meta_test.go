@@ -145,7 +145,7 @@ func TestMetaUpgradesAreAdmitted(t *testing.T) {
 		t.Errorf("92 bytes where 90 are left: %+v", r)
 	}
 	later := testRun(2, 40)
-	later.Pass++
+	later.Pass = plugins.PassVersion + 1
 	if r := d.apply(BeginUpgradeCommand(UpgradeRequest{Machine: "counter"}, later)); r.Status != metaLevel {
 		t.Errorf("a later pass: %+v", r)
 	}

@@ -93,7 +93,7 @@ func TestAnOlderPassIsLoadedAsItIs(t *testing.T) {
 	old := plugins.SetVersions(prepare(t, source).Binary, plugins.PassVersion+1, plugins.HostVersion)
 	_, err := plugins.ReadArtefact(old)
 	var version *plugins.VersionError
-	if !errors.As(err, &version) || version.What != "pass" || version.Version != plugins.PassVersion+1 || !slices.Equal(version.Serves, []uint32{plugins.PassVersion}) {
+	if !errors.As(err, &version) || version.What != "pass" || version.Version != plugins.PassVersion+1 || !slices.Equal(version.Serves, []uint32{plugins.PassVersion - 1, plugins.PassVersion}) {
 		t.Fatalf("a version that is not served: %v", err)
 	}
 	defer plugins.ServePass(plugins.PassVersion + 1)()

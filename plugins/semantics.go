@@ -36,7 +36,7 @@ var hostServed = map[uint32]hostSemantics{
 // passesServed are the versions of the pass whose artefacts this package loads. A
 // version stays as long as the host can do with its output: whether a machine's
 // artefact is of the newest version is nobody's business but its owner's.
-var passesServed = map[uint32]bool{instrument.Version: true}
+var passesServed = map[uint32]bool{7: true, instrument.Version: true}
 
 // VersionError: an artefact is of a version that this package does not serve.
 // Run a release that does.

@@ -124,7 +124,11 @@ func (f *function) helper(section []byte, h helper) []byte {
 // ends the call if there was not enough fuel. The locals are of the pass's own.
 func (f *function) long(op wasm.Opcode, operation []byte, address, middle, length uint32) {
 	f.indexed(wasm.OpGlobalGet, f.pass.fuel)
-	f.takeIfNegative(false)
+	f.number(0)
+	f.op(opI64LtS)
+	f.code = append(f.code, byte(wasm.OpIf), blockEmpty)
+	f.yield(false)
+	f.op(wasm.OpEnd)
 	f.pieces(op, operation, address, middle, length)
 	f.shifted(address)
 	if op == wasm.OpMemoryCopy {

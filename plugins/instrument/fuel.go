@@ -36,18 +36,59 @@ func (f *function) plan() {
 	f.checked = f.framed || loops || total > costTiny
 }
 
-// startSegment pays for the segment that starts here; check says whether to
-// look at what is left.
-func (f *function) startSegment(check bool) {
-	c := f.segments[f.next]
+// startSegment pays for the segment that starts behind an instruction.
+func (f *function) startSegment(in wasm.Instruction) {
+	cost := f.nextCost()
+	switch {
+	case in.Op == wasm.OpLoop && in.Block < 0:
+		f.payAtHead(cost, false)
+	case in.Op == wasm.OpLoop: // with parameters, which nobody has who comes back to its head
+		f.payInLoop(cost, false)
+	case cost > 0:
+		f.charge(cost)
+	}
+}
+
+// nextCost is the cost of the segment that the second walk comes to next.
+func (f *function) nextCost() int64 {
 	f.next++
-	if c > 0 {
-		f.charge(c)
+	return f.segments[f.next-1]
+}
+
+// payAtHead pays at the head of a loop, for a frame as well if the function has one, and
+// looks at what is left. If that is too little, code gets the next slice, takes back what
+// it has paid, and begins the loop again.
+//
+// Why again, and not on from there: where ways meet, the engine keeps in registers what it
+// does on the first of them, and behind a call of the host that is next to nothing. All
+// who pass would read their values from the stack again. Nothing meets at the end of a way
+// that only leads back.
+func (f *function) payAtHead(cost int64, framed bool) {
+	f.charge(cost)
+	f.indexed(wasm.OpGlobalGet, f.pass.fuel)
+	if framed {
+		f.claim(opI64Sub)
+		f.indexed(wasm.OpGlobalGet, f.pass.stack)
+		f.op(opI64Or)
 	}
-	if check {
-		f.indexed(wasm.OpGlobalGet, f.pass.fuel)
-		f.takeIfNegative(false)
+	f.number(0)
+	f.op(opI64GeS)
+	f.code = append(f.code, byte(wasm.OpIf), blockEmpty)
+	f.op(wasm.OpElse) // Why the way out stands here: the engine puts it behind the function
+	f.yield(framed)
+	f.charge(-cost)
+	if framed {
+		f.claim(opI64Add)
 	}
+	f.indexed(wasm.OpBr, 1)
+	f.op(wasm.OpEnd)
+}
+
+// payInLoop is payAtHead in a loop for that alone.
+func (f *function) payInLoop(cost int64, framed bool) {
+	f.code = append(f.code, byte(wasm.OpLoop), blockEmpty)
+	f.payAtHead(cost, framed)
+	f.op(wasm.OpEnd)
 }
 
 func (f *function) charge(c int64) {
@@ -55,16 +96,6 @@ func (f *function) charge(c int64) {
 	f.number(c)
 	f.op(opI64Sub)
 	f.indexed(wasm.OpGlobalSet, f.pass.fuel)
-}
-
-// takeIfNegative appends what happens when the i64 on the stack is below zero:
-// yield.go has it.
-func (f *function) takeIfNegative(framed bool) {
-	f.number(0)
-	f.op(opI64LtS)
-	f.code = append(f.code, byte(wasm.OpIf), blockEmpty)
-	f.yield(framed)
-	f.op(wasm.OpEnd)
 }
 
 // payLength pays for a bulk operation by its length, which a local holds.

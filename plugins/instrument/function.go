@@ -61,7 +61,7 @@ func (f *function) instruction(in wasm.Instruction) {
 	f.settleResult(in)
 	f.at++
 	if f.follow(in.Op) {
-		f.startSegment(in.Op == wasm.OpLoop)
+		f.startSegment(in)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 
 // Version counts changes of the pass. Replicas that run binaries of different
 // versions do not run the same machine.
-const Version = 7
+const Version = 8
 
 // Names under which the pass exports the globals that it adds.
 const (

@@ -18,17 +18,11 @@ import (
 
 // enter appends what comes before the body's first instruction.
 func (f *function) enter(n int) {
-	f.startSegment(false)
-	if f.framed {
-		f.claim(opI64Sub)
-	}
+	cost := f.nextCost()
 	if f.checked {
-		f.indexed(wasm.OpGlobalGet, f.pass.fuel)
-		if f.framed {
-			f.indexed(wasm.OpGlobalGet, f.pass.stack)
-			f.op(opI64Or)
-		}
-		f.takeIfNegative(f.framed)
+		f.payInLoop(cost, f.framed)
+	} else {
+		f.charge(cost)
 	}
 	if f.framed {
 		f.op(wasm.OpBlock)

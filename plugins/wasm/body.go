@@ -156,6 +156,9 @@ func (b *body) enter(in Instruction) {
 		b.loops++
 		s.loops++
 		s.loopDepth = max(s.loopDepth, b.loops)
+		if in.Block >= 0 {
+			s.typed++
+		}
 	case OpIf:
 		s.ifs++
 	default:

@@ -38,8 +38,9 @@ const (
 // What instrumentation adds to a function at most (package instrument, whose
 // tests hold it to this): the fuel, its reserve and the stack budget, which an engine
 // keeps as it keeps locals; seven locals of its own; a block around the body; a check
-// at its entry, at each loop and before each bulk operation, which is an if. A
-// memory.init has a block, a loop, four branches and three more bulk operations besides; the others call a function if they are long. Each return becomes a branch.
+// at its entry, at each loop and before each bulk operation, which is an if. The first two
+// have a branch back to the head of the loop, which at the entry, and where the loop has
+// parameters, is one of their own. A memory.init has a block, a loop, four branches and three more bulk operations besides; the others call a function if they are long. Each return becomes a branch.
 const (
 	instrumentedGlobals = 3
 	instrumentedLocals  = 7
@@ -60,6 +61,7 @@ type shape struct {
 	locals    int // parameters included
 	blocks    int // without loops and ifs
 	loops     int
+	typed     int // those of them whose type is an index: they may have parameters
 	ifs       int
 	targets   int // branch targets
 	loopDepth int // loops within loops
@@ -83,6 +85,10 @@ func (s shape) instrumented() shape {
 	s.reloads += instrumentedGlobals
 	s.blocks += instrumentedBlocks
 	s.ifs += s.loops + s.bulks + s.inits + instrumentedChecks
+	s.targets += s.loops + instrumentedChecks
+	s.loops += s.typed + instrumentedChecks
+	s.loopDepth += min(s.typed, 1)
+	s.loopDepth = max(s.loopDepth, 1)
 	s = s.withPieces()
 	s.blocks += s.inits
 	s.loops += s.inits
