@@ -8,7 +8,8 @@
 // Mental model: until the feature level is raised, whatever this release writes to logs,
 // snapshots and frames has to be what the release before reads. A witness, a machine that
 // runs out of fuel at every hundredth command, is asked a number of commands after each
-// step, and then all nodes are compared; a counter is kept busy all the while.
+// step, and then all nodes are compared; a counter is kept busy all the while. While releases
+// are mixed a machine is deployed, which only a node of the release before may do.
 //
 // Concurrency: one goroutine takes the steps; the load has its own.
 package rolling

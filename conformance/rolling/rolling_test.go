@@ -61,6 +61,7 @@ func TestRollingUpgrade(t *testing.T) {
 		}
 		if i < len(r.c.Nodes)-1 {
 			r.raise(levelBefore) // somebody serves no more
+			r.deploys(fmt.Sprintf("by-%d", i), n, r.c.Nodes[i+1])
 		}
 	}
 	r.same("all nodes of this release")
@@ -79,6 +80,7 @@ type roll struct {
 	ctx      context.Context
 	c        *cluster.Cluster
 	old, new string // programs
+	slow     string // the witness's module
 	load     *counter.Load
 	session  *client.Session // of the witness
 	sent     int             // to the witness
@@ -98,6 +100,7 @@ func begin(t *testing.T, ctx context.Context, old string) *roll {
 	r := &roll{t: t, ctx: ctx, c: c, old: old}
 	count, slow := filepath.Join(dir, "counter.wasm"), filepath.Join(dir, "slow.wasm")
 	r.must(cluster.BuildModule(ctx, "examples/wasm-counter", count), cluster.BuildModule(ctx, "internal/wasmtest/guests/slow", slow))
+	r.slow = slow
 	r.new, err = cluster.BuildVersion(ctx, dir, "next")
 	r.must(err, c.Launch(ctx, count, "counter"), c.Deploy(ctx, slow, witness, "--fuel", "20M"))
 	c.Use(r.new)
@@ -187,16 +190,43 @@ func (r *roll) raise(want int) {
 	r.wraftd(fmt.Sprintf(`"feature_level": %d`, want), "cluster", "raise-level", "-o", "json", "--timeout", patience.String())
 }
 
-// news tries what the level brings: tokens, and commands under idempotency keys, of which the
-// witness obeys one however often it comes. Below the level both are refused with its code.
+// deploys deploys a machine while releases are mixed: a node of the release before makes what
+// all nodes run, and it runs there; what a node of this one makes is refused.
+func (r *roll) deploys(machine string, upgraded, before *cluster.Node) {
+	r.t.Helper()
+	r.tries(false, r.deploy(machine, "--server", upgraded.URL()))
+	r.tries(true, r.deploy(machine, "--server", before.URL()))
+	r.tries(true, []string{"call", machine, "add 7", "--timeout", patience.String()})
+	ctx, cancel := context.WithTimeout(r.ctx, patience)
+	defer cancel()
+	if _, err := replicas.Compare(ctx, r.c.Endpoints(), r.c.TLS(), machine); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// deploy is a client command that deploys the witness's module under another name.
+func (r *roll) deploy(machine string, flags ...string) []string {
+	return append([]string{"deploy", r.slow, "--name", machine, "--memory", "32MiB", "--timeout", patience.String()}, flags...)
+}
+
+// tries runs a client command, which has to end well if it is allowed, and else with the code
+// of the feature level.
+func (r *roll) tries(allowed bool, args []string) {
+	r.t.Helper()
+	got := r.c.Wraftd(r.ctx, args...)
+	if allowed && got.Code != 0 || !allowed && !strings.Contains(got.Stderr, string(client.CodeFeatureLevel)) {
+		r.t.Fatalf("allowed: %v; wraftd %s: exit code %d\n%s", allowed, strings.Join(args, " "), got.Code, got.Stderr)
+	}
+}
+
+// news tries what the level brings: tokens, machines of this release's pass, and commands under
+// idempotency keys, of which the witness obeys one however often it comes. Below the level all
+// are refused with its code.
 func (r *roll) news(raised bool) {
 	r.t.Helper()
 	keyed := []string{"call", witness, "add 7", "--idempotency-key", "news", "--timeout", patience.String()}
-	for _, args := range [][]string{{"token", "create", "--role", "reader", "--name", "news"}, keyed, keyed} {
-		got := r.c.Wraftd(r.ctx, args...)
-		if raised && got.Code != 0 || !raised && !strings.Contains(got.Stderr, string(client.CodeFeatureLevel)) {
-			r.t.Fatalf("level raised: %v; wraftd %s: exit code %d\n%s", raised, strings.Join(args, " "), got.Code, got.Stderr)
-		}
+	for _, args := range [][]string{{"token", "create", "--role", "reader", "--name", "news"}, r.deploy("news"), keyed, keyed} {
+		r.tries(raised, args)
 	}
 	if raised {
 		r.added += 7
