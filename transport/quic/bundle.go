@@ -37,7 +37,7 @@ type bundler struct {
 	number uint64 // of the next bundle
 	past   []pastBundle
 	frames []byte // the next bundle's own
-	buf    []byte // the last bundle as it was sent, where past has it
+	buf    []byte // the last bundle as it was sent
 	echoes echoes
 }
 
@@ -73,25 +73,25 @@ func (b *bundler) flush(now time.Time) {
 	b.forget(now)
 	b.buf = b.head(b.buf[:0])
 	b.buf = append(b.buf, b.frames...)
-	b.send()
+	b.l.sendBundle(b.buf)
+	b.remember(now)
 	b.number++
 	b.keep(now)
-	b.echoes.sent = 0
 	b.await()
 	if cap(b.buf) > 4*bundleBytesMin {
 		b.buf = nil // a rare long frame must not be paid for ever after
 	}
 }
 
-// send writes what buf holds to a stream of its own. An error needs no handling: streams
+// sendBundle writes a bundle to a stream of its own. An error needs no handling: streams
 // fail with their connection only, and that ends the writer.
-func (b *bundler) send() {
-	stream, err := b.l.conn.OpenUniStreamSync(b.l.conn.Context())
+func (l *link) sendBundle(bundle []byte) {
+	stream, err := l.conn.OpenUniStreamSync(l.conn.Context())
 	if err != nil {
 		return
 	}
 	stream.SetPriority(urgencyData, true)
-	_, _ = stream.Write(b.buf)
+	_, _ = stream.Write(bundle)
 	_ = stream.Close()
 }
 

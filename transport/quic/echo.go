@@ -2,8 +2,11 @@ package quic
 
 import "time"
 
-// A bundle that no other follows soon is sent once more, in a stream of its own, while losses
-// are repaired and a peer is away. Whoever comes first delivers it.
+// Bundles that no other follows soon are sent once more, in streams of their own, while losses
+// are repaired and a peer is away. Whoever comes first delivers them.
+//
+// Why several: what a leader proposes at once goes in a few bundles, one right behind the other,
+// and a burst takes all of them. Why few bytes: they are sent up to six times within a round trip.
 //
 // Why only then: with a peer away, commits may hang on a single path. While all are there, one
 // that is late is made up for by another, and repair alone has to do. Why not parity: its
@@ -15,6 +18,8 @@ const (
 	// least that it is.
 	echoPerRTT = 8
 	echoMin    = 3 * time.Millisecond
+	// echoBytes is what the bundles may take that are sent again together.
+	echoBytes = 4 << 10
 )
 
 var (
@@ -25,10 +30,41 @@ var (
 	echoBursts = []time.Duration{1, 1, 1, 1, 2, 2}
 )
 
-// echoes says when a lane's last bundle is sent once more.
+// echoes are a lane's last bundles, and when they are sent once more.
 type echoes struct {
-	timer *time.Timer // nil until the first bundle
-	sent  int         // of the last bundle
+	timer *time.Timer  // nil until the first bundle
+	last  []sentBundle // oldest first
+	sent  int          // how often they were since the newest came
+}
+
+// sentBundle is one as it was sent, with the numbers of the first that it repeats, and its own.
+type sentBundle struct {
+	first, number uint64
+	at            time.Time
+	bytes         []byte
+}
+
+// add notes a bundle that was sent. It drops those that are not needed with it, as others bring
+// all that they do, that are older than a while, or that take too many bytes.
+func (e *echoes) add(b sentBundle, old time.Duration) {
+	for n := len(e.last); n > 0; n-- {
+		from := e.last[n-1].first
+		if n > 1 {
+			from = e.last[n-2].number + 1
+		}
+		if from < b.first {
+			break // nobody else brings this one
+		}
+		e.last = e.last[:n-1]
+	}
+	e.last = append(e.last, b)
+	first, size := len(e.last), 0
+	for first > 0 && size+len(e.last[first-1].bytes) <= echoBytes && b.at.Sub(e.last[first-1].at) <= old {
+		first--
+		size += len(e.last[first].bytes)
+	}
+	e.last = append(e.last[:0], e.last[first:]...)
+	e.sent = 0
 }
 
 // due gives a token when echo should be called.
@@ -55,7 +91,19 @@ func (e *echoes) after(d time.Duration) {
 	e.timer.Reset(d)
 }
 
-// await begins to wait for the next time the last bundle is to be sent, if there is one.
+// remember notes the bundle that was sent just now, to be sent once more.
+func (b *bundler) remember(now time.Time) {
+	if len(b.buf) > echoBytes || !b.l.p.n.anyAway() {
+		b.echoes.last = nil
+		return
+	}
+	old := b.l.conn.ConnectionStats().SmoothedRTT / 2 // Why: what is older came by now, or comes later than it is of use
+	b.echoes.add(sentBundle{
+		first: b.number - uint64(len(b.past)), number: b.number, at: now, bytes: append([]byte(nil), b.buf...),
+	}, old)
+}
+
+// await begins to wait for the next time the last bundles are to be sent, if there are any.
 func (b *bundler) await() {
 	b.echoes.stop()
 	repair := b.l.repair.Load()
@@ -66,19 +114,21 @@ func (b *bundler) await() {
 	if _, oneByOne := repair.Loses(); oneByOne {
 		times = echoChance
 	}
-	if b.echoes.sent >= len(times) || len(b.past) == 0 || !b.l.p.n.anyAway() {
+	if b.echoes.sent >= len(times) || len(b.echoes.last) == 0 || !b.l.p.n.anyAway() {
 		return
 	}
 	unit := max(b.l.conn.ConnectionStats().SmoothedRTT/echoPerRTT, echoMin)
 	b.echoes.after(times[b.echoes.sent] * unit)
 }
 
-// echo sends the last bundle once more.
+// echo sends the last bundles once more.
 func (b *bundler) echo() {
-	if !b.l.bundles() || len(b.past) == 0 {
+	if !b.l.bundles() {
 		return
 	}
-	b.send()
+	for _, again := range b.echoes.last {
+		b.l.sendBundle(again.bytes)
+	}
 	b.echoes.sent++
 	b.await()
 }

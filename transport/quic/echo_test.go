@@ -2,6 +2,7 @@ package quic
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -108,4 +109,89 @@ func TestBubbleEchoesEnd(t *testing.T) {
 			t.Errorf("200 appends are %d packets, in bundles: %t", sent, link.bundles())
 		}
 	})
+}
+
+// TestBubbleABatchIsSentAgain: appends that follow one right behind the other, in bundles of their
+// own, fall together in a burst. With a peer away all of them come as soon as it is over, not the
+// last of them alone.
+func TestBubbleABatchIsSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const (
+			batches, appends = 200, 10
+			bursts           = 20 // one in so many batches meets one
+			apart            = 300 * time.Microsecond
+			burst            = 12 * time.Millisecond
+			soon             = simLatency + 20*time.Millisecond
+		)
+		w := newSimWorld(t)
+		a, b := w.node(1, withRepair(fec.ModeOn)), w.node(2, withRepair(fec.ModeOn))
+		w.connect(a, b)
+		peers := []transport.Peer{a.peer(), b.peer(), {ID: 3, Address: simAddr(3).String()}}
+		a.net.SetPeers(peers)
+		b.net.SetPeers(peers)
+		var until, fell atomic.Int64 // when the burst is over, by UnixNano
+		w.sim.setLook(func(p simnet.Packet, from raft.NodeID) (drop bool) {
+			if from == 1 && fec.Protected(p.Data) && time.Now().UnixNano() < until.Load() {
+				fell.Add(1)
+				return true
+			}
+			return fec.Ours(p.Data)
+		})
+		var sent []time.Time
+		for batch := range batches {
+			if batch%bursts == bursts-1 {
+				until.Store(time.Now().Add(burst).UnixNano())
+			}
+			for range appends {
+				sent = append(sent, time.Now())
+				a.send(b, numbered(len(sent), noise(200)))
+				time.Sleep(apart) // virtual
+			}
+			time.Sleep(100 * time.Millisecond) // virtual
+		}
+		got := b.rec.untilFrames(t, 1, len(sent))
+		for i, f := range got {
+			term := int(f.Payload.(raft.Append).Term)
+			if took := b.rec.when[1][i].Sub(sent[term-1]); took > soon {
+				t.Errorf("append %d took %v", term, took)
+			}
+		}
+		if n := fell.Load(); n < batches/bursts*appends {
+			t.Errorf("%d packets fell: the test shows nothing", n)
+		}
+	})
+}
+
+// TestEchoesBringEveryBundleOnce: of bundles that follow one right behind the other those are sent
+// again that bring all of them, and no more; not those that are old or that take too many bytes.
+func TestEchoesBringEveryBundleOnce(t *testing.T) {
+	began := time.Now()
+	send := func(repeats []uint64, bytes []int, gap time.Duration) (numbers []uint64) {
+		var e echoes
+		for i := range repeats {
+			b := sentBundle{first: uint64(i) - repeats[i], number: uint64(i), at: began.Add(time.Duration(i) * gap), bytes: make([]byte, bytes[i])}
+			e.add(b, 35*time.Millisecond)
+		}
+		for _, b := range e.last {
+			numbers = append(numbers, b.number)
+		}
+		return numbers
+	}
+	for _, c := range []struct {
+		what    string
+		repeats []uint64
+		bytes   []int
+		gap     time.Duration
+		want    []uint64
+	}{
+		{"each repeats two", []uint64{0, 1, 2, 2, 2, 2, 2, 2}, []int{200, 400, 600, 600, 600, 600, 600, 600}, time.Millisecond, []uint64{2, 5, 7}},
+		{"none repeats any", []uint64{0, 0, 0}, []int{900, 900, 900}, time.Millisecond, []uint64{0, 1, 2}},
+		{"one that is large among them", []uint64{0, 1, 0, 0, 1}, []int{200, 400, 900, 200, 400}, time.Millisecond, []uint64{1, 2, 4}},
+		{"too many bytes", []uint64{0, 0, 0}, []int{900, 2500, 1000}, time.Millisecond, []uint64{1, 2}},
+		{"old ones", []uint64{0, 0, 0}, []int{900, 900, 900}, 20 * time.Millisecond, []uint64{1, 2}},
+	} {
+		if got := send(c.repeats, c.bytes, c.gap); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v are sent again, want %v", c.what, got, c.want)
+		}
+	}
 }
