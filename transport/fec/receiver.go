@@ -88,6 +88,7 @@ func (r *receiver) onData(now time.Duration, packet []byte) {
 	}
 	if i, ok := b.find(name); ok {
 		b.missing &^= 1 << i
+		b.gone &^= 1 << i // it was late, if it was rebuilt
 		delete(r.waiting, name)
 		r.settle(now, b)
 	}
@@ -252,11 +253,6 @@ func (r *receiver) rebuild(now time.Duration, b *block) {
 
 // finish notes what became of a block's packets; its parity is of no more use.
 func (r *receiver) finish(b *block) {
-	for i := range b.k {
-		if b.missing&(1<<i) != 0 {
-			r.forget(b.names[i], b)
-		}
-	}
 	b.done, b.gone = true, b.missing
 	for i := range b.m {
 		if b.parity[i] != nil {
@@ -297,6 +293,7 @@ func (r *receiver) drop() {
 		f := arrived
 		if b.gone&(1<<i) != 0 {
 			f = lost
+			r.forget(b.names[i], b)
 		}
 		r.runs.mark(b.first+uint32(i)*b.stride, f)
 	}
