@@ -101,10 +101,11 @@ func (c *Conn) oversize(size int) bool {
 	return true
 }
 
-// arrived looks at a datagram that came, and reports whether it is for QUIC.
-func (c *Conn) arrived(b []byte, from net.Addr) bool {
+// arrived looks at a datagram that waited in the socket to be read, and reports whether it is
+// for QUIC.
+func (c *Conn) arrived(b []byte, from net.Addr, waited time.Duration) bool {
 	if Ours(b) {
-		c.receive(b, from)
+		c.receive(b, from, waited)
 		return false
 	}
 	if c.listening.Load() == 0 || !Protected(b) {
@@ -117,11 +118,11 @@ func (c *Conn) arrived(b []byte, from net.Addr) bool {
 }
 
 // receive hands a packet of ours to its link.
-func (c *Conn) receive(b []byte, from net.Addr) {
+func (c *Conn) receive(b []byte, from net.Addr, waited time.Duration) {
 	if len(b) >= commonHeaderBytes {
 		if l := c.routes.Load().byID[binary.BigEndian.Uint32(b[1:])]; l != nil {
 			var ok bool
-			if c.ready, ok = l.received(b, addrPort(from), c.ready); ok {
+			if c.ready, ok = l.received(b, addrPort(from), waited, c.ready); ok {
 				return
 			}
 		}

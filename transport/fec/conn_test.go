@@ -160,7 +160,7 @@ func TestConnSendsWhereQUICDoes(t *testing.T) {
 	from, _ := pair(t)
 	elsewhere := &net.UDPAddr{IP: net.IPv4(10, 9, 9, 9), Port: 9}
 	b := beacon{header: header{kind: kindBeacon, id: from.id, epoch: 1, number: 1}}
-	if c.arrived(from.seal(b.append(nil)), elsewhere) {
+	if c.arrived(from.seal(b.append(nil)), elsewhere, 0) {
 		t.Error("a packet of ours is handed to QUIC")
 	}
 	r := c.routes.Load()
@@ -173,7 +173,7 @@ func TestConnSendsWhereQUICDoes(t *testing.T) {
 	}
 	forged := from.seal(b.append(nil))
 	forged[len(forged)-1]++
-	c.arrived(forged, peerAddr)
+	c.arrived(forged, peerAddr, 0)
 	if c.routes.Load().from[addrPort(peerAddr)] != nil || c.Totals().Foreign != 1 {
 		t.Error("a forged packet moves a link")
 	}

@@ -66,11 +66,12 @@ func (e *endpoint) onSent(now time.Duration, packet []byte, ecn ECN) { e.send.on
 // onArrived is told of a data packet that arrived.
 func (e *endpoint) onArrived(now time.Duration, packet []byte) { e.recv.onData(now, packet) }
 
-// onPacket takes in a packet of the other end's, and reports whether it was one.
-func (e *endpoint) onPacket(now time.Duration, datagram []byte) bool {
+// onPacket takes in a packet of the other end's that waited in the socket to be read, and
+// reports whether it was one.
+func (e *endpoint) onPacket(now, waited time.Duration, datagram []byte) bool {
 	body, ok := e.in.open(datagram)
 	if ok {
-		ok = e.read(now, body) == nil
+		ok = e.read(now, waited, body) == nil
 	}
 	if !ok {
 		e.foreign++
@@ -78,17 +79,19 @@ func (e *endpoint) onPacket(now time.Duration, datagram []byte) bool {
 	return ok
 }
 
-func (e *endpoint) read(now time.Duration, body []byte) error {
+func (e *endpoint) read(now, waited time.Duration, body []byte) error {
 	switch kind(body[0]) {
 	case kindParity:
 		p, err := readParity(body)
 		if err == nil {
+			p.waited = waited
 			e.recv.onParity(now, p)
 		}
 		return err
 	case kindBeacon:
 		p, err := readBeacon(body)
 		if err == nil {
+			p.waited = waited
 			e.recv.onBeacon(now, p)
 		}
 		return err

@@ -35,7 +35,7 @@ func (e *endpoint) bounded(t testing.TB) {
 func hear(t testing.TB, e *endpoint, from *direction) {
 	t.Helper()
 	b := beacon{header: header{kind: kindBeacon, id: from.id, epoch: 1, number: 1}}
-	if !e.onPacket(0, from.seal(b.append(nil))) {
+	if !e.onPacket(0, 0, from.seal(b.append(nil))) {
 		t.Fatal("a beacon is refused")
 	}
 }
@@ -62,7 +62,7 @@ func TestHostilePeerIsBounded(t *testing.T) {
 		for j := range min(8, len(p.shard)) {
 			p.shard[j] = byte(chance.Uint32())
 		}
-		e.onPacket(now, from.seal(append(append(p.append(nil), p.names...), p.shard...)))
+		e.onPacket(now, 0, from.seal(append(append(p.append(nil), p.names...), p.shard...)))
 		if i%3 == 0 {
 			data := make([]byte, dataBytesMin+chance.IntN(1400))
 			data[0] = 0x40
@@ -72,7 +72,7 @@ func TestHostilePeerIsBounded(t *testing.T) {
 			e.onArrived(now, data)
 		}
 		r := report{header: header{kind: kindReport, id: from.id}, sent: chance.Uint32(), received: chance.Uint32(), congested: chance.Uint32(), runs: chance.Uint32(), runLost: chance.Uint32()}
-		e.onPacket(now, from.seal(r.append(nil)))
+		e.onPacket(now, 0, from.seal(r.append(nil)))
 		e.bounded(t)
 		for _, p := range e.rebuilt() {
 			if len(p.packet) > DataBytesMax || !Protected(p.packet) {
@@ -106,7 +106,7 @@ func TestReplaysAndForeignPackets(t *testing.T) {
 	before, foreign := *e.recv, e.foreign
 	for range 3 {
 		for _, p := range taken {
-			e.onPacket(w.now, p)
+			e.onPacket(w.now, 0, p)
 		}
 	}
 	if got := e.rebuilt(); len(got) != 0 || e.foreign != foreign {
@@ -120,7 +120,7 @@ func TestReplaysAndForeignPackets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e.onPacket(w.now, other.next(0, nil)) {
+	if e.onPacket(w.now, 0, other.next(0, nil)) {
 		t.Error("a packet of another link is taken")
 	}
 	if len(taken) < 50 {
@@ -148,8 +148,8 @@ func FuzzEndpoint(f *testing.F) {
 			body := data[:n]
 			data = data[n:]
 			now += time.Duration(n) * time.Millisecond
-			e.onPacket(now, from.seal(bytes.Clone(body)))
-			e.onPacket(now, bytes.Clone(body))
+			e.onPacket(now, 0, from.seal(bytes.Clone(body)))
+			e.onPacket(now, 0, bytes.Clone(body))
 			if Protected(body) {
 				e.onArrived(now, body)
 				e.onSent(now, body, ECN(n&3))
@@ -180,10 +180,10 @@ func TestSteadyStateAllocatesLittle(t *testing.T) {
 		a.onSent(now, packet, ECT0)
 		b.onArrived(now, packet)
 		for p := a.next(now, buf); p != nil; p = a.next(now, buf) {
-			b.onPacket(now, p)
+			b.onPacket(now, 0, p)
 		}
 		for p := b.next(now, buf); p != nil; p = b.next(now, buf) {
-			a.onPacket(now, p)
+			a.onPacket(now, 0, p)
 		}
 	}
 	for range 20000 {

@@ -126,10 +126,10 @@ func (l *Link) arrived(b []byte, ready []arrival) []arrival {
 	return l.collect(ready)
 }
 
-// received takes in a packet of the other end's, and appends what it made whole.
-func (l *Link) received(b []byte, from netip.AddrPort, ready []arrival) ([]arrival, bool) {
+// received takes in a packet of the other end's that waited in the socket, and appends what it made whole.
+func (l *Link) received(b []byte, from netip.AddrPort, waited time.Duration, ready []arrival) ([]arrival, bool) {
 	l.mu.Lock()
-	ok := !l.closed && l.end.onPacket(l.conn.now(), b)
+	ok := !l.closed && l.end.onPacket(l.conn.now(), waited, b)
 	if ok {
 		ready = l.collect(ready)
 		l.count()

@@ -65,6 +65,8 @@ type header struct {
 	ecn    ECN   // of the block's data packets; only parity has it
 	number uint32
 	time   uint32 // the sender's clock in microseconds
+	// waited is how long the packet lay in this end's socket before it was read. It is not on the wire.
+	waited time.Duration
 }
 
 // parity is a packet that helps to rebuild a block. names and shard point into the

@@ -61,7 +61,7 @@ func (p *plain) ReadFrom(b []byte) (int, net.Addr, error) {
 		}
 		p.c.ready = nil
 		n, from, err := p.PacketConn.ReadFrom(b)
-		if err != nil || p.c.arrived(b[:n], from) {
+		if err != nil || p.c.arrived(b[:n], from, 0) {
 			return n, from, err
 		}
 	}

@@ -131,7 +131,7 @@ func (r *receiver) hear(now time.Duration, h header, sent uint32) bool {
 		return false // late, of a phase before
 	}
 	if sent == r.sent || after(sent, r.sent) { // not overtaken by a later one
-		r.delay.add(now, h.time, r.grown)
+		r.delay.add(now, h.time+micros(h.waited), r.grown)
 		r.count(now, sent)
 	}
 	r.heard = now

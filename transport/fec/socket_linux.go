@@ -3,6 +3,7 @@ package fec
 import (
 	"encoding/binary"
 	"net"
+	"time"
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
@@ -20,6 +21,7 @@ type socket struct {
 }
 
 func newSocket(c *Conn, udp *net.UDPConn) net.PacketConn {
+	stampArrivals(udp)
 	return &socket{UDPConn: udp, c: c, batch: ipv4.NewPacketConn(udp)}
 }
 
@@ -77,7 +79,11 @@ func (s *socket) sift(ms []ipv4.Message) int {
 	kept := 0
 	for i := range ms {
 		m := &ms[i]
-		if !s.c.arrived(m.Buffers[0][:m.N], m.Addr) {
+		var waited time.Duration
+		if Ours(m.Buffers[0][:m.N]) {
+			waited = sinceArrival(m.OOB[:m.NN])
+		}
+		if !s.c.arrived(m.Buffers[0][:m.N], m.Addr, waited) {
 			continue
 		}
 		if kept < i {

@@ -186,7 +186,7 @@ func (w *world) carry(from int, packet []byte) {
 func (w *world) arrive(to int, packet []byte) {
 	e := w.ends[to]
 	if Ours(packet) {
-		if !e.onPacket(w.now, packet) {
+		if !e.onPacket(w.now, 0, packet) {
 			w.t.Fatal("an endpoint does not know its peer's packet")
 		}
 	} else {
