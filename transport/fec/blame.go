@@ -1,6 +1,9 @@
 package fec
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 const (
 	// blameTimes is how many times as much as by chance must be lost while a queue stands for
@@ -22,9 +25,13 @@ type blame struct {
 
 func newBlame() blame { return blame{calm: window{tau: calmTau}, queued: window{tau: fastTau}} }
 
-// share is what is lost by chance, 0 where that is not known or next to nothing.
+// share is what is lost by chance, 0 where that is not sure or next to nothing.
+//
+// Why it must be sure, by two standard deviations: a few that fell while no queue seemed to stand
+// fell when one had just ended, and would else excuse what falls from it.
 func (b *blame) share() float64 {
-	if b.calm.sent < calmPackets || b.calm.lost < lossMin*b.calm.sent {
+	sure := b.calm.lost - 2*math.Sqrt(max(0, b.calm.lost))
+	if b.calm.sent < calmPackets || sure < lossMin*b.calm.sent {
 		return 0
 	}
 	return min(1, b.calm.lost/b.calm.sent)

@@ -2,8 +2,10 @@ package fec
 
 import (
 	"bytes"
+	"cmp"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -169,30 +171,68 @@ func TestRunsAgainstCounting(t *testing.T) {
 	})
 }
 
+// sentOver is a delay of packets that are sent every 10 ms, alone or so many at once.
+type sentOver struct {
+	delay
+	apart    time.Duration // the clocks
+	together int
+	now      time.Duration
+	chance   *rand.Rand
+}
+
+// feed has packets arrive that were sent n times, and were on their way for so long and up to jitter
+// longer.
+func (s *sentOver) feed(n int, base, jitter time.Duration) {
+	type packet struct{ sent, arrives time.Duration }
+	var packets []packet
+	for range n {
+		s.now += 10 * time.Millisecond
+		for range s.together {
+			packets = append(packets, packet{s.now, s.now + base + time.Duration(s.chance.Int64N(int64(jitter)+1))})
+		}
+	}
+	slices.SortFunc(packets, func(a, b packet) int { return cmp.Compare(a.arrives, b.arrives) })
+	for _, p := range packets {
+		s.add(p.arrives, micros(p.sent+s.apart+2*time.Hour), 0)
+	}
+	s.now = packets[len(packets)-1].arrives
+}
+
+// A short queue that fills and is empty again within some packets stands for those that it holds up,
+// though packets are late by chance as well.
+func TestAShortQueueStandsForAMoment(t *testing.T) {
+	d := sentOver{together: 2, chance: rand.New(rand.NewPCG(3, 4))}
+	d.feed(jitterShare, 40*time.Millisecond, 2*time.Millisecond) // the jitter is known
+	for range 200 {
+		d.feed(3, 40*time.Millisecond, 2*time.Millisecond)
+		if d.stands(d.now, 80*time.Millisecond) {
+			t.Fatal("an empty queue stands")
+		}
+		d.feed(1, 56*time.Millisecond, 2*time.Millisecond)
+		if !d.stands(d.now, 80*time.Millisecond) {
+			t.Fatalf("a queue of 16 ms does not stand: %v above the least", d.above(d.last))
+		}
+		d.now += 50 * time.Millisecond
+	}
+}
+
 func TestDelayKnowsAQueue(t *testing.T) {
-	// Clocks an hour apart, of which one wraps within the test.
+	// Clocks an hour apart, of which one wraps within the test; packets that leave alone, and two at once.
 	for _, apart := range []time.Duration{time.Hour, -time.Hour, 71*time.Minute + 34*time.Second} {
-		chance := rand.New(rand.NewPCG(1, 2))
-		var d delay
-		now := time.Duration(0)
-		feed := func(n int, base, jitter time.Duration) {
-			for range n {
-				now += 10 * time.Millisecond
-				travel := base + time.Duration(chance.Int64N(int64(jitter)+1))
-				d.add(now, micros(now+apart+2*time.Hour-travel), 0)
+		for _, together := range []int{1, 2} {
+			d := sentOver{apart: apart, together: together, chance: rand.New(rand.NewPCG(1, 2))}
+			d.feed(500, 40*time.Millisecond, 0)
+			if q := d.queue(d.now); q != 0 || d.stands(d.now, 80*time.Millisecond) {
+				t.Errorf("apart %v, %d at once: a queue of %v on an idle path", apart, together, q)
 			}
-		}
-		feed(500, 40*time.Millisecond, 0)
-		if q := d.queue(now); q != 0 || d.stands(now, 80*time.Millisecond) {
-			t.Errorf("apart %v: a queue of %v on an idle path", apart, q)
-		}
-		feed(500, 40*time.Millisecond, 20*time.Millisecond)
-		if d.stands(now, 80*time.Millisecond) {
-			t.Errorf("apart %v: jitter is taken for a queue of %v", apart, d.queue(now))
-		}
-		feed(100, 70*time.Millisecond, time.Millisecond)
-		if q := d.queue(now); q < 29*time.Millisecond || q > 32*time.Millisecond || !d.stands(now, 80*time.Millisecond) {
-			t.Errorf("apart %v: a queue of 30 ms is taken for %v", apart, q)
+			d.feed(500, 40*time.Millisecond, 20*time.Millisecond)
+			if d.stands(d.now, 80*time.Millisecond) {
+				t.Errorf("apart %v, %d at once: jitter is taken for a queue of %v", apart, together, d.queue(d.now))
+			}
+			d.feed(100, 70*time.Millisecond, time.Millisecond)
+			if q := d.queue(d.now); q < 29*time.Millisecond || q > 32*time.Millisecond || !d.stands(d.now, 80*time.Millisecond) {
+				t.Errorf("apart %v, %d at once: a queue of 30 ms is taken for %v", apart, together, q)
+			}
 		}
 	}
 	var d delay

@@ -40,7 +40,9 @@
 // delay stands above its least of the last seconds, by more than the delay's own
 // jitter (the idea of Cen, Cosman and Voelker, "End-to-end differentiation of
 // congestion and wireless losses", 2003), and when it is more than the path was
-// known to lose without one: packets are late for other reasons too. Loss above a
+// known to lose without one: packets are late for other reasons too. What packets
+// differ in that were sent at about the same time is jitter, since a queue holds
+// both up alike; arrival is when the kernel got a packet, where it tells. Loss above a
 // quarter or in very long bursts counts as congestion too. Parity is chosen for the
 // other losses alone, and while most are congestion for what the path was known to
 // lose before, so on a path that loses nothing by chance it vanishes then; what is

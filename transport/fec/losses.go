@@ -18,6 +18,9 @@ const (
 	// fastEnough is how many packets make the faster sums worth more than the others.
 	fastEnough = 1000
 
+	// fringeMax is how many losses of the window are its fringe where a queue lost most of late.
+	fringeMax = 8
+
 	// lossMin is the loss below which nothing is repaired.
 	lossMin = 0.001
 	// lossCongested is the loss from which on all of it is taken for congestion: no
@@ -140,7 +143,7 @@ func (l *losses) total() float64 {
 // before the queue stood goes on.
 func (l *losses) random(now time.Duration) float64 {
 	w, pause, at := l.window(), l.pause(), l.lostAt
-	congested := w.congested > w.lost/2
+	congested := w.congested > w.lost/2 || l.slow.congested > l.slow.lost/2 && w.lost-w.congested < fringeMax
 	if congested {
 		at = l.fellAt // what falls by chance into a full queue is not told from the rest
 	}

@@ -10,8 +10,13 @@ const (
 	// A queue must stand so high above the least delay to count.
 	queueMin       = 4 * time.Millisecond
 	queuePerRTT    = 16
-	queuePerJitter = 2
+	queuePerJitter = 2 // of packets in a row
+	queuePerNear   = 5 // of packets sent at about the same time
 	jitterShare    = 16
+	// nearTime is within which packets are sent at about the same time, so that a queue is the
+	// same for both. What they tell of jitter is known from jitterShare pairs on, for so long.
+	nearTime = 5 * time.Millisecond
+	nearFor  = 30 * time.Second
 )
 
 // delay watches how much longer packets travel than the fastest of late. The two
@@ -26,6 +31,10 @@ type delay struct {
 	turned          time.Duration
 	jitter          float64 // mean difference of packets in a row, in microseconds
 	last            int
+	lastSent        uint32
+	near            float64 // the same of packets that were sent at about the same time
+	pairs           int     // of those
+	pairAt          time.Duration
 }
 
 // add takes in a packet's times of sending and of arrival, and how much longer
@@ -42,7 +51,8 @@ func (d *delay) add(now time.Duration, sent uint32, grown time.Duration) {
 	}
 	v := int(difference - d.first)
 	d.jitter += (float64(abs(v-d.last)) - d.jitter) / jitterShare
-	d.last = v
+	d.pair(now, v, sent)
+	d.last, d.lastSent = v, sent
 	d.recent[d.next], d.times[d.next] = v, now
 	d.next = (d.next + 1) % delayRecent
 	if now-d.turned >= delayHistory {
@@ -63,14 +73,39 @@ func (d *delay) queue(now time.Duration) time.Duration {
 	if !found {
 		return 0
 	}
-	return time.Duration(lately-min(d.previous, d.least)) * time.Microsecond
+	return d.above(lately)
+}
+
+// above returns how much longer a packet took than the fastest of the last half minute or so.
+func (d *delay) above(v int) time.Duration {
+	return time.Duration(v-min(d.previous, d.least)) * time.Microsecond
+}
+
+// pair compares a packet with the one before if they were sent at about the same time.
+func (d *delay) pair(now time.Duration, v int, sent uint32) {
+	gap := time.Duration(int32(sent-d.lastSent)) * time.Microsecond
+	if max(gap, -gap) >= nearTime {
+		return
+	}
+	if now-d.pairAt >= nearFor {
+		d.near, d.pairs = 0, 0
+	}
+	d.pairs, d.pairAt = d.pairs+1, now
+	d.near += (float64(abs(v-d.last)) - d.near) / float64(min(d.pairs, jitterShare))
 }
 
 // stands reports whether a queue stands on a path of the given round trip: packets
 // that fall now fall from it.
+//
+// Why two ways: a short queue that other flows fill and empty is gone again a few packets later,
+// so where jitter is known apart from queues the last packet tells. Otherwise a queue that comes
+// and goes looks like jitter, and so only one that held up the last packets all counts.
 func (d *delay) stands(now, rtt time.Duration) bool {
-	jitter := time.Duration(queuePerJitter*d.jitter) * time.Microsecond
-	return d.queue(now) > max(queueMin, rtt/queuePerRTT, jitter)
+	least := max(queueMin, rtt/queuePerRTT)
+	if d.pairs >= jitterShare && now-d.pairAt < nearFor {
+		return d.above(d.last) > max(least, time.Duration(queuePerNear*d.near)*time.Microsecond)
+	}
+	return d.queue(now) > max(least, time.Duration(queuePerJitter*d.jitter)*time.Microsecond)
 }
 
 func abs(v int) int {
