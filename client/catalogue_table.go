@@ -1,6 +1,10 @@
 package client
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/wraft/wraft/internal/metric"
+)
 
 // catalogue is the one list of problems, in order of code. Nodes answer from it,
 // the command line exits by it, docs/ERRORS.md is printed from it.
@@ -95,7 +99,7 @@ var catalogue = []Kind{
 		"See what the machine ran before with: wraftd machines history NAME",
 		"The machine was never upgraded, so there is no module before the one it runs."},
 	{CodeSnapshotUnderWay, "Snapshot under way", http.StatusConflict, false, NotApplied, ExitConflict,
-		"Wait for it; wraft_snapshots_taken_total at /metrics counts it.",
+		"Wait for it; " + metric.SnapshotsTakenTotal + " at /metrics counts it.",
 		"The node is writing a snapshot of the machine; it has one of each at a time. The one that is being written goes on."},
 	{CodeSnapshotCurrent, "Snapshot is current", http.StatusConflict, false, NotApplied, ExitConflict,
 		"There is nothing to do.",

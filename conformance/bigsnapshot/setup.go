@@ -10,6 +10,7 @@ import (
 
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/conformance/cluster"
+	"github.com/wraft/wraft/internal/metric"
 )
 
 const (
@@ -134,7 +135,7 @@ func (r *run) cutBehind(ctx context.Context, machine string, index uint64) (bool
 		if !n.Running() {
 			continue
 		}
-		purged, err := metric(ctx, n, "wraft_raft_purged_index", machine)
+		purged, err := valueOf(ctx, n, metric.RaftPurgedIndex, machine)
 		if err != nil || uint64(purged) < index {
 			return false, err
 		}
@@ -142,8 +143,8 @@ func (r *run) cutBehind(ctx context.Context, machine string, index uint64) (bool
 	return true, nil
 }
 
-// metric is a number of one machine, 0 while the node does not know the machine.
-func metric(ctx context.Context, n *cluster.Node, name, machine string) (float64, error) {
+// valueOf is a number of one machine, 0 while the node does not know the machine.
+func valueOf(ctx context.Context, n *cluster.Node, name, machine string) (float64, error) {
 	all, err := n.Metrics(ctx)
 	if err != nil {
 		return 0, err

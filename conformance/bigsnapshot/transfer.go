@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wraft/wraft/conformance/cluster"
+	"github.com/wraft/wraft/internal/metric"
 	"github.com/wraft/wraft/internal/relay"
 )
 
@@ -104,7 +105,7 @@ func (r *run) cutOff(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	for key, v := range all {
-		if strings.HasPrefix(key, "wraft_link_up{") && v != 0 {
+		if strings.HasPrefix(key, metric.LinkUp+"{") && v != 0 {
 			return false, nil
 		}
 	}
@@ -122,13 +123,13 @@ func (r *run) reach(ctx context.Context, bytes int64) error {
 // received is how many bytes of snapshots have come, to all processes of the receiver.
 func (r *run) received(ctx context.Context) (int64, error) {
 	all, err := r.away.Metrics(ctx)
-	return r.before + int64(all["wraft_snapshot_received_bytes_total"]), err
+	return r.before + int64(all[metric.SnapshotReceivedBytesTotal]), err
 }
 
 // sender is who leads the first machine that the receiver does not have.
 func (r *run) sender(ctx context.Context) (*cluster.Node, error) {
 	for _, m := range r.cfg.machines() {
-		at, err := metric(ctx, r.away, "wraft_raft_snapshot_index", m)
+		at, err := valueOf(ctx, r.away, metric.RaftSnapshotIndex, m)
 		if err != nil {
 			return nil, err
 		}
@@ -150,7 +151,7 @@ func (r *run) caughtUp(ctx context.Context, machine string) error {
 		return err
 	}
 	return r.until(ctx, machine+" has caught up", func() (bool, error) {
-		at, err := metric(ctx, r.away, "wraft_machine_applied_index", machine)
+		at, err := valueOf(ctx, r.away, metric.MachineAppliedIndex, machine)
 		return at >= float64(commit), err
 	})
 }

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/wraft/wraft/internal/metric"
 )
 
 // scrapeBytesMax bounds an answer of /metrics.
@@ -68,7 +70,7 @@ func (c *Cluster) WaitLinked(ctx context.Context) error {
 	for _, n := range running {
 		for {
 			m, err := n.Metrics(ctx)
-			away := slices.IndexFunc(running, func(o *Node) bool { return o != n && m[fmt.Sprintf("wraft_link_up{peer=%q}", o.ID)] != 1 })
+			away := slices.IndexFunc(running, func(o *Node) bool { return o != n && m[fmt.Sprintf("%s{peer=%q}", metric.LinkUp, o.ID)] != 1 })
 			if err == nil && away < 0 {
 				break
 			}

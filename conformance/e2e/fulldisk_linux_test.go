@@ -16,6 +16,7 @@ import (
 
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/conformance/cluster"
+	"github.com/wraft/wraft/internal/metric"
 )
 
 // What the disks of these tests are: small, with a mark that the nodes can keep.
@@ -95,7 +96,7 @@ func waitFull(t *testing.T, ctx context.Context, n *cluster.Node, full bool) {
 	t.Helper()
 	for {
 		m, err := n.Metrics(ctx)
-		if err == nil && (m["wraft_disk_full"] == 1) == full {
+		if err == nil && (m[metric.DiskFull] == 1) == full {
 			return
 		}
 		if ctx.Err() != nil || !n.Running() {

@@ -16,6 +16,7 @@ import (
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/conformance/cluster"
 	"github.com/wraft/wraft/conformance/counter"
+	"github.com/wraft/wraft/internal/metric"
 )
 
 // TestFlippedByteIsMended changes one byte in the memory of a machine of a running
@@ -29,20 +30,20 @@ func TestFlippedByteIsMended(t *testing.T) {
 	clients := []*client.Client{newClient(t, c), newClient(t, c), newClient(t, c)}
 	load := counter.Start(ctx, counter.Config{Clients: clients, Workers: 8})
 	victim := c.Nodes[1]
-	for metric(t, ctx, c, victim, "wraft_machine_applied_index") < 100 { // a replica may be late
+	for valueOf(t, ctx, c, victim, metric.MachineAppliedIndex) < 100 { // a replica may be late
 		if err := load.WaitFor(ctx, load.Acknowledged()+50); err != nil {
 			t.Fatal(err)
 		}
 	}
-	before := metric(t, ctx, c, victim, "wraft_machine_applied_index")
+	before := valueOf(t, ctx, c, victim, metric.MachineAppliedIndex)
 	// The guest's runtime holds texts that no command touches.
 	flipByte(t, victim.PID(), []byte("concurrent map writes"))
-	for metric(t, ctx, c, victim, "wraft_machine_rebuilds_total") == 0 {
+	for valueOf(t, ctx, c, victim, metric.MachineRebuildsTotal) == 0 {
 		if err := load.WaitFor(ctx, load.Acknowledged()+50); err != nil {
 			t.Fatalf("nothing was noticed, or writes stopped: %v", err)
 		}
 	}
-	t.Logf("noticed within %v entries", metric(t, ctx, c, victim, "wraft_machine_applied_index")-before)
+	t.Logf("noticed within %v entries", valueOf(t, ctx, c, victim, metric.MachineAppliedIndex)-before)
 	if err := load.WaitFor(ctx, load.Acknowledged()+500); err != nil {
 		t.Fatal(err)
 	}
@@ -54,8 +55,8 @@ func TestFlippedByteIsMended(t *testing.T) {
 		if n == victim {
 			want = 1
 		}
-		got := metric(t, ctx, c, n, "wraft_machine_rebuilds_total")
-		for ; got < want && ctx.Err() == nil; got = metric(t, ctx, c, n, "wraft_machine_rebuilds_total") {
+		got := valueOf(t, ctx, c, n, metric.MachineRebuildsTotal)
+		for ; got < want && ctx.Err() == nil; got = valueOf(t, ctx, c, n, metric.MachineRebuildsTotal) {
 			<-time.After(20 * time.Millisecond) // Why again: a shard that does not answer in time says nothing
 		}
 		if got != want {
@@ -67,8 +68,8 @@ func TestFlippedByteIsMended(t *testing.T) {
 	}
 }
 
-// metric is a number of the counter's from a node's metrics.
-func metric(t *testing.T, ctx context.Context, c *cluster.Cluster, n *cluster.Node, name string) float64 {
+// valueOf is a number of the counter's from a node's metrics.
+func valueOf(t *testing.T, ctx context.Context, c *cluster.Cluster, n *cluster.Node, name string) float64 {
 	t.Helper()
 	hc := &http.Client{Transport: &http.Transport{TLSClientConfig: c.TLS(), ForceAttemptHTTP2: true}}
 	defer hc.CloseIdleConnections()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wraft/wraft/conformance/cluster"
+	"github.com/wraft/wraft/internal/metric"
 )
 
 // What the nodes' disks are held against. Why so little: a ballast is really written.
@@ -48,7 +49,7 @@ func (n *nemesis) fill(ctx context.Context, nodes []*cluster.Node, seen func(con
 		return errors.Join(errs...)
 	}
 	for _, node := range nodes {
-		if err := awaitMetric(ctx, node, "wraft_disk_ballast_bytes", diskBallast); err != nil {
+		if err := awaitMetric(ctx, node, metric.DiskBallastBytes, diskBallast); err != nil {
 			return nil, err
 		}
 	}
@@ -56,7 +57,7 @@ func (n *nemesis) fill(ctx context.Context, nodes []*cluster.Node, seen func(con
 		left   uint64
 		metric string
 		want   float64
-	}{{diskMinFree * 3 / 4, "wraft_disk_full", 1}, {diskMinFree / 8, "wraft_disk_ballast_bytes", 0}} {
+	}{{diskMinFree * 3 / 4, metric.DiskFull, 1}, {diskMinFree / 8, metric.DiskBallastBytes, 0}} {
 		for _, node := range nodes {
 			err = errors.Join(err, node.FillDisk(step.left))
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/wraft/wraft/conformance/cluster"
 	"github.com/wraft/wraft/conformance/counter"
 	"github.com/wraft/wraft/conformance/replicas"
+	"github.com/wraft/wraft/internal/metric"
 )
 
 // before names the commit of the release before this one, which has feature level levelBefore.
@@ -167,7 +168,7 @@ func (r *roll) same(when string) {
 		}
 		r.must(err)
 		for name, v := range m {
-			if strings.HasPrefix(name, "wraft_machine_rebuilds_total") && v > 0 {
+			if strings.HasPrefix(name, metric.MachineRebuildsTotal) && v > 0 {
 				r.t.Fatalf("%s: node %d had another state than the others: %s %v", when, n.ID, name, v)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/conformance/cluster"
+	"github.com/wraft/wraft/internal/metric"
 )
 
 // Link is what a node did on its way to another within a time, by its own metrics.
@@ -65,16 +66,16 @@ func look(ctx context.Context, c *cluster.Cluster) (f figures, err error) {
 }
 
 func linkOf(m map[string]float64, from, to client.NodeID) Link {
-	get := func(name string) float64 { return m[fmt.Sprintf("wraft_link_%s_total{peer=%q}", name, to.String())] }
+	get := func(name string) float64 { return m[fmt.Sprintf("%s{peer=%q}", name, to.String())] }
 	return Link{
-		From: from, To: to, Packets: get("sent_packets"), Parity: get("parity_packets"),
-		Fell: get("path_lost_packets"), Repaired: get("repaired_packets"), Again: get("lost_packets"),
+		From: from, To: to, Packets: get(metric.LinkSentPacketsTotal), Parity: get(metric.LinkParityPacketsTotal),
+		Fell: get(metric.LinkPathLostPacketsTotal), Repaired: get(metric.LinkRepairedPacketsTotal), Again: get(metric.LinkLostPacketsTotal),
 	}
 }
 
 func termsOf(m map[string]float64) (sum float64) {
 	for name, v := range m {
-		if strings.HasPrefix(name, "wraft_raft_term{") {
+		if strings.HasPrefix(name, metric.RaftTerm+"{") {
 			sum += v
 		}
 	}

@@ -10,7 +10,7 @@ type Rule func(*Tree) []Finding
 
 // Rules are all rules of the house, each described at its function.
 var Rules = []Rule{
-	CheckImports, CheckCore, CheckSizes, CheckDocs, CheckComments, CheckTests, CheckClocks, CheckForeignTypes, CheckNames, CheckMutants,
+	CheckImports, CheckCore, CheckSizes, CheckDocs, CheckComments, CheckTests, CheckClocks, CheckForeignTypes, CheckNames, CheckMutants, CheckMetrics,
 }
 
 // Check runs all rules and returns the findings ascending by place.

@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -192,6 +193,35 @@ func TestForeignTypes(t *testing.T) {
 func TestNames(t *testing.T) {
 	expect(t, CheckNames, "internal/utils/x.go", "package utils\n", "utils says nothing")
 	expect(t, CheckNames, "node/x.go", "package node\n")
+}
+
+func TestMetrics(t *testing.T) {
+	names := "package metric\nconst (\n\tOne = \"wraft_one_total\"\n\tTwo = \"wraft_two\"\n)\n"
+	took := "package node\nimport \"" + Module + "/internal/metric\"\nvar taken = metric.One + metric.Two\n"
+	for name, row := range map[string]struct {
+		files map[string]string
+		want  []string
+	}{
+		"taken from the room":   {map[string]string{"node/x.go": took}, nil},
+		"taken by nothing":      {map[string]string{"node/x.go": strings.Replace(took, " + metric.Two", "", 1)}, []string{"internal/metric/names.go:4: metrics: Two is the name"}},
+		"taken by a test alone": {map[string]string{"node/x_test.go": took}, []string{"names.go:3: metrics: One", "names.go:4: metrics: Two"}},
+		"written out": {map[string]string{"node/x.go": took + "var a, b = \"wraft_one_total\", `sum(wraft_three{a=\"b\"})`\n"},
+			[]string{"node/x.go:4: metrics: wraft_one_total is written out", "node/x.go:4: metrics: wraft_three is"}},
+		"put together":         {map[string]string{"node/x.go": took + "var a = \"wraft_\" + \"one\"\n"}, []string{"wraft_ is written out"}},
+		"written by a test":    {map[string]string{"node/x.go": took, "node/x_test.go": "package node\nvar a = \"wraft_one_total 1\"\n"}, nil},
+		"an export of a guest": {map[string]string{"node/x.go": took + "var a = \"wraft_restore: unreachable\"\n"}, nil},
+	} {
+		row.files["internal/metric/names.go"] = names
+		got := CheckMetrics(fixture(t, row.files))
+		for _, want := range row.want {
+			if !slices.ContainsFunc(got, func(f Finding) bool { return strings.Contains(f.String(), want) }) {
+				t.Errorf("%s: %v, want %q", name, got, want)
+			}
+		}
+		if len(got) != len(row.want) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
 }
 
 func TestCheckRunsAllRulesInOrder(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/metric"
 )
 
 // lagEntriesMax is how many entries a follower or a machine may trail: some seconds of a
@@ -148,7 +149,7 @@ func links(f Facts) (out []Finding) {
 func lag(f Facts) (out []Finding) {
 	const do = "See whether its disk or its link is slow; wraftd top shows whether it catches up."
 	for _, n := range f.answering() {
-		for _, s := range n.Metrics.Named("wraft_raft_follower_lag_entries") {
+		for _, s := range n.Metrics.Named(metric.RaftFollowerLagEntries) {
 			if s.Value > lagEntriesMax && !isSilent(f, s.Labels["peer"]) {
 				out = append(out, wrong("node "+s.Labels["peer"], operations("see-how-it-is"), do,
 					"trails the leader of group %s by %.0f entries", s.Labels["group"], s.Value))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/metric"
 	"github.com/wraft/wraft/internal/nodeconfig"
 )
 
@@ -25,18 +26,18 @@ func disks(f Facts) (out []Finding) {
 	for _, n := range f.answering() {
 		subject := nodeName(n.ID)
 		sum := func(name string) float64 { v, _ := n.Metrics.Sum(name); return v }
-		free, measured := n.Metrics.Sum("wraft_disk_free_bytes")
+		free, measured := n.Metrics.Sum(metric.DiskFreeBytes)
 		switch {
-		case sum("wraft_disk_full") > 0:
+		case sum(metric.DiskFull) > 0:
 			out = append(out, wrong(subject, string(client.CodeDiskFull), "Free space on its disk; it goes on by itself then.",
 				"takes no commands: %s are free", inMiB(free)))
 		case measured && free < freeBytesMin:
 			out = append(out, note(subject, operations("disks"), "Free space on its disk before it takes no commands any more.", "%s are free", inMiB(free)))
 		}
-		if sum("wraft_raft_disk_stalled") > 0 {
+		if sum(metric.RaftDiskStalled) > 0 {
 			out = append(out, wrong(subject, operations("disks"), "Replace a disk that is slow for long; until then it leads nothing.", "a write takes longer than disk.stall-timeout"))
 		}
-		if damaged := sum("wraft_scrub_damaged_total") + sum("wraft_snapshots_damaged_total"); damaged > 0 {
+		if damaged := sum(metric.ScrubDamagedTotal) + sum(metric.SnapshotsDamagedTotal); damaged > 0 {
 			out = append(out, wrong(subject, operations("a-damaged-disk"), "Replace the disk.", "%.0f files or entries were found to be rotten since it started", damaged))
 		}
 	}
@@ -76,10 +77,10 @@ func certificates(f Facts) (out []Finding) {
 		}
 	}
 	for _, n := range f.answering() {
-		if at, ok := n.Metrics.Sum("wraft_certificate_expires_seconds"); ok {
+		if at, ok := n.Metrics.Sum(metric.CertificateExpiresSeconds); ok {
 			add(nodeName(n.ID), "Renew it: wraftd certs renew", time.Unix(int64(at), 0))
 		}
-		if stuck, _ := n.Metrics.Sum("wraft_certificate_files_unusable"); stuck > 0 {
+		if stuck, _ := n.Metrics.Sum(metric.CertificateFilesUnusable); stuck > 0 {
 			out = append(out, wrong(nodeName(n.ID), operations("certificates"), "Read its log, and put the files right.", "its certificate files have changed and cannot be used"))
 		}
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/wraft/wraft/internal/metric"
 	"github.com/wraft/wraft/transport/quic"
 )
 
@@ -18,10 +19,10 @@ type identityCollector struct {
 func newIdentityCollector(n *quic.Network, r *renewal) *identityCollector {
 	return &identityCollector{
 		network: n, renewal: r,
-		expires:  prometheus.NewDesc("wraft_certificate_expires_seconds", "When this node's certificate expires, in seconds since 1970.", nil, nil),
-		stuck:    prometheus.NewDesc("wraft_certificate_files_unusable", "1 while the files of this node's identity have changed and cannot be used.", nil, nil),
-		refusals: prometheus.NewDesc("wraft_peer_refusals_total", "Connections between nodes that were refused, or ended for what came over them.", []string{"reason"}, nil),
-		retries:  prometheus.NewDesc("wraft_peer_retries_total", "Attempts to connect as a node that had to prove their address first, since many handshakes were under way.", nil, nil),
+		expires:  prometheus.NewDesc(metric.CertificateExpiresSeconds, "When this node's certificate expires, in seconds since 1970.", nil, nil),
+		stuck:    prometheus.NewDesc(metric.CertificateFilesUnusable, "1 while the files of this node's identity have changed and cannot be used.", nil, nil),
+		refusals: prometheus.NewDesc(metric.PeerRefusalsTotal, "Connections between nodes that were refused, or ended for what came over them.", []string{"reason"}, nil),
+		retries:  prometheus.NewDesc(metric.PeerRetriesTotal, "Attempts to connect as a node that had to prove their address first, since many handshakes were under way.", nil, nil),
 	}
 }
 

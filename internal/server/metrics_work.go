@@ -3,6 +3,7 @@ package server
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/wraft/wraft/internal/metric"
 	"github.com/wraft/wraft/node"
 )
 
@@ -16,19 +17,19 @@ type workMetrics struct {
 
 func newWorkMetrics() workMetrics {
 	desc := func(name, help string, more ...string) *prometheus.Desc {
-		return prometheus.NewDesc("wraft_"+name, help, append([]string{"group", "machine"}, more...), nil)
+		return prometheus.NewDesc(name, help, append([]string{"group", "machine"}, more...), nil)
 	}
 	return workMetrics{
-		commands:      desc("machine_commands_total", "Commands that the machine was called with on this node, those of a replay included."),
-		failed:        desc("machine_commands_failed_total", "Commands that failed on this node, those of a replay included, by reason.", "reason"),
-		seconds:       desc("machine_apply_seconds_total", "Time spent in applying entries to the machine."),
-		fuel:          desc("machine_fuel_total", "Fuel that its commands have spent on this node."),
-		memory:        desc("machine_memory_bytes", "Linear memory of the machine on this node."),
-		limit:         desc("machine_memory_limit_bytes", "Linear memory that the machine may have at most; 0 for the meta group, whose machine is no module."),
-		sessions:      desc("machine_sessions", "Sessions of clients that the machine knows."),
-		keys:          desc("machine_idempotency_keys", "Idempotency keys that it remembers."),
-		commits:       desc("raft_commits_total", "Entries with commands that this node proposed as the leader and that were committed."),
-		commitSeconds: desc("raft_commit_seconds_total", "Time from their proposal until a quorum had them."),
+		commands:      desc(metric.MachineCommandsTotal, "Commands that the machine was called with on this node, those of a replay included."),
+		failed:        desc(metric.MachineCommandsFailedTotal, "Commands that failed on this node, those of a replay included, by reason.", "reason"),
+		seconds:       desc(metric.MachineApplySecondsTotal, "Time spent in applying entries to the machine."),
+		fuel:          desc(metric.MachineFuelTotal, "Fuel that its commands have spent on this node."),
+		memory:        desc(metric.MachineMemoryBytes, "Linear memory of the machine on this node."),
+		limit:         desc(metric.MachineMemoryLimitBytes, "Linear memory that the machine may have at most; 0 for the meta group, whose machine is no module."),
+		sessions:      desc(metric.MachineSessions, "Sessions of clients that the machine knows."),
+		keys:          desc(metric.MachineIdempotencyKeys, "Idempotency keys that it remembers."),
+		commits:       desc(metric.RaftCommitsTotal, "Entries with commands that this node proposed as the leader and that were committed."),
+		commitSeconds: desc(metric.RaftCommitSecondsTotal, "Time from their proposal until a quorum had them."),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/metric"
 	"github.com/wraft/wraft/internal/scrape"
 )
 
@@ -48,20 +49,20 @@ func nodeLines(s span, info client.ClusterInfo) (lines []string) {
 		if !n.Up {
 			up = "no " + n.Down
 		}
-		syncs, synced := s.rise(n.ID, named("wraft_storage_syncs_total"))
-		spent, _ := s.rise(n.ID, named("wraft_storage_sync_seconds_total"))
+		syncs, synced := s.rise(n.ID, named(metric.StorageSyncsTotal))
+		spent, _ := s.rise(n.ID, named(metric.StorageSyncSecondsTotal))
 		sync := "-"
 		if synced && syncs > 0 {
 			sync = fmt.Sprintf("%.1fms", 1000*spent/syncs)
 		}
-		free, known := total(s.last.Metrics[n.ID], named("wraft_disk_free_bytes"))
+		free, known := total(s.last.Metrics[n.ID], named(metric.DiskFreeBytes))
 		memory := "-"
 		if n.MemoryBudget > 0 {
 			memory = fmt.Sprintf("%.0f%%", 100*float64(n.MemoryUsed)/float64(n.MemoryBudget))
 		}
 		lines = append(lines, strings.Join([]string{
-			n.ID.String(), string(n.State), n.Role, strings.TrimSpace(up), perSecond(s.rate(n.ID, named("wraft_api_requests_total", "wraft_native_requests_total"))),
-			perSecond(s.rate(n.ID, named("wraft_storage_syncs_total"))), sync, bytesPerSecond(s.rate(n.ID, named("wraft_storage_written_bytes_total"))),
+			n.ID.String(), string(n.State), n.Role, strings.TrimSpace(up), perSecond(s.rate(n.ID, named(metric.APIRequestsTotal, metric.NativeRequestsTotal))),
+			perSecond(s.rate(n.ID, named(metric.StorageSyncsTotal))), sync, bytesPerSecond(s.rate(n.ID, named(metric.StorageWrittenBytesTotal))),
 			bytesOf(free, known), memory,
 		}, "\t"))
 	}
@@ -78,7 +79,7 @@ func machineLines(s span, info client.ClusterInfo) (lines []string) {
 			leader = g.Leader.String()
 		}
 		lines = append(lines, strings.Join([]string{
-			name, leader, string(g.State), perSecond(s.rate(g.Leader, with("wraft_raft_commit_index", "group", g.Group.String()))),
+			name, leader, string(g.State), perSecond(s.rate(g.Leader, with(metric.RaftCommitIndex, "group", g.Group.String()))),
 			fmt.Sprint(g.Commit), fmt.Sprint(g.Applied), lagOf(s.last.Metrics[g.Leader], g.Group.String()),
 		}, "\t"))
 	}
@@ -89,7 +90,7 @@ func machineLines(s span, info client.ClusterInfo) (lines []string) {
 func lagOf(leader scrape.Samples, group string) string {
 	var last *scrape.Sample
 	for i, sample := range leader {
-		if sample.Name == "wraft_raft_follower_lag_entries" && sample.Labels["group"] == group && (last == nil || sample.Value > last.Value) {
+		if sample.Name == metric.RaftFollowerLagEntries && sample.Labels["group"] == group && (last == nil || sample.Value > last.Value) {
 			last = &leader[i]
 		}
 	}
@@ -104,7 +105,7 @@ func lagOf(leader scrape.Samples, group string) string {
 
 func linkLines(s span, info client.ClusterInfo) (lines []string) {
 	for _, n := range info.Nodes {
-		for _, up := range s.last.Metrics[n.ID].Named("wraft_link_up") {
+		for _, up := range s.last.Metrics[n.ID].Named(metric.LinkUp) {
 			peer := up.Labels["peer"]
 			of := func(name string) float64 { v, _ := total(s.last.Metrics[n.ID], with(name, "peer", peer)); return v }
 			word := "no"
@@ -112,8 +113,8 @@ func linkLines(s span, info client.ClusterInfo) (lines []string) {
 				word = "yes"
 			}
 			lines = append(lines, strings.Join([]string{
-				n.ID.String() + " > " + peer, word, fmt.Sprintf("%.1fms", 1000*of("wraft_link_rtt_seconds")), fmt.Sprintf("%.1f%%", 100*of("wraft_link_path_loss_ratio")),
-				bytesPerSecond(s.rate(n.ID, with("wraft_link_sent_bytes_total", "peer", peer))), bytesPerSecond(s.rate(n.ID, with("wraft_link_received_bytes_total", "peer", peer))),
+				n.ID.String() + " > " + peer, word, fmt.Sprintf("%.1fms", 1000*of(metric.LinkRTTSeconds)), fmt.Sprintf("%.1f%%", 100*of(metric.LinkPathLossRatio)),
+				bytesPerSecond(s.rate(n.ID, with(metric.LinkSentBytesTotal, "peer", peer))), bytesPerSecond(s.rate(n.ID, with(metric.LinkReceivedBytesTotal, "peer", peer))),
 			}, "\t"))
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wraft/wraft/internal/metric"
 )
 
 // Why spans were dropped, as the metric says it.
@@ -23,9 +25,9 @@ type counts struct {
 // newCounts registers the metrics; each has its series at once.
 func newCounts(registry *prometheus.Registry) (*counts, error) {
 	c := &counts{
-		exported: prometheus.NewCounter(prometheus.CounterOpts{Name: "wraft_traces_exported_total", Help: "Spans that the collector has taken."}),
+		exported: prometheus.NewCounter(prometheus.CounterOpts{Name: metric.TracesExportedTotal, Help: "Spans that the collector has taken."}),
 		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "wraft_traces_dropped_total", Help: "Spans that did not reach the collector, by reason.",
+			Name: metric.TracesDroppedTotal, Help: "Spans that did not reach the collector, by reason.",
 		}, []string{"reason"}),
 	}
 	for _, reason := range []string{droppedQueue, droppedCollector, droppedRefused, droppedShutdown} {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wraft/wraft/internal/metric"
 )
 
 // Why this node closed a connection over TCP, as the metric has it.
@@ -58,10 +60,10 @@ func newConnections(most int, registry *prometheus.Registry, log *slog.Logger) (
 	c := &connections{
 		most: most, log: log, from: map[netip.Prefix]int{},
 		open: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "wraft_api_connections", Help: "Connections of clients over TCP, those whose handshake is under way included.",
+			Name: metric.APIConnections, Help: "Connections of clients over TCP, those whose handshake is under way included.",
 		}),
 		closed: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "wraft_api_closed_total", Help: "Connections of clients over TCP that this node refused, or that brought it no request in time, by reason.",
+			Name: metric.APIClosedTotal, Help: "Connections of clients over TCP that this node refused, or that brought it no request in time, by reason.",
 		}, []string{"reason"}),
 	}
 	for _, reason := range []string{reasonTooMany, reasonShare, reasonStalled} {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/wraft/wraft/internal/metric"
 )
 
 // metrics are the server's own; labels are routes, never paths, so that no client
@@ -21,18 +23,18 @@ type metrics struct {
 func newMetrics(registry *prometheus.Registry, under *inflight) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "wraft_api_requests_total",
+			Name: metric.APIRequestsTotal,
 			Help: "Requests answered, by route, method and HTTP status.",
 		}, []string{"route", "method", "status"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "wraft_api_request_seconds",
+			Name:    metric.APIRequestSeconds,
 			Help:    "Time from a request's headers to the end of its answer, by route.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 14),
 		}, []string{"route"}),
 		scrape: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	}
 	inflight := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "wraft_api_inflight_requests", Help: "Commands, of batches too, queries and sessions under way, over whichever protocol.",
+		Name: metric.APIInflightRequests, Help: "Commands, of batches too, queries and sessions under way, over whichever protocol.",
 	}, under.requests)
 	for _, c := range []prometheus.Collector{m.requests, m.seconds, inflight} {
 		if err := registry.Register(c); err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wraft/wraft/client"
+	"github.com/wraft/wraft/internal/metric"
 )
 
 // streamEnd is why a stream of events, log lines or entries ended, as the metric has it.
@@ -49,10 +50,10 @@ func newStreams(registry *prometheus.Registry) (*streams, error) {
 	s := &streams{
 		closing: make(chan struct{}), places: make(chan struct{}, streamsMax),
 		open: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "wraft_event_streams", Help: "Readers of machines' events, what they logged, and groups' logs.",
+			Name: metric.EventStreams, Help: "Readers of machines' events, what they logged, and groups' logs.",
 		}),
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "wraft_event_streams_ended_total", Help: "Streams of events, logged lines and entries that ended, by reason.",
+			Name: metric.EventStreamsEndedTotal, Help: "Streams of events, logged lines and entries that ended, by reason.",
 		}, []string{"reason"}),
 	}
 	s.close = sync.OnceFunc(func() { close(s.closing) })

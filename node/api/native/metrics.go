@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wraft/wraft/client/wire"
+	"github.com/wraft/wraft/internal/metric"
 )
 
 // Why a connection was closed, or refused, by this node.
@@ -32,26 +33,26 @@ type metrics struct {
 func newMetrics(registry *prometheus.Registry) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "wraft_native_requests_total",
+			Name: metric.NativeRequestsTotal,
 			Help: "Requests of the native protocol answered, by kind and problem code (ok: none).",
 		}, []string{"kind", "code"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "wraft_native_request_seconds",
+			Name:    metric.NativeRequestSeconds,
 			Help:    "Time from a request's last byte to its answer, by kind.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 14),
 		}, []string{"kind"}),
 		closed: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "wraft_native_closed_total",
+			Name: metric.NativeClosedTotal,
 			Help: "Connections of the native protocol that this node closed or refused, by reason.",
 		}, []string{"reason"}),
 		retries: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "wraft_native_retries_total", Help: "Attempts of clients to connect over UDP that had to prove their address first, since many handshakes were under way.",
+			Name: metric.NativeRetriesTotal, Help: "Attempts of clients to connect over UDP that had to prove their address first, since many handshakes were under way.",
 		}),
 		connections: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "wraft_native_connections", Help: "Connections of the native protocol.",
+			Name: metric.NativeConnections, Help: "Connections of the native protocol.",
 		}),
 		inflight: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "wraft_native_inflight_requests", Help: "Requests of the native protocol under way.",
+			Name: metric.NativeInflightRequests, Help: "Requests of the native protocol under way.",
 		}),
 	}
 	for _, reason := range []string{reasonMalformed, reasonStalled, reasonTooMany, reasonNoCertificate} {
