@@ -91,10 +91,9 @@ func (n *Node) prepareRun(ctx context.Context, module Digest, limits MachineLimi
 	if err != nil {
 		return MachineRun{}, err
 	}
-	// Why before it is spread: nodes of the release before keep nothing of a pass they do not
-	// know. The catalogue here may be behind: then it is refused a moment longer.
-	if why := n.catalogue.Load().Level.refuses(p.Pass, p.Host); why != "" {
-		return MachineRun{}, &LevelRefusedError{Why: why}
+	// Why before it is spread: nodes of the release before keep nothing of a pass they do not know.
+	if err := n.admits(ctx, p.Pass, p.Host); err != nil {
+		return MachineRun{}, err
 	}
 	artefact := DigestOf(p.Artefact)
 	if err := n.keepModule(artefact, p.Artefact); err != nil {

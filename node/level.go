@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/wraft/wraft/plugins"
@@ -77,6 +78,21 @@ func (e *LevelRefusedError) Error() string { return "node: feature level: " + e.
 func (n *Node) needsLevel(l FeatureLevel, what string) error {
 	if have := n.catalogue.Load().Level; have < l {
 		return &LevelRefusedError{Why: fmt.Sprintf("%s come with level %d, the cluster is at %d", what, l, have)}
+	}
+	return nil
+}
+
+// admits refuses versions of the pass and the host that the cluster's level does not allow. It
+// asks the cluster before it says no: the level may have been raised elsewhere a moment ago.
+func (n *Node) admits(ctx context.Context, pass, host uint32) error {
+	if n.catalogue.Load().Level.allows(pass, host) {
+		return nil
+	}
+	if err := n.Barrier(ctx); err != nil {
+		return err
+	}
+	if why := n.catalogue.Load().Level.refuses(pass, host); why != "" {
+		return &LevelRefusedError{Why: why}
 	}
 	return nil
 }

@@ -180,6 +180,53 @@ func TestANewerPassIsRefusedBeforeItIsSpread(t *testing.T) {
 	})
 }
 
+// TestALevelThatWasRaisedElsewhereHolds: a node that has not heard of it asks before it refuses
+// what the level allows.
+func TestALevelThatWasRaisedElsewhereHolds(t *testing.T) {
+	tune := func(c *node.Config) { c.Serves = node.Level1 }
+	old, next := &release{pass: 1}, &release{pass: plugins.PassVersion}
+	inRelease(t, old, tune, func(ctx context.Context, t *testing.T, b *bubble) {
+		module := []byte("module")
+		b.deploy(ctx, 3, "adder", module)
+		b.tune, b.opener = nil, func(raft.NodeID) node.MachineOpener { return next }
+		b.reboot()
+		b.awaitServed(ctx, node.Level2)
+		b.handTo(ctx, node.MetaGroup, 1)
+		b.router.isolate(bubbleAddr(3))
+		if err := b.nodes[1].node.RaiseLevel(ctx, node.Level2); err != nil {
+			t.Fatal(err)
+		}
+		b.router.rejoin(bubbleAddr(3))
+		if level := b.nodes[3].node.Catalogue().Level; level != node.Level1 {
+			t.Fatalf("it knows of level %d", level)
+		}
+		for {
+			m, created, err := b.nodes[3].node.Deploy(ctx, node.DeployRequest{Machine: "other", Module: node.DigestOf(module)})
+			if err == nil && created && m.Run.Pass == plugins.PassVersion {
+				return
+			}
+			if !errors.Is(err, node.ErrNoLeader) { // which it may still be looking for
+				t.Fatalf("%+v, %v, %v", m, created, err)
+			}
+		}
+	})
+}
+
+// awaitServed waits until the catalogues have all nodes serve a level.
+func (b *bubble) awaitServed(ctx context.Context, want node.FeatureLevel) {
+	b.t.Helper()
+	for at, n := range b.nodes {
+		for id := range b.nodes {
+			for r, _ := n.node.Catalogue().Node(id); r.Serves != want; r, _ = n.node.Catalogue().Node(id) {
+				if ctx.Err() != nil {
+					b.t.Fatalf("node %v believes that %v serves %d", at, id, r.Serves)
+				}
+				time.Sleep(10 * time.Millisecond) // virtual
+			}
+		}
+	}
+}
+
 // TestNodesAnnounceTheirMemory: what a node has is known to all, also after it was
 // started with less; a deploy that does not fit says by how much.
 func TestNodesAnnounceTheirMemory(t *testing.T) {
