@@ -7,8 +7,8 @@
 // State that is missing or differs fails, and so do more bytes than a cut may waste. Times
 // are printed and never judged.
 //
-// The course: three processes, relays between them. One is killed; the others fill the
-// machines, take snapshots and cut their logs. The first comes back. Its links are cut at
+// The course: three processes, relays between one and the others. The one is killed; the others fill
+// the machines, take snapshots and cut their logs. The one comes back. Its links are cut at
 // even parts of the bytes; with two of the cuts it is killed and started again, and
 // at the last one its sender is killed, so that the rest comes from the third.
 //

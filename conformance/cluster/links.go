@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/wraft/wraft/client"
 	"github.com/wraft/wraft/internal/relay"
@@ -14,9 +15,10 @@ import (
 // any of them can be made bad while the nodes run.
 type Links = relay.Mesh[client.NodeID]
 
-// Link puts relays between all nodes, by the addresses in their configurations.
-// No node may have been started yet. Close the links after the nodes.
-func (c *Cluster) Link(seed uint64) (*Links, error) {
+// Link puts relays between all nodes, by the addresses in their configurations; with some
+// of them named, on the ways from and to these alone, and what is done to any other does
+// nothing. No node may have been started yet. Close the links after the nodes.
+func (c *Cluster) Link(seed uint64, only ...client.NodeID) (*Links, error) {
 	addresses := map[client.NodeID]string{}
 	for _, n := range c.Nodes {
 		addresses[n.ID] = n.Peer
@@ -26,23 +28,23 @@ func (c *Cluster) Link(seed uint64) (*Links, error) {
 		return nil, fmt.Errorf("cluster: link: %w", err)
 	}
 	for _, n := range c.Nodes {
-		if err := c.lead(n, l); err != nil {
+		if err := c.lead(n, l, only); err != nil {
 			return nil, errors.Join(err, l.Close())
 		}
 	}
 	return l, nil
 }
 
-// lead writes relays into one node's configuration, as its way to the others. Why not in
+// lead writes relays into one node's configuration, as its way to the others, see Link. Why not in
 // place of their addresses: the catalogue has those of who described the cluster, and a
 // node would dial them past the relays.
-func (c *Cluster) lead(n *Node, l *Links) error {
+func (c *Cluster) lead(n *Node, l *Links, only []client.NodeID) error {
 	text, err := os.ReadFile(n.ConfigFile())
 	if err != nil {
 		return fmt.Errorf("cluster: link: %w", err)
 	}
 	for _, other := range c.Nodes {
-		if other == n {
+		if other == n || len(only) > 0 && !slices.Contains(only, n.ID) && !slices.Contains(only, other.ID) {
 			continue
 		}
 		line := fmt.Appendf(nil, "peer: %q\n", other.Peer)
