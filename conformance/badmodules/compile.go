@@ -146,18 +146,26 @@ func heavies() map[string]heavy {
 		"nops":                   {refused: "limit", code: func() []byte { return nops(3 << 20) }},
 		"nops-some":              {code: func() []byte { return nops(1 << 20) }},
 		"constants":              {code: func() []byte { return wt.Repeat(100_000, wt.Join(wt.I64Const(-1<<62), wt.Drop)) }},
-		"floats": {locals: "F", code: func() []byte {
-			return wt.Repeat(20_000, wt.Join(wt.LocalGet(0), wt.LocalGet(0), []byte{0xa2}, wt.LocalSet(0)))
-		}},
-		"calls":                {refused: "limit", code: calls(200_000)},
-		"calls-some":           {code: calls(60_000)},
-		"many-functions-some":  {times: 30_000, code: func() []byte { return nil }},
-		"many-functions-limit": {refused: "limit", times: 200_001, code: func() []byte { return nil }},
-		"many-callers":         {times: 10_000, code: calls(4)},
-		"many-types":           {more: manyTypes, code: adds(1), locals: "i"},
-		"wide-types":           {more: wideTypes, code: adds(1), locals: "i"},
-		"frame":                {refused: "limit", code: func() []byte { return wt.Repeat(400_000, wt.Join(wt.I32Const(0), []byte{0x28, 0, 0}, wt.Drop)) }},
-		"total":                {refused: "limit", times: 200, code: inARow(2_000, wt.Block, nil)},
+		"floats":                 {locals: "F", code: squares(20_000)},
+		"floats-most":            {locals: "F", code: squares(240_000)},
+		"float-selects":          {refused: "limit", locals: "F", code: floatSelects(240_000)},
+		"float-selects-some":     {locals: "F", code: floatSelects(155_000)},
+		"calls":                  {refused: "limit", code: calls(200_000)},
+		"calls-some":             {code: calls(60_000)},
+		"many-functions-some":    {times: 30_000, code: func() []byte { return nil }},
+		"many-functions-limit":   {refused: "limit", times: 200_001, code: func() []byte { return nil }},
+		"many-callers":           {times: 10_000, code: calls(4)},
+		"many-types":             {more: manyTypes, code: adds(1), locals: "i"},
+		"wide-types":             {more: wideTypes, code: adds(1), locals: "i"},
+		"frame":                  {refused: "limit", code: func() []byte { return wt.Repeat(400_000, wt.Join(wt.I32Const(0), []byte{0x28, 0, 0}, wt.Drop)) }},
+		"total":                  {refused: "limit", times: 200, code: inARow(2_000, wt.Block, nil)},
+	}
+}
+
+// squares are operations on floats, each of whose results becomes canonical.
+func squares(n int) func() []byte {
+	return func() []byte {
+		return wt.Repeat(n, wt.Join(wt.LocalGet(0), wt.LocalGet(0), []byte{0xa2}, wt.LocalSet(0)))
 	}
 }
 
@@ -168,6 +176,13 @@ func divisions(n int) func() []byte {
 
 func truncations(n int) func() []byte {
 	return func() []byte { return wt.Repeat(n, wt.Join(wt.GlobalGet(0), []byte{0xb7, 0xaa}, wt.Drop)) }
+}
+
+// floatSelects chooses n times between floats.
+func floatSelects(n int) func() []byte {
+	return func() []byte {
+		return wt.Repeat(n, wt.Join(wt.LocalGet(0), wt.LocalGet(0), wt.GlobalGet(0), []byte{0x1b}, wt.LocalSet(0)))
+	}
 }
 
 // nops is n times nop.

@@ -54,6 +54,8 @@ const (
 	opI64Shl       wasm.Opcode = 0x86
 	opI64ShrU      wasm.Opcode = 0x88
 	opI64ExtendI32 wasm.Opcode = 0xad // unsigned
+	opI32Reinter   wasm.Opcode = 0xbc // the first of four
+	opI64Reinter   wasm.Opcode = 0xbd
 	opF32Reinter   wasm.Opcode = 0xbe // behind the conversions from integers
 )
 

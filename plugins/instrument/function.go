@@ -22,6 +22,7 @@ type function struct {
 	scratch []abi.ValueType // locals added, in the order of their indexes
 	at      int32           // the number of the next instruction
 	trace   trace           // what the first walk found out about operands
+	types   types           // of what is on the stack
 }
 
 // rewrite appends the instrumented body with the given number.
@@ -30,6 +31,7 @@ func (f *function) rewrite(section []byte, n int) []byte {
 	f.code, f.scratch, f.next, f.at = f.code[:0], f.scratch[:0], 0, 0
 	f.trace.begin(f.pass, n)
 	f.plan()
+	f.types.begin(f.pass, n, f.trace.types)
 	f.enter(n)
 	f.blocks = append(f.blocks[:0], false)
 	for in := range f.body.Instructions(f.pass.binary) {
@@ -49,6 +51,8 @@ func (f *function) instruction(in wasm.Instruction) {
 		f.store(in)
 	case op >= wasm.OpI32Load && op <= wasm.OpI64Load32U:
 		f.access(in)
+	case op == wasm.OpSelect, op == wasm.OpSelectTyped:
+		f.choose(in)
 	case op == wasm.OpMemoryFill, op == wasm.OpMemoryCopy, op == wasm.OpMemoryInit:
 		f.bulk(in)
 	case op == wasm.OpMemorySize:
@@ -58,6 +62,7 @@ func (f *function) instruction(in wasm.Instruction) {
 	default:
 		f.copied(in)
 	}
+	f.types.step(in)
 	f.settleResult(in)
 	f.at++
 	if f.follow(in.Op) {

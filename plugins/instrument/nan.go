@@ -1,8 +1,6 @@
 package instrument
 
 import (
-	"encoding/binary"
-
 	"github.com/wraft/wraft/plugins/abi"
 	"github.com/wraft/wraft/plugins/wasm"
 )
@@ -97,20 +95,20 @@ func (f *function) settleResult(in wasm.Instruction) {
 	}
 }
 
-// settle makes a float on top of the stack canonical if it is a NaN.
+// settle makes a float on top of the stack canonical if it is a NaN. Why by its bits: see
+// select.go.
 func (f *function) settle(t abi.ValueType) {
 	x, equal := f.local(t, 0), opF64Eq
 	f.indexed(wasm.OpLocalTee, x)
+	f.op(toBits(t))
 	if t == abi.F32 {
 		equal = opF32Eq
-		f.op(wasm.OpF32Const)
-		f.code = binary.LittleEndian.AppendUint32(f.code, canonical32)
+		f.code = appendSigned(append(f.code, byte(wasm.OpI32Const)), int64(canonical32))
 	} else {
-		f.op(wasm.OpF64Const)
-		f.code = binary.LittleEndian.AppendUint64(f.code, canonical64)
+		f.number(int64(canonical64))
 	}
-	f.indexed(wasm.OpLocalGet, x)
-	f.indexed(wasm.OpLocalGet, x)
+	f.operands(x, x)
 	f.op(equal)
 	f.op(wasm.OpSelect)
+	f.op(fromBits(t))
 }

@@ -49,10 +49,11 @@ func buildValues() (t [OpcodesMax]uint8) {
 		t[op] = 1
 	}
 	for op := OpF32Abs; op <= OpF64Copysign; op++ {
-		t[op] = 3 // and two for its canonical form
+		t[op] = 4 // and for its canonical form its bits, those of that and what comes of them
 	}
-	t[OpF32Demote], t[OpF64Promote] = 3, 3
-	for _, op := range []Opcode{OpSelect, OpSelectTyped, OpGlobalGet, OpRefNull, OpRefIsNull, OpRefFunc, OpTableSize} {
+	t[OpF32Demote], t[OpF64Promote] = 4, 4
+	t[OpSelect], t[OpSelectTyped] = 3, 3 // of floats: the bits of both, and what comes of them
+	for _, op := range []Opcode{OpGlobalGet, OpRefNull, OpRefIsNull, OpRefFunc, OpTableSize} {
 		t[op] = 1
 	}
 	t[OpTableGet] = 2

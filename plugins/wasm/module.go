@@ -147,6 +147,14 @@ func (m *Module) OwnType(n int) abi.Signature { return m.types[m.functions[n]] }
 // Types is the number of function types.
 func (m *Module) Types() int { return len(m.types) }
 
+// Type returns the function type with the given index; ok is false when there is no such type.
+func (m *Module) Type(index uint32) (sig abi.Signature, ok bool) {
+	if uint64(index) >= uint64(len(m.types)) {
+		return abi.Signature{}, false
+	}
+	return m.types[index], true
+}
+
 // mutableGlobals counts them.
 func (m *Module) mutableGlobals() (n int) {
 	for _, g := range m.Globals {

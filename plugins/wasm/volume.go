@@ -48,8 +48,15 @@ func buildExits() (t [OpcodesMax]uint8) {
 // volume is what there is of a function, whatever its shape.
 type volume struct{ instructions, exits int }
 
+// selectMore is how many instructions of average size a select becomes besides itself, which may
+// be between floats.
+const selectMore = 4
+
 func (v *volume) count(op Opcode) {
 	v.instructions++
+	if op == OpSelect || op == OpSelectTyped {
+		v.instructions += selectMore
+	}
 	v.exits += int(exitsOf[op])
 }
 
