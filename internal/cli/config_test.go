@@ -30,10 +30,7 @@ log: {level: warn}
 // load layers the file above with variables and flags.
 func load(t *testing.T, environ []string, args ...string) (nodeconfig.Config, string) {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "wraft.yaml")
-	if err := os.WriteFile(file, []byte(layeredYAML), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	file := writeLayered(t)
 	flags := pflag.NewFlagSet("run", pflag.ContinueOnError)
 	flags.String("config", "", "")
 	settingFlags(flags)
