@@ -34,6 +34,9 @@ func TestAnswersAreCounted(t *testing.T) {
 	if err := l.note("m", sample{}, "5"); err == nil {
 		t.Error("a write that was doubled was not noticed")
 	}
+	if err := l.note("m", sample{}, "6"); err != nil {
+		t.Errorf("one doubled write was found twice: %v", err)
+	}
 }
 
 func TestResult(t *testing.T) {
