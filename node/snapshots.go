@@ -188,6 +188,10 @@ func (s *snapshots) sent(g *group, peer raft.NodeID, index raft.Index, err error
 
 // renew looks whether the snapshot at an index, of which a peer could make nothing, is
 // sound, and takes a new one if not. One look at a time is enough for a group.
+//
+// Why not of one newer than this node's own: another node took it and led when it was offered. This
+// one never had it, and offers its own next, of which the peer may have a part already: snapshots
+// share what they rest on. A new one would be whole, and the peer would begin anew.
 func (s *snapshots) renew(g *group, index raft.Index) {
 	s.mu.Lock()
 	busy := s.renewing[g.id]
@@ -201,6 +205,9 @@ func (s *snapshots) renew(g *group, index raft.Index) {
 		delete(s.renewing, g.id)
 		s.mu.Unlock()
 	}()
+	if own, ok := s.own(g); !ok || index > own {
+		return
+	}
 	file, err := s.at(g.id, index)
 	var chain []storage.SnapshotFile
 	if err == nil {
@@ -218,6 +225,19 @@ func (s *snapshots) renew(g *group, index raft.Index) {
 	g.applier.in.force(func(l *applierLoop) { l.beginChain() })
 	if _, err := s.node.TakeSnapshot(s.node.ctx, g.id); err != nil && s.node.ctx.Err() == nil {
 		s.node.log.Warn("a follower waits for a snapshot and none could be taken; it is tried again", "group", g.id, "err", err)
+	}
+}
+
+// own asks a group's shard for the index of the newest snapshot of this node's own, 0 when there is
+// none; false when the node stops.
+func (s *snapshots) own(g *group) (raft.Index, bool) {
+	ch := make(chan raft.Index, 1)
+	g.shard.in.force(func(sh *Shard) { ch <- sh.Status(g.id).SnapshotIndex })
+	select {
+	case index := <-ch:
+		return index, true
+	case <-s.node.stop:
+		return 0, false
 	}
 }
 

@@ -32,6 +32,9 @@ type Config struct {
 	// Apart has the receiver and the relays on one processor, and the other nodes and the load
 	// on the rest, as if they were other machines. It needs two, and taskset.
 	Apart bool
+	// Disk is a folder on another disk for the data of the receiver, as if that were another
+	// machine. Empty: it has the disk of the others.
+	Disk string
 	// Baseline is how long writes are measured before the transfer.
 	Baseline time.Duration
 	// Log takes a line per event; required.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -60,6 +62,11 @@ func SetUp(ctx context.Context, dir string, cfg *Config) error {
 	if cfg.Links, err = cfg.Cluster.Link(1, cfg.Cluster.Nodes[receiver].ID); err != nil {
 		return err
 	}
+	if cfg.Disk != "" {
+		if err := moveData(cfg.Cluster.Nodes[receiver], cfg.Disk); err != nil {
+			return err
+		}
+	}
 	for i, n := range cfg.Cluster.Nodes {
 		n.KeepTo(cfg.processors(i == receiver))
 	}
@@ -77,6 +84,34 @@ func SetUp(ctx context.Context, dir string, cfg *Config) error {
 		}
 	}
 	return nil
+}
+
+// moveData moves what a node that was not started yet has, to another disk.
+func moveData(n *cluster.Node, disk string) error {
+	folder, err := os.MkdirTemp(disk, "wraft-bigsnapshot-")
+	if err != nil {
+		return fmt.Errorf("bigsnapshot: %w", err)
+	}
+	moved := filepath.Join(folder, "data")
+	if out, err := exec.Command("mv", n.DataDir(), moved).CombinedOutput(); err != nil {
+		return fmt.Errorf("bigsnapshot: move the receiver's data: %w: %s", err, out)
+	}
+	if err := os.Symlink(moved, n.DataDir()); err != nil {
+		return fmt.Errorf("bigsnapshot: %w", err)
+	}
+	return nil
+}
+
+// CleanUp removes what SetUp and Run left in dir, and on the receiver's disk.
+func CleanUp(dir string, cfg *Config) error {
+	var err error
+	if cfg.Disk != "" {
+		moved, unlinked := filepath.EvalSymlinks(cfg.Cluster.Nodes[receiver].DataDir())
+		if err = unlinked; err == nil {
+			err = os.RemoveAll(filepath.Dir(moved))
+		}
+	}
+	return errors.Join(err, os.RemoveAll(dir))
 }
 
 // fill gives each machine its share of the state, and then so many commands that the

@@ -43,6 +43,7 @@ func main() {
 	flag.IntVar(&cfg.RateKiB, "rate", 32<<10, "KiB that a node sends in a second")
 	flag.DurationVar(&cfg.Baseline, "baseline", 10*time.Second, "how long writes are measured before")
 	flag.BoolVar(&cfg.Apart, "apart", false, "the receiver and the relays have one processor, all others the rest, as on other machines")
+	flag.StringVar(&cfg.Disk, "disk", "", "folder on another disk for the receiver's data, as on another machine")
 	loadOf := flag.String("load-of", "", "be the load of the cluster in this folder only, on the machines named as arguments, until the input ends")
 	endpoints := flag.String("endpoints", "", "addresses that the load writes to, with commas")
 	limit := flag.Duration("limit", 10*time.Minute, "after which all is given up")
@@ -74,7 +75,7 @@ func main() {
 		fmt.Fprintf(os.Stderr, "bigsnapshot: %v\nbigsnapshot: the nodes' folders are in %s\n", err, dir)
 		os.Exit(1)
 	}
-	if err := os.RemoveAll(dir); err != nil {
+	if err := bigsnapshot.CleanUp(dir, cfg); err != nil {
 		fmt.Fprintln(os.Stderr, "bigsnapshot:", err)
 	}
 }
