@@ -18,10 +18,11 @@ func (f *function) choose(in wasm.Instruction) {
 		return
 	}
 	condition := f.local(abi.I32, 0)
-	second := f.local(abi.I64, 0)
+	bits, n := abi.I64, 0
 	if t == abi.F32 {
-		second = f.local(abi.I32, 1)
+		bits, n = abi.I32, 1 // the condition has the first
 	}
+	second := f.local(bits, n)
 	f.indexed(wasm.OpLocalSet, condition)
 	f.op(toBits(t))
 	f.indexed(wasm.OpLocalSet, second)

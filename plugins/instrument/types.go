@@ -20,7 +20,6 @@ const reference abi.ValueType = 0x70
 // types are those on the stack of a body.
 type types struct {
 	module *wasm.Module
-	binary []byte
 	locals []abi.ValueType
 	stack  []abi.ValueType
 	blocks []typedBlock
@@ -33,7 +32,7 @@ type typedBlock struct {
 }
 
 func (t *types) begin(p *pass, n int, locals []abi.ValueType) {
-	t.module, t.binary, t.locals = p.module, p.binary, locals
+	t.module, t.locals = p.module, locals
 	t.stack = t.stack[:0]
 	t.blocks = append(t.blocks[:0], typedBlock{Signature: abi.Signature{Results: p.module.OwnType(n).Results}})
 }
