@@ -104,12 +104,12 @@ func moveData(n *cluster.Node, disk string) error {
 
 // CleanUp removes what SetUp and Run left in dir, and on the receiver's disk.
 func CleanUp(dir string, cfg *Config) error {
-	var err error
-	if cfg.Disk != "" {
-		moved, unlinked := filepath.EvalSymlinks(cfg.Cluster.Nodes[receiver].DataDir())
-		if err = unlinked; err == nil {
-			err = os.RemoveAll(filepath.Dir(moved))
-		}
+	if cfg.Disk == "" {
+		return os.RemoveAll(dir)
+	}
+	moved, err := filepath.EvalSymlinks(cfg.Cluster.Nodes[receiver].DataDir())
+	if err == nil {
+		err = os.RemoveAll(filepath.Dir(moved))
 	}
 	return errors.Join(err, os.RemoveAll(dir))
 }
