@@ -189,9 +189,10 @@ func (s *snapshots) sent(g *group, peer raft.NodeID, index raft.Index, err error
 // renew looks whether the snapshot at an index, of which a peer could make nothing, is
 // sound, and takes a new one if not. One look at a time is enough for a group.
 //
-// Why not of one newer than this node's own: another node took it and led when it was offered. This
-// one never had it, and offers its own next, of which the peer may have a part already: snapshots
-// share what they rest on. A new one would be whole, and the peer would begin anew.
+// Why not where this node never had it: another one took it, and led when it was offered. This
+// node offers its own newest, of which the peer may have a part already: snapshots share what they
+// rest on. A new one would be whole, and the peer would begin anew. So there it is its own that has
+// to be sound.
 func (s *snapshots) renew(g *group, index raft.Index) {
 	s.mu.Lock()
 	busy := s.renewing[g.id]
@@ -205,10 +206,14 @@ func (s *snapshots) renew(g *group, index raft.Index) {
 		delete(s.renewing, g.id)
 		s.mu.Unlock()
 	}()
-	if own, ok := s.own(g); !ok || index > own {
+	own, ok := s.own(g)
+	if !ok || index > own {
 		return
 	}
 	file, err := s.at(g.id, index)
+	if errors.Is(err, storage.ErrSnapshotMissing) {
+		file, err = s.at(g.id, own)
+	}
 	var chain []storage.SnapshotFile
 	if err == nil {
 		chain, err = s.files.Chain(file)

@@ -88,42 +88,62 @@ func TestARestartedReceiverGoesOn(t *testing.T) {
 }
 
 // TestANewLeaderOffersWhatItHas: a follower is brought a snapshot that only the leader has taken, and
-// the leader ends. The next one has an older one with the log behind it: that one arrives, and none is
-// taken anew, which would be whole where the older one may be what the first one rests on.
+// the leader ends. The next one has an older one with the log behind it, or a newer one: that one
+// arrives, and none is taken anew, which would be whole where those share what they rest on.
 func TestANewLeaderOffersWhatItHas(t *testing.T) {
-	const size = 2 << 20
-	inSteadyBubbles(t, size, func(b *bubble) { b.fileRate = 256 << 10 }, func(ctx context.Context, t *testing.T, b *bubble) {
-		s := b.newStepper(ctx)
-		s.steps(ctx, 1, 3)
-		leader := b.leader(2)
-		away, next := others(leader)
-		disk := b.crash(away)
-		before := b.status(ctx, leader, 2).LastIndex
-		b.awayForLong()
-		b.cutBehind(ctx, s, leader, before)
+	for _, which := range []string{"an older one", "a newer one"} {
+		t.Run(which, func(t *testing.T) {
+			inSteadyBubbles(t, reofferBytes, func(b *bubble) { b.fileRate = 256 << 10 }, func(ctx context.Context, t *testing.T, b *bubble) {
+				b.leaderEndsSending(ctx, t, which == "a newer one")
+			})
+		})
+	}
+}
+
+const reofferBytes = 2 << 20
+
+// leaderEndsSending is the test with a snapshot of the next leader's that is newer than the one under
+// way, or older.
+func (b *bubble) leaderEndsSending(ctx context.Context, t *testing.T, newer bool) {
+	s := b.newStepper(ctx)
+	s.steps(ctx, 1, 3)
+	leader := b.leader(2)
+	away, next := others(leader)
+	disk := b.crash(away)
+	before := b.status(ctx, leader, 2).LastIndex
+	b.awayForLong()
+	b.cutBehind(ctx, s, leader, before)
+	s.steps(ctx, leader, 1)
+	own := b.status(ctx, next, 2).SnapshotIndex
+	file, err := b.nodes[leader].node.TakeSnapshot(ctx, 2)
+	if err != nil || file.Index <= own || b.status(ctx, next, 2).SnapshotIndex != own {
+		t.Fatalf("the leader's snapshot is at %d, the other one's at %d (%v)", file.Index, own, err)
+	}
+	b.boot(away, disk)
+	n := b.nodes[away].node
+	b.eventually(ctx, "some of the leader's snapshot is here", func() bool { return n.SnapshotStats().ReceivedBytes > reofferBytes/4 })
+	if newer {
 		s.steps(ctx, leader, 1)
-		own := b.status(ctx, next, 2).SnapshotIndex
-		file, err := b.nodes[leader].node.TakeSnapshot(ctx, 2)
-		if err != nil || file.Index <= own || b.status(ctx, next, 2).SnapshotIndex != own {
-			t.Fatalf("the leader's snapshot is at %d, the other one's at %d (%v)", file.Index, own, err)
+		b.eventually(ctx, "the next leader has gone on", func() bool { return b.status(ctx, next, 2).Applied > file.Index })
+		f, err := b.nodes[next].node.TakeSnapshot(ctx, 2)
+		if err != nil {
+			t.Fatal(err)
 		}
-		b.boot(away, disk)
-		n := b.nodes[away].node
-		b.eventually(ctx, "some of the leader's snapshot is here", func() bool { return n.SnapshotStats().ReceivedBytes > size/4 })
-		taken := b.nodes[next].node.SnapshotStats().Taken
-		left := b.nodes[leader].fs
-		b.stop(leader)
-		b.eventually(ctx, "the follower has a snapshot", func() bool { return n.SnapshotStats().Installed > 0 })
-		if now := b.nodes[next].node.SnapshotStats().Taken; now != taken {
-			t.Errorf("the next leader has taken %d snapshots for the follower", now-taken)
-		}
-		if at := b.status(ctx, away, 2).SnapshotIndex; at != own {
-			t.Errorf("the follower has a snapshot at %d, want the next leader's at %d", at, own)
-		}
-		b.boot(leader, left)
-		s.steps(ctx, next, 3)
-		b.expectAlike(ctx, s.sum())
-	})
+		own = f.Index
+	}
+	taken := b.nodes[next].node.SnapshotStats().Taken
+	left := b.nodes[leader].fs
+	b.stop(leader)
+	b.eventually(ctx, "the follower has a snapshot", func() bool { return n.SnapshotStats().Installed > 0 })
+	if now := b.nodes[next].node.SnapshotStats().Taken; now != taken {
+		t.Errorf("the next leader has taken %d snapshots for the follower", now-taken)
+	}
+	if at := b.status(ctx, away, 2).SnapshotIndex; at != own {
+		t.Errorf("the follower has a snapshot at %d, want the next leader's at %d", at, own)
+	}
+	b.boot(leader, left)
+	s.steps(ctx, next, 3)
+	b.expectAlike(ctx, s.sum())
 }
 
 // parts names the snapshots of the machine that a node is receiving.
