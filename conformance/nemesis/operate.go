@@ -23,6 +23,7 @@ func transfer(n *nemesis, ctx context.Context) (func() error, error) {
 // demote has a node vote no more, and then again.
 func demote(n *nemesis, ctx context.Context) (func() error, error) {
 	id := n.victim(ctx).ID
+	n.demoted[id] = true
 	n.operate(ctx, "demote", func(ctx context.Context) error {
 		_, err := n.admin.ChangeNode(ctx, id, client.NodeChange{State: client.NodeLearner})
 		return err

@@ -125,7 +125,7 @@ func Run(ctx context.Context, cfg Config) (r Result, err error) {
 
 // setUp starts three nodes with relays between them and the machines on them.
 func setUp(ctx context.Context, cfg Config) (*nemesis, error) {
-	n := &nemesis{patience: opPatience, rng: rand.New(rand.NewPCG(cfg.Seed, 0)), struck: map[string]int{}, acts: acts{}, haste: operateTimeout, log: cfg.Log}
+	n := &nemesis{patience: opPatience, rng: rand.New(rand.NewPCG(cfg.Seed, 0)), struck: map[string]int{}, demoted: map[client.NodeID]bool{}, acts: acts{}, haste: operateTimeout, log: cfg.Log}
 	for _, t := range troubles {
 		if len(cfg.Faults) == 0 || slices.Contains(cfg.Faults, t.name) {
 			n.kinds = append(n.kinds, t)
