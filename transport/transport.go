@@ -108,6 +108,8 @@ type LinkStats struct {
 	RebuiltPackets  uint64  // packets from the peer that were rebuilt here
 	ParityPackets   uint64  // sent beside SentPackets
 	ParityBytes     uint64  // sent beside SentBytes
+	CopyPackets     uint64  // beside SentPackets: packets sent again while a peer is away, each time
+	CopyBytes       uint64  // beside SentBytes
 }
 
 // DownReason says why no link to a peer stands, as far as this node can tell.

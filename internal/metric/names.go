@@ -90,6 +90,8 @@ const (
 	LinkRebuiltPacketsTotal   = "wraft_link_rebuilt_packets_total"
 	LinkParityPacketsTotal    = "wraft_link_parity_packets_total"
 	LinkParityBytesTotal      = "wraft_link_parity_bytes_total"
+	LinkCopyPacketsTotal      = "wraft_link_copy_packets_total"
+	LinkCopyBytesTotal        = "wraft_link_copy_bytes_total"
 	LinkReconnectsTotal       = "wraft_link_reconnects_total"
 	CertificateExpiresSeconds = "wraft_certificate_expires_seconds"
 	CertificateFilesUnusable  = "wraft_certificate_files_unusable"

@@ -44,6 +44,7 @@ type collector struct {
 	linkRepaired, linkRebuilt              *prometheus.Desc
 	linkDown, linkNarrowed                 *prometheus.Desc
 	linkParity, linkParityB                *prometheus.Desc
+	linkCopies, linkCopyB                  *prometheus.Desc
 	deadRemoved                            *prometheus.Desc
 	handed                                 *prometheus.Desc
 }
@@ -111,6 +112,8 @@ func newCollector(n *node.Node, s *storage.Store) *collector {
 		linkRebuilt:    desc(metric.LinkRebuiltPacketsTotal, "Packets from the peer that were rebuilt here.", peer...),
 		linkParity:     desc(metric.LinkParityPacketsTotal, "Parity packets sent to the peer.", peer...),
 		linkParityB:    desc(metric.LinkParityBytesTotal, "Bytes of parity sent to the peer.", peer...),
+		linkCopies:     desc(metric.LinkCopyPacketsTotal, "Packets sent to the peer again because losses come by chance and another peer is away.", peer...),
+		linkCopyB:      desc(metric.LinkCopyBytesTotal, "Bytes of packets sent to the peer again.", peer...),
 		deadRemoved:    desc(metric.DeadNodesRemovedTotal, "Nodes that this one had removed because nobody reached them."),
 		re:             desc(metric.LinkReconnectsTotal, "Connections to the peer after the first.", peer...),
 		handed:         desc(metric.LeaderTransfersTotal, "Transfers of leadership that this node has begun as a leader.", "reason"),
@@ -230,7 +233,7 @@ func (c *collector) links(out chan<- prometheus.Metric) {
 		}{
 			{c.linkSent, l.SentBytes}, {c.linkRecv, l.RecvBytes}, {c.linkPackets, l.SentPackets},
 			{c.linkPathLost, l.PathLostPackets}, {c.linkRepaired, l.RepairedPackets}, {c.linkRebuilt, l.RebuiltPackets},
-			{c.linkParity, l.ParityPackets}, {c.linkParityB, l.ParityBytes},
+			{c.linkParity, l.ParityPackets}, {c.linkParityB, l.ParityBytes}, {c.linkCopies, l.CopyPackets}, {c.linkCopyB, l.CopyBytes},
 			{c.linkLost, l.LostPackets}, {c.linkDropped, l.Dropped}, {c.re, l.Reconnects}, {c.linkNarrowed, l.Narrowed},
 		}
 		for _, row := range counters {

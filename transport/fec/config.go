@@ -41,9 +41,11 @@ type Config struct {
 	// Mode is off, auto or on. Default auto.
 	Mode Mode
 	// ParityRatioMax bounds parity packets per data packet, above 0, at most 1.
-	// Default 1. How much is sent below it follows from the losses.
+	// Default 1. How much is sent below it follows from the losses. It does not bound how often
+	// packets are sent again where Path.Alone.
 	ParityRatioMax float64
-	// ParityBytesPerSecond bounds the parity sent over one link. Default 8 MiB.
+	// ParityBytesPerSecond bounds the parity sent over one link, and the packets sent again.
+	// Default 8 MiB.
 	ParityBytesPerSecond int
 }
 
@@ -83,4 +85,6 @@ type Path struct {
 	RTTMin time.Duration // the least ever; 0 when unknown
 	Sent   uint64        // packets
 	Lost   uint64        // packets QUIC took for lost, after repair
+	// Alone: nothing makes up for what comes late over this path.
+	Alone bool
 }

@@ -3,8 +3,8 @@
 // network lost before QUIC knows of it.
 //
 // It is no congestion controller and no QUIC: it does not read what it protects,
-// which QUIC authenticates above it, and it sends no data packet later, twice or
-// changed. Without it, or with a peer that has none, the same packets flow.
+// which QUIC authenticates above it, and it sends no data packet later or changed.
+// Without it, or with a peer that has none, the same packets flow.
 //
 // # The argument
 //
@@ -27,6 +27,10 @@
 // ECN marks, and cost nothing while nothing is lost. The receiver keeps the last
 // packets it got; when parity names one it does not have, it rebuilds it.
 //
+// Where packets come few a block closes late, and a burst takes its parity with it. While
+// nothing else makes up for what is late over the path (Path.Alone), each packet is then a
+// block of its own, whose parity leaves at several times within a round trip.
+//
 // Each direction of a link is a sender and a receiver, step machines that are given
 // the time. Both count data packets; the receiver reports its count, and the
 // difference is the loss, from which the sender chooses m. A packet is lost when it
@@ -48,7 +52,8 @@
 // lose before, so on a path that loses nothing by chance it vanishes then; what is
 // rebuilt while the queue is full goes up with an ECN-CE mark (RFC 3168) where QUIC
 // reads marks, and is withheld where it does not. Parity has ceilings, per data
-// packet and per second.
+// packet and per second, and packets that are sent again have one per second: they end
+// when losses do, and when most of those are a queue's.
 //
 // # Hostile packets
 //

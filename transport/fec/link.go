@@ -256,16 +256,19 @@ func (l *Link) Repairs() bool {
 }
 
 // Loses reports whether the path lost packets lately, by chance and not from a full queue as
-// far as is known, and whether it is known that they fall one by one. Parity may be of no use
-// against those that do not.
-func (l *Link) Loses() (byChance, oneByOne bool) {
+// far as is known. Parity may be of no use against how they fall.
+func (l *Link) Loses() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := l.end.send
-	if l.closed || !s.active {
-		return false, false
-	}
-	return s.losses.byChance(l.conn.now()), s.losses.oneByOne()
+	return !l.closed && l.end.send.active && l.end.send.losses.byChance(l.conn.now())
+}
+
+// Persists reports whether each packet is sent again until an answer would be here; see
+// Path.Alone.
+func (l *Link) Persists() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.closed && l.end.send.persists(l.conn.now())
 }
 
 // Stats is what a link did since it was opened.
@@ -275,6 +278,8 @@ type Stats struct {
 	Data        uint64  // packets that parity was considered for
 	Parity      uint64  // parity packets sent
 	ParityBytes uint64
+	Copies      uint64 // packets sent again, each time
+	CopyBytes   uint64
 	Beacons     uint64 // other packets of ours sent, but for reports
 	Lost        uint64 // packets sent that did not arrive by themselves, by the peer's count
 	Repaired    uint64 // of these, rebuilt by the peer
@@ -288,7 +293,8 @@ func (l *Link) Stats() Stats {
 	defer l.mu.Unlock()
 	s, r := l.end.send, l.end.recv
 	out := Stats{
-		Active: s.active, Data: s.stats.data, Parity: s.stats.parity, ParityBytes: s.stats.parityBytes, Beacons: s.stats.beacons,
+		Active: s.active, Data: s.stats.data, Parity: s.stats.parity, ParityBytes: s.stats.parityBytes,
+		Copies: s.stats.copies, CopyBytes: s.stats.copyBytes, Beacons: s.stats.beacons,
 		Lost: s.stats.lost, Repaired: s.stats.repaired, Rebuilt: r.stats.repaired, Garbled: r.stats.garbled,
 	}
 	if s.active {

@@ -37,6 +37,10 @@ const (
 	// burstLostMin is how many losses must be known before those count that no block
 	// tells of.
 	burstLostMin = 12
+	// longRun is how many packets in a row make a run a long one, and longRuns what is left
+	// of one in the slower sums ten seconds later.
+	longRun  = 3
+	longRuns = 0.3
 )
 
 // window holds sums that fade with time.
@@ -44,6 +48,7 @@ type window struct {
 	tau                                                time.Duration
 	at                                                 time.Duration
 	sent, lost, congested, told, clumps, runs, runLost float64
+	long                                               float64 // of the runs
 }
 
 // fade brings the sums to the present.
@@ -53,7 +58,7 @@ func (w *window) fade(now time.Duration) {
 	}
 	f := math.Exp(-float64(now-w.at) / float64(w.tau))
 	w.at = now
-	for _, v := range [...]*float64{&w.sent, &w.lost, &w.congested, &w.told, &w.clumps, &w.runs, &w.runLost} {
+	for _, v := range [...]*float64{&w.sent, &w.lost, &w.congested, &w.told, &w.clumps, &w.runs, &w.runLost, &w.long} {
 		*v *= f
 	}
 }
@@ -69,6 +74,9 @@ func (w *window) add(now time.Duration, s sample) {
 	}
 	w.runs += s.runs
 	w.runLost += s.runLost
+	if s.runs >= 1 && s.runLost >= s.runs+longRun-1 {
+		w.long++
+	}
 }
 
 // sample is what was counted between two reports. Packets that were late make lost
@@ -179,7 +187,18 @@ func (l *losses) byChance(now time.Duration) bool {
 }
 
 // oneByOne reports whether enough losses are known to say that they do not come in bursts.
-func (l *losses) oneByOne() bool { return l.pattern.told >= burstLostMin && l.burst() < burstMin }
+//
+// Why long runs apart from the mean: after a time of many single losses it takes half a minute
+// for bursts to show in that.
+func (l *losses) oneByOne() bool {
+	return l.pattern.told >= burstLostMin && l.burst() < burstMin && l.slow.long < longRuns
+}
+
+// atTimes reports whether packets were lost by chance lately, or may be again after a pause.
+func (l *losses) atTimes(now time.Duration) bool {
+	w := l.window()
+	return now-l.lostAt < cleanBursts*cleanAfter && w.congested <= w.lost/2
+}
 
 // pause is how long nothing must be lost for losses to have ended.
 func (l *losses) pause() time.Duration {

@@ -5,7 +5,7 @@ import (
 )
 
 const (
-	blocksMax   = 64
+	blocksMax   = 256 // the release before keeps 64
 	blockAgeMax = 500 * time.Millisecond
 	rebuiltMax  = 256
 	reportEvery = 100 * time.Millisecond

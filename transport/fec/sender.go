@@ -31,7 +31,7 @@ const (
 	// lossesToStart is how many packets QUIC must have lost, lately.
 	lossesToStart = 1
 
-	pendingMax = 4 * widthMax * parityShardsMax
+	pendingMax = 16 * widthMax * parityShardsMax
 	creditsMax = 2 * parityShardsMax
 	// debtMax is how much parity is lent: the last packets before a pause need it most.
 	debtMax = 2
@@ -45,6 +45,7 @@ const (
 type pending struct {
 	due    time.Duration
 	first  uint32 // number of its block's first packet
+	copy   bool
 	packet []byte
 }
 
@@ -79,6 +80,7 @@ type sender struct {
 	trialEnd   time.Duration // when it is over all the same
 	credits    float64       // parity packets that may be sent
 	tokens     float64       // bytes of parity that may be sent
+	copyTokens float64       // and of copies
 	paidAt     time.Duration
 	stats      senderStats
 }
@@ -86,6 +88,7 @@ type sender struct {
 // senderStats counts since the link came up.
 type senderStats struct {
 	data, parity, parityBytes, beacons, skipped uint64
+	copies, copyBytes                           uint64
 	reported, lost, repaired                    uint64 // by the peer's reports
 }
 
@@ -220,9 +223,17 @@ func (s *sender) onData(now time.Duration, packet []byte, ecn ECN) {
 	number := s.sent
 	s.sent++
 	s.stats.data++
-	if s.plan.loss == 0 || len(packet) > DataBytesMax {
-		return
+	switch {
+	case len(packet) > DataBytesMax:
+	case s.copies(now):
+		s.again(now, packet, ecn, number)
+	case s.plan.loss > 0:
+		s.gather(now, packet, ecn, number)
 	}
+}
+
+// gather adds a packet to the group whose parity is computed next.
+func (s *sender) gather(now time.Duration, packet []byte, ecn ECN, number uint32) {
 	s.credits = min(creditsMax, s.credits+s.plan.ratio)
 	g := &s.group
 	if g.count == 0 {
@@ -244,6 +255,7 @@ func (s *sender) pay(now time.Duration) {
 	s.paidAt = now
 	s.credits = min(creditsMax, s.credits+freePerSecond*passed)
 	s.tokens = min(burstTokens+float64(s.cfg.ParityBytesPerSecond)/16, s.tokens+passed*float64(s.cfg.ParityBytesPerSecond))
+	s.copyTokens = min(copyTokensMax, s.copyTokens+passed*copyBytesPerSecond)
 }
 
 // expire closes the group whose time is over. When no parity may be sent for it, it
@@ -266,26 +278,32 @@ func (s *sender) close(now time.Duration) {
 	}
 	blocks := g.width(s.plan.size)
 	want := s.plan.parity((g.count+blocks-1)/blocks, blocks)
-	var shards, scratch [dataShardsMax + parityShardsMax][]byte
-	var packets [parityShardsMax][]byte
 	for i := range blocks {
 		m := min(want, int(s.credits+debtMax), pendingMax-len(s.pending))
 		if m <= 0 {
 			s.stats.skipped++
 			continue
 		}
-		block := g.block(i, blocks, shards[:0])
-		for j := range m {
-			packets[j] = s.start(g, len(block), m, j, blocks)
-		}
-		encode(block, packets[:m], scratch[:0])
-		for _, p := range packets[:m] {
-			s.enqueue(now+s.plan.lag, g.first+uint32(i), p)
-		}
-		s.blocks++
+		s.code(g, i, blocks, m, false, func(int) time.Duration { return now + s.plan.lag })
 		s.credits -= float64(m)
 	}
 	g.count = 0
+}
+
+// code computes m parity packets of block i of a group's blocks, and puts each in line for its
+// time. Those of a packet that is sent again count as copies.
+func (s *sender) code(g *group, i, blocks, m int, copies bool, due func(int) time.Duration) {
+	var shards, scratch [dataShardsMax + parityShardsMax][]byte
+	var packets [parityShardsMax][]byte
+	block := g.block(i, blocks, shards[:0])
+	for j := range m {
+		packets[j] = s.start(g, len(block), m, j, blocks)
+	}
+	encode(block, packets[:m], scratch[:0])
+	for j, p := range packets[:m] {
+		s.enqueue(pending{due: due(j), first: g.first + uint32(i), copy: copies, packet: p})
+	}
+	s.blocks++
 }
 
 // start writes the header of a parity packet into a buffer.
@@ -307,12 +325,12 @@ func (s *sender) buffer() []byte {
 }
 
 // enqueue puts a parity packet in line, by its time.
-func (s *sender) enqueue(due time.Duration, first uint32, packet []byte) {
+func (s *sender) enqueue(p pending) {
 	at := len(s.pending)
-	for at > 0 && s.pending[at-1].due > due {
+	for at > 0 && s.pending[at-1].due > p.due {
 		at--
 	}
-	s.pending = slices.Insert(s.pending, at, pending{due: due, first: first, packet: packet})
+	s.pending = slices.Insert(s.pending, at, p)
 }
 
 // due says when next has something to do.
@@ -375,8 +393,13 @@ func (s *sender) finish(now time.Duration, p pending, buf []byte) ([]byte, bool)
 	binary.BigEndian.PutUint32(buf[at+timeAt:], micros(now))
 	binary.BigEndian.PutUint32(buf[at+commonHeaderBytes:], s.sent)
 	binary.BigEndian.PutUint16(buf[at+commonHeaderBytes+4:], uint16(back))
-	s.stats.parity++
-	s.stats.parityBytes += uint64(size)
+	if p.copy {
+		s.stats.copies++
+		s.stats.copyBytes += uint64(size)
+	} else {
+		s.stats.parity++
+		s.stats.parityBytes += uint64(size)
+	}
 	s.tell(now)
 	return s.out.seal(buf[at:]), true
 }

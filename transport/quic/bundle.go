@@ -19,6 +19,8 @@ const (
 	// what they may take: all of it should fit into one packet.
 	repeatsMax   = 2
 	repeatsBytes = 800
+	// aheadBytes is how long a bundle may be that is read before its turn.
+	aheadBytes = 4 << 10
 	// bundleBytesMin is what frames are gathered to, where more wait.
 	bundleBytesMin = 64 << 10
 	// bundleHeadMax bounds what stands before a bundle's own frames, but for repeats.
@@ -38,7 +40,6 @@ type bundler struct {
 	past   []pastBundle
 	frames []byte // the next bundle's own
 	buf    []byte // the last bundle as it was sent
-	echoes echoes
 }
 
 // pastBundle is one that the next may repeat.
@@ -54,8 +55,7 @@ func (l *link) bundles() bool {
 	if repair == nil || l.hello.Features&featureBundles == 0 {
 		return false
 	}
-	byChance, _ := repair.Loses()
-	return byChance || repair.Repairs()
+	return repair.Loses() || repair.Repairs()
 }
 
 // write sends frames in as many bundles as they need.
@@ -74,10 +74,8 @@ func (b *bundler) flush(now time.Time) {
 	b.buf = b.head(b.buf[:0])
 	b.buf = append(b.buf, b.frames...)
 	b.l.sendBundle(b.buf)
-	b.remember(now)
 	b.number++
 	b.keep(now)
-	b.await()
 	if cap(b.buf) > 4*bundleBytesMin {
 		b.buf = nil // a rare long frame must not be paid for ever after
 	}
@@ -111,7 +109,12 @@ func (b *bundler) head(buf []byte) []byte {
 
 // forget drops what is not worth repeating: what is older than a round trip was
 // acknowledged or is being sent again, and what would need a packet more costs too much.
+// Where each packet is sent again until an answer would be here, all of it comes that way.
 func (b *bundler) forget(now time.Time) {
+	if repair := b.l.repair.Load(); repair != nil && repair.Persists() {
+		b.past = b.past[:0]
+		return
+	}
 	old := b.l.conn.ConnectionStats().SmoothedRTT
 	size := len(b.frames)
 	keep := len(b.past)

@@ -3,7 +3,6 @@ package quic
 import (
 	"fmt"
 	"sync"
-	"time"
 
 	quicgo "github.com/quic-go/quic-go"
 
@@ -98,19 +97,9 @@ func signal(wake chan struct{}) {
 func (l *link) write(q *queue, lane *bundler) {
 	out := frameStream{l: l, class: q.class}
 	var frames []transport.Frame
-	var again <-chan time.Time
-	if lane != nil {
-		defer lane.echoes.stop()
-	}
 	for {
-		if lane != nil {
-			again = lane.echoes.due()
-		}
 		select {
 		case <-q.wake:
-		case <-again:
-			lane.echo()
-			continue
 		case <-l.conn.Context().Done():
 			return
 		}

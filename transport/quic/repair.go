@@ -88,7 +88,10 @@ func (l *link) observe(repair *fec.Link) {
 			return
 		}
 		now, all := l.conn.ConnectionStats(), l.traffic()
-		repair.Observe(remote, fec.Path{RTT: now.SmoothedRTT, RTTMin: now.MinRTT, Sent: all.sentPackets, Lost: all.lostPackets})
+		repair.Observe(remote, fec.Path{
+			RTT: now.SmoothedRTT, RTTMin: now.MinRTT, Sent: all.sentPackets, Lost: all.lostPackets,
+			Alone: l.p.n.anyAway(), // Why: a commit may then hang on this one
+		})
 	}
 }
 
@@ -105,6 +108,8 @@ func (l *link) repaired(out *transport.LinkStats) {
 	}
 	out.ParityPackets += now.Parity
 	out.ParityBytes += now.ParityBytes
+	out.CopyPackets += now.Copies
+	out.CopyBytes += now.CopyBytes
 	out.PathLostPackets += now.Lost
 	out.RepairedPackets += now.Repaired
 	out.RebuiltPackets += now.Rebuilt

@@ -123,10 +123,10 @@ func (l *link) readBundle(stream *quicgo.ReceiveStream) error {
 		return err
 	}
 	var own []byte
-	// Why small ones before their turn: a later bundle may bring them first, or they
-	// themselves may come again, and must not wait for this one. Long ones come one at a time, so that they cost no more
+	// Why small ones before their turn: a later bundle may bring them first, or the release before
+	// may send them again, and must not wait for this one. Long ones come one at a time, so that they cost no more
 	// memory than on one stream.
-	small := h.bytes <= echoBytes
+	small := h.bytes <= aheadBytes
 	if small {
 		if own, err = readOwn(src, h.bytes); err != nil {
 			return err
