@@ -1,6 +1,9 @@
 package fec
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Where nothing makes up for what comes late over a path, and packets come few, each is sent
 // again until an answer would be here: as a block of its own, whose parity is the packet itself
@@ -14,8 +17,10 @@ const (
 	// copiesMin the least that it is.
 	copiesPerRTT = 16
 	copiesMin    = time.Millisecond
-	// copyBytesPerSecond is what copies may take, but for the first of each packet.
+	// copyBytesPerSecond is what copies may take, but for the first of each packet, and
+	// copyDataMax how much may be sent for packets to be few: a file's are not.
 	copyBytesPerSecond = 1 << 20
+	copyDataMax        = 512 << 10
 	copyTokensMax      = 64 << 10 // and the most that may be owed
 	// copyOver is what a copy is larger than its packet.
 	copyOver = parityHeaderBytes + nameBytes + lengthBytes + macBytes
@@ -35,8 +40,22 @@ var (
 func (s *sender) copies(now time.Duration) bool {
 	return s.active && s.path.Alone && s.path.RTTMin >= rttWorth &&
 		(s.plan.loss > 0 || s.losses.atTimes(now)) &&
-		s.losses.rate()*s.path.RTT.Seconds() <= blocksMax
+		s.losses.rate()*s.path.RTT.Seconds() <= blocksMax && s.flow.perSecond() <= copyDataMax
 }
+
+// flow is how many bytes are sent lately.
+type flow struct {
+	at    time.Duration
+	bytes float64 // fading
+}
+
+func (f *flow) add(now time.Duration, bytes int) {
+	f.bytes = f.bytes*math.Exp(-float64(now-f.at)/float64(fastTau)) + float64(bytes)
+	f.at = now
+}
+
+// perSecond is what the last packet showed.
+func (f *flow) perSecond() float64 { return f.bytes / fastTau.Seconds() }
 
 // persists reports whether packets are sent again until an answer would be here.
 func (s *sender) persists(now time.Duration) bool { return s.copies(now) && !s.losses.oneByOne() }
@@ -56,7 +75,7 @@ func (s *sender) again(now time.Duration, packet []byte, ecn ECN, number uint32)
 	}
 	s.copyTokens = max(-copyTokensMax, s.copyTokens-float64(m*size))
 	g := &s.group
-	g.opened, g.extended, g.ecn, g.first = now, false, ecn, number
+	g.ecn, g.first = ecn, number
 	g.add(packet)
 	unit := max(s.path.RTT/copiesPerRTT, copiesMin)
 	s.code(g, 0, 1, m, true, func(i int) time.Duration { return now + times[i]*unit })

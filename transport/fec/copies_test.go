@@ -1,6 +1,7 @@
 package fec
 
 import (
+	"cmp"
 	"testing"
 	"time"
 )
@@ -52,6 +53,7 @@ func TestNoCopies(t *testing.T) {
 		lose     bool
 		rtt      time.Duration
 		rate     float64
+		size     int // 300 if 0
 		queue    bool
 		want     bool
 	}{
@@ -59,6 +61,7 @@ func TestNoCopies(t *testing.T) {
 		"with others":       {lose: true, rtt: testRTT, rate: 200, notAlone: true},
 		"nothing lost":      {rtt: testRTT, rate: 200},
 		"many packets":      {lose: true, rtt: testRTT, rate: 2 * blocksMax / testRTT.Seconds()},
+		"a file":            {lose: true, rtt: testRTT, rate: 700, size: 1100},
 		"a short way":       {lose: true, rtt: 2 * time.Millisecond, rate: 200},
 		"lost from a queue": {queue: true, rtt: testRTT, rate: 1.2 * 3e6 / 8 / 300},
 	} {
@@ -72,7 +75,7 @@ func TestNoCopies(t *testing.T) {
 		if row.queue {
 			w.paths[0].rate, w.paths[0].queue = 3e6/8, 3e6/8/20
 		}
-		w.stream(row.rate, 300)
+		w.stream(row.rate, cmp.Or(row.size, 300))
 		w.run(20 * time.Second)
 		w.ends[0].send.stats.copies = 0 // Why: until the rate is known there may be some
 		w.run(20 * time.Second)
@@ -85,7 +88,7 @@ func TestNoCopies(t *testing.T) {
 // TestCopiesAreBounded: the bytes of copies stay below what they may take, however large packets
 // are, and each packet is sent again once all the same.
 func TestCopiesAreBounded(t *testing.T) {
-	const d, size, rate = 20 * time.Second, 1100, 800.0
+	const d, size, rate = 20 * time.Second, 1100, 300.0
 	w := newWorldOf(t, 23, Config{}, testRTT)
 	w.alone(testRTT)
 	w.paths[0].lose = w.bursts(0.02, 5)

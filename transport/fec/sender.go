@@ -81,6 +81,7 @@ type sender struct {
 	credits    float64       // parity packets that may be sent
 	tokens     float64       // bytes of parity that may be sent
 	copyTokens float64       // and of copies
+	flow       flow
 	paidAt     time.Duration
 	stats      senderStats
 }
@@ -223,6 +224,7 @@ func (s *sender) onData(now time.Duration, packet []byte, ecn ECN) {
 	number := s.sent
 	s.sent++
 	s.stats.data++
+	s.flow.add(now, len(packet))
 	switch {
 	case len(packet) > DataBytesMax:
 	case s.copies(now):
