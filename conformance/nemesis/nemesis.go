@@ -194,10 +194,7 @@ func (n *nemesis) demotionsEnd(ctx context.Context) bool {
 		case node.State == client.NodeLearner && node.Settled():
 			delete(n.demoted, node.ID)
 		case node.State == client.NodeVoter:
-			n.operate(ctx, "demote", func(ctx context.Context) error {
-				_, err := n.admin.ChangeNode(ctx, node.ID, client.NodeChange{State: client.NodeLearner})
-				return err
-			})
+			n.seat(ctx, "demote", node.ID, client.NodeLearner)
 		}
 	}
 	return len(n.demoted) == 0
@@ -233,10 +230,7 @@ func (n *nemesis) allVote(ctx context.Context) bool {
 	all := err == nil
 	for _, node := range info.Nodes {
 		if node.State == client.NodeLearner {
-			n.operate(ctx, "promote", func(ctx context.Context) error {
-				_, err := n.admin.ChangeNode(ctx, node.ID, client.NodeChange{State: client.NodeVoter})
-				return err
-			})
+			n.seat(ctx, "promote", node.ID, client.NodeVoter)
 		}
 		all = all && node.State == client.NodeVoter && node.Settled() && node.Incarnation == node.Lives
 	}

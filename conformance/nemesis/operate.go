@@ -20,19 +20,21 @@ func transfer(n *nemesis, ctx context.Context) (func() error, error) {
 	return nothing, nil
 }
 
+// seat has a node vote or learn.
+func (n *nemesis) seat(ctx context.Context, what string, id client.NodeID, state client.NodeState) {
+	n.operate(ctx, what, func(ctx context.Context) error {
+		_, err := n.admin.ChangeNode(ctx, id, client.NodeChange{State: state})
+		return err
+	})
+}
+
 // demote has a node vote no more, and then again.
 func demote(n *nemesis, ctx context.Context) (func() error, error) {
 	id := n.victim(ctx).ID
 	n.demoted[id] = true
-	n.operate(ctx, "demote", func(ctx context.Context) error {
-		_, err := n.admin.ChangeNode(ctx, id, client.NodeChange{State: client.NodeLearner})
-		return err
-	})
+	n.seat(ctx, "demote", id, client.NodeLearner)
 	return func() error {
-		n.operate(ctx, "promote", func(ctx context.Context) error {
-			_, err := n.admin.ChangeNode(ctx, id, client.NodeChange{State: client.NodeVoter})
-			return err
-		})
+		n.seat(ctx, "promote", id, client.NodeVoter)
 		return nil
 	}, nil
 }

@@ -63,9 +63,9 @@ func (s *sender) persists(now time.Duration) bool { return s.copies(now) && !s.l
 // again puts a packet's copies in line, as many as may be sent, at least one.
 func (s *sender) again(now time.Duration, packet []byte, ecn ECN, number uint32) {
 	s.close(now)
-	times := copiesChance
-	if s.persists(now) {
-		times = copiesBursts
+	times := copiesBursts
+	if s.losses.oneByOne() {
+		times = copiesChance
 	}
 	size := len(packet) + copyOver
 	m := min(len(times), max(1, int(s.copyTokens)/size))

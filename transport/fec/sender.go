@@ -31,7 +31,8 @@ const (
 	// lossesToStart is how many packets QUIC must have lost, lately.
 	lossesToStart = 1
 
-	pendingMax = 16 * widthMax * parityShardsMax
+	// pendingMax is all copies of as many packets as a receiver keeps blocks for.
+	pendingMax = 6 * blocksMax
 	creditsMax = 2 * parityShardsMax
 	// debtMax is how much parity is lent: the last packets before a pause need it most.
 	debtMax = 2
